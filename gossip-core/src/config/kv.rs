@@ -1,0 +1,53 @@
+use core::time::Duration;
+
+use super::{ConfigError, check, check_interval};
+
+/// The replicated key-value map: writes are pushed at once, then anti-entropy over causal contexts makes them certain.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct KvConfig {
+    /// Whether the node takes part. Off, it neither holds nor relays entries.
+    pub enabled: bool,
+    /// To how many random members a new entry is pushed on its first receipt: 1 to 16, default 3.
+    pub fanout: usize,
+    /// How long new entries wait for each other before they are pushed together. Default 10 ms.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub push_interval: Duration,
+    /// The least time between two requests of anti-entropy, unless the last one is still being answered. Default 300 ms.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub sync_interval: Duration,
+    /// How long a deleted key is remembered. A member that was away for longer may bring the key back. Default 24 h.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub tombstone_ttl: Duration,
+    /// The most entries, tombstones included, of all members: 16 at least, default 1 048 576. At the limit local writes of
+    /// new keys are refused with `Full`; entries of others are left out, counted, and asked for again once there is room.
+    pub max_entries: usize,
+    /// The most writers (members times lives) whose versions are known: 16 at least, default 65 536. At the limit entries
+    /// of unknown writers are ignored and counted.
+    pub max_writers: usize,
+}
+
+impl Default for KvConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            fanout: 3,
+            push_interval: Duration::from_millis(10),
+            sync_interval: Duration::from_millis(300),
+            tombstone_ttl: Duration::from_secs(24 * 3600),
+            max_entries: 1 << 20,
+            max_writers: 1 << 16,
+        }
+    }
+}
+
+impl KvConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        check((1..=16).contains(&self.fanout), "kv.fanout", "be between 1 and 16")?;
+        check_interval(self.push_interval, "kv.push_interval")?;
+        check_interval(self.sync_interval, "kv.sync_interval")?;
+        check(self.tombstone_ttl >= Duration::from_secs(60), "kv.tombstone_ttl", "be at least 60s")?;
+        check(self.max_entries >= 16, "kv.max_entries", "be at least 16")?;
+        check(self.max_writers >= 16, "kv.max_writers", "be at least 16")
+    }
+}

@@ -1,0 +1,126 @@
+use core::time::Duration;
+
+use super::{ConfigError, check, check_interval};
+
+/// Membership and failure detection: SWIM (Das, Gupta, Motivala, DSN 2002) with Lifeguard's shortening suspicion
+/// (Dadgar, Phillips, Currey, arXiv 1707.00788 §IV-B) and a digest of the member table.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct MembershipConfig {
+    /// SWIM's protocol period: one member is probed in each. Default 1 s (SWIM §5).
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub probe_interval: Duration,
+    /// The longest wait for a direct acknowledgement before other members are asked to probe. Measured round trips
+    /// shorten it. At most half of `probe_interval`, default 400 ms.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub probe_timeout: Duration,
+    /// How many members are asked to probe one that did not answer: SWIM's k, 0 to 16. Default 3 (SWIM §3.1).
+    pub indirect_probes: usize,
+    /// When a suspect is declared down.
+    pub suspicion: SuspicionConfig,
+    /// How often waiting updates are sent while there are any. Default 100 ms.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub gossip_interval: Duration,
+    /// To how many random members each time: 1 to 16, default 2.
+    pub fanout: usize,
+    /// The least time between two table digests of one node. Default 400 ms.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub sync_interval: Duration,
+    /// How often one member that is held down is contacted again, and, without any live member, a contact given at join.
+    /// Default 4 s.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub reconnect_interval: Duration,
+    /// How often a join is tried again, over the contacts in turn. Default 300 ms.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub join_retry: Duration,
+    /// After how long without an answer a join is reported as failed; contacts stay known and are tried again each
+    /// `reconnect_interval`. Default 10 s.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub join_timeout: Duration,
+    /// The longest time a graceful leave takes. Default 3 s.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub leave_timeout: Duration,
+    /// How long a member that is down or has left stays in the table, so that stale news cannot bring it back.
+    /// Default 24 h.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub forget_after: Duration,
+    /// The most members the table holds, this node, those down and those that left included: 2 to 1 048 576, default
+    /// 16 384. At the limit unknown members are ignored and counted.
+    pub max_members: usize,
+    /// The longest metadata of any member, in bytes, at most 512. Default 512.
+    pub max_metadata: usize,
+}
+
+/// When a suspect is declared down (Lifeguard §IV-B): after `max`, or sooner, down to `min`, as more members suspect it
+/// independently. Both follow the live size: times max(1, log10 of it).
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
+pub struct SuspicionConfig {
+    /// The shortest suspicion in probe intervals per log10 of the live size: 1 to 100, default 2.
+    pub min_intervals: u32,
+    /// The longest in multiples of the shortest: 1 to 20, default 3.
+    pub max_factor: u32,
+    /// Independent suspicions, besides the first, that shorten the wait to its minimum: 0 to 8, default 3 (Lifeguard's
+    /// K).
+    pub confirmations: usize,
+}
+
+impl Default for MembershipConfig {
+    fn default() -> Self {
+        Self {
+            probe_interval: Duration::from_secs(1),
+            probe_timeout: Duration::from_millis(400),
+            indirect_probes: 3,
+            suspicion: SuspicionConfig { min_intervals: 2, max_factor: 3, confirmations: 3 },
+            gossip_interval: Duration::from_millis(100),
+            fanout: 2,
+            sync_interval: Duration::from_millis(400),
+            reconnect_interval: Duration::from_secs(4),
+            join_retry: Duration::from_millis(300),
+            join_timeout: Duration::from_secs(10),
+            leave_timeout: Duration::from_secs(3),
+            forget_after: Duration::from_secs(24 * 3600),
+            max_members: 16_384,
+            max_metadata: 512,
+        }
+    }
+}
+
+impl MembershipConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        for (interval, field) in [
+            (self.probe_interval, "membership.probe_interval"),
+            (self.probe_timeout, "membership.probe_timeout"),
+            (self.gossip_interval, "membership.gossip_interval"),
+            (self.sync_interval, "membership.sync_interval"),
+            (self.reconnect_interval, "membership.reconnect_interval"),
+            (self.join_retry, "membership.join_retry"),
+            (self.join_timeout, "membership.join_timeout"),
+            (self.leave_timeout, "membership.leave_timeout"),
+        ] {
+            check_interval(interval, field)?;
+        }
+        check(
+            self.probe_timeout * 2 <= self.probe_interval,
+            "membership.probe_timeout",
+            "be at most half of membership.probe_interval",
+        )?;
+        check(self.indirect_probes <= 16, "membership.indirect_probes", "be at most 16")?;
+        check((1..=16).contains(&self.fanout), "membership.fanout", "be between 1 and 16")?;
+        check((2..=1 << 20).contains(&self.max_members), "membership.max_members", "be between 2 and 1048576")?;
+        check(self.max_metadata <= 512, "membership.max_metadata", "be at most 512 bytes")?;
+        check(
+            self.forget_after >= Duration::from_secs(60),
+            "membership.forget_after",
+            "be at least 60s: stale news outlive a shorter memory",
+        )?;
+        let suspicion = &self.suspicion;
+        check(
+            (1..=100).contains(&suspicion.min_intervals),
+            "membership.suspicion.min_intervals",
+            "be between 1 and 100",
+        )?;
+        check((1..=20).contains(&suspicion.max_factor), "membership.suspicion.max_factor", "be between 1 and 20")?;
+        check(suspicion.confirmations <= 8, "membership.suspicion.confirmations", "be at most 8")
+    }
+}

@@ -1,0 +1,71 @@
+//! Why a node refuses: one small enum an operation, named for whose fault it is.
+
+use core::fmt;
+
+use crate::wire::DecodeError;
+
+/// Why a packet was dropped. The network's fault: nothing but counters has changed, unless a variant says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PacketError {
+    /// The checksum does not fit: the packet was damaged on its way or belongs to a cluster of another label.
+    Checksum,
+    /// A version of the wire format that this node does not speak.
+    Version(u8),
+    /// A sealed packet; this node has no keys.
+    Sealed,
+    /// The checksum fits, but the content is no packet.
+    Malformed(DecodeError),
+    /// The sender wrote its name short and is not known here. It is asked who it is.
+    UnknownSender,
+    /// This node's own packet came back.
+    OwnPacket,
+    /// The node has left the cluster.
+    NotRunning,
+}
+
+impl fmt::Display for PacketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checksum => f.write_str("damaged packet, or one of another cluster"),
+            Self::Version(version) => write!(f, "wire format version {version} is not spoken here"),
+            Self::Sealed => f.write_str("sealed packet without a key to open it"),
+            Self::Malformed(error) => write!(f, "malformed packet: {error}"),
+            Self::UnknownSender => f.write_str("short name of an unknown sender"),
+            Self::OwnPacket => f.write_str("this node's own packet"),
+            Self::NotRunning => f.write_str("this node has left the cluster"),
+        }
+    }
+}
+
+impl core::error::Error for PacketError {}
+
+/// Why a command was refused. The caller's fault: nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The node is leaving or has left.
+    Leaving,
+    /// Longer than the limit.
+    TooLarge {
+        /// The limit, in bytes.
+        max: usize,
+    },
+    /// More contacts than a node remembers.
+    TooManyContacts {
+        /// The limit.
+        max: usize,
+    },
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leaving => f.write_str("this node is leaving the cluster"),
+            Self::TooLarge { max } => write!(f, "too large: at most {max} bytes"),
+            Self::TooManyContacts { max } => write!(f, "too many contacts: at most {max}"),
+        }
+    }
+}
+
+impl core::error::Error for CommandError {}

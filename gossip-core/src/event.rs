@@ -1,0 +1,200 @@
+//! What a node tells its application.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+
+#[cfg(feature = "broadcast")]
+use crate::broadcast::Message;
+use crate::identity::NodeId;
+#[cfg(feature = "kv")]
+use crate::kv::KvEvent;
+
+/// Something the application may want to know; from [`crate::Node::poll_event`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event<P> {
+    /// How a [`crate::Node::join`] ended.
+    Join {
+        /// The contact that answered; the one asked last if none did.
+        contact: P,
+        /// The number of live members that the contact knows, itself included, or why the join failed.
+        result: Result<usize, JoinError>,
+    },
+    /// What changed in the member table since the last batch, one entry a member, in the order of their first change.
+    Members(Vec<MemberEvent<P>>),
+    /// The leave that was asked for is done: the node sends and answers nothing any more.
+    Left,
+    /// A broadcast message, delivered once.
+    #[cfg(feature = "broadcast")]
+    Broadcast(Message),
+    /// A key's value changed, here or elsewhere.
+    #[cfg(feature = "kv")]
+    Kv(KvEvent),
+    /// The application polled too slowly: this many events were dropped at this point. The member table and the map
+    /// hold the current state.
+    Lagged(u64),
+}
+
+/// One member's change, as seen by this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberEvent<P> {
+    /// The member.
+    pub id: NodeId,
+    /// Which of its lives.
+    pub generation: u64,
+    /// Its incarnation at the change.
+    pub incarnation: u64,
+    /// Where it is reached.
+    pub addr: P,
+    /// What happened to it.
+    pub change: MemberChange,
+}
+
+/// What may happen to a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MemberChange {
+    /// It is alive: new, back, or no longer suspected.
+    Up,
+    /// Its address, its metadata or its hints changed.
+    Updated,
+    /// It does not answer; it is still a member and may refute.
+    Suspect,
+    /// It failed.
+    Down,
+    /// It left gracefully.
+    Left,
+}
+
+/// Why a join failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// No contact answered within `membership.join_timeout`. The contacts stay known and are tried again each
+    /// `membership.reconnect_interval`; when one answers, its `Event::Join` follows.
+    NoAnswer,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAnswer => f.write_str("no contact answered"),
+        }
+    }
+}
+
+impl core::error::Error for JoinError {}
+
+/// Where a member's change stands in the open batch: which batch, and at which place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BatchPlace {
+    batch: u64,
+    at: usize,
+}
+
+/// The events that wait for the application: a bounded queue, at its end a batch of member events that is still open.
+#[derive(Debug)]
+pub(crate) struct Events<P> {
+    queue: VecDeque<Event<P>>,
+    open: Vec<MemberEvent<P>>,
+    /// Counts batches from 1, so that the default place belongs to none.
+    batch: u64,
+    max: usize,
+    lost: u64,
+}
+
+impl<P> Events<P> {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { queue: VecDeque::new(), open: Vec::new(), batch: 1, max, lost: 0 }
+    }
+
+    pub(crate) fn push(&mut self, event: Event<P>) {
+        self.close_batch();
+        if self.has_room() { self.queue.push_back(event) } else { self.lost += 1 }
+    }
+
+    /// Adds a member's change to the open batch, or puts it in the place of the member's earlier change there.
+    pub(crate) fn push_member(&mut self, event: MemberEvent<P>, place: &mut BatchPlace) {
+        if place.batch == self.batch {
+            self.open[place.at] = event;
+        } else if self.has_room() {
+            *place = BatchPlace { batch: self.batch, at: self.open.len() };
+            self.open.push(event);
+        } else {
+            self.lost += 1;
+        }
+    }
+
+    pub(crate) fn poll(&mut self, dropped: &mut u64) -> Option<Event<P>> {
+        if let Some(event) = self.queue.pop_front() {
+            return Some(event);
+        }
+        if !self.open.is_empty() {
+            self.batch += 1;
+            return Some(Event::Members(core::mem::take(&mut self.open)));
+        }
+        let lost = core::mem::take(&mut self.lost);
+        *dropped += lost;
+        (lost > 0).then_some(Event::Lagged(lost))
+    }
+
+    fn has_room(&self) -> bool {
+        // Once something was lost, the rest up to the report is lost too: the report stands where the gap is.
+        self.lost == 0 && self.queue.len() + self.open.len() < self.max
+    }
+
+    fn close_batch(&mut self) {
+        if !self.open.is_empty() {
+            self.batch += 1;
+            self.queue.push_back(Event::Members(core::mem::take(&mut self.open)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn member(name: &str, change: MemberChange) -> MemberEvent<u64> {
+        MemberEvent { id: NodeId::from_name(name), generation: 1, incarnation: 0, addr: 1, change }
+    }
+
+    #[test]
+    fn a_member_stands_once_in_a_batch_with_its_last_change() {
+        let mut events = Events::new(16);
+        let mut place = BatchPlace::default();
+        events.push_member(member("a", MemberChange::Suspect), &mut place);
+        events.push_member(member("b", MemberChange::Up), &mut BatchPlace::default());
+        events.push_member(member("a", MemberChange::Down), &mut place);
+        let expected = vec![member("a", MemberChange::Down), member("b", MemberChange::Up)];
+        assert_eq!(events.poll(&mut 0), Some(Event::Members(expected)));
+        events.push_member(member("a", MemberChange::Up), &mut place);
+        assert_eq!(events.poll(&mut 0), Some(Event::Members(vec![member("a", MemberChange::Up)])));
+    }
+
+    #[test]
+    fn another_event_closes_the_batch_before_it() {
+        let mut events = Events::new(16);
+        events.push_member(member("a", MemberChange::Up), &mut BatchPlace::default());
+        events.push(Event::Left);
+        assert!(matches!(events.poll(&mut 0), Some(Event::Members(_))));
+        assert_eq!(events.poll(&mut 0), Some(Event::Left));
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_told_where_it_is_missing() {
+        let mut events = Events::<u64>::new(2);
+        let mut dropped = 0;
+        for _ in 0..5 {
+            events.push(Event::Left);
+        }
+        assert_eq!(events.poll(&mut dropped), Some(Event::Left));
+        events.push(Event::Left);
+        assert_eq!(events.poll(&mut dropped), Some(Event::Left));
+        assert_eq!(events.poll(&mut dropped), Some(Event::Lagged(4)));
+        assert_eq!((events.poll(&mut dropped), dropped), (None, 4));
+    }
+}

@@ -1,0 +1,151 @@
+//! Which writes have been seen: for each writer runs of counters, so holes are allowed and deltas may come in any order
+//! (version vectors with exceptions; Preguiça et al., arXiv 1011.5808).
+
+use alloc::collections::BTreeMap;
+use core::ops::Bound;
+
+use smallvec::SmallVec;
+
+use super::Version;
+use crate::identity::Identity;
+use crate::wire::ClusterKey;
+
+/// A writer whose seen writes have more holes than this must be caught up in order first.
+const MAX_RUNS: usize = 64;
+
+/// Seen counters, both ends included, ascending, with a hole between any two.
+type Runs = SmallVec<[(u64, u64); 1]>;
+
+/// The causal context of the map.
+#[derive(Debug, Default)]
+pub(crate) struct Context {
+    writers: BTreeMap<Identity, Runs>,
+    fingerprint: u64,
+}
+
+impl Context {
+    pub(crate) fn contains(&self, version: &Version) -> bool {
+        self.writers.get(&version.writer()).is_some_and(|runs| {
+            let after = runs.partition_point(|(first, _)| *first <= version.counter);
+            after > 0 && runs[after - 1].1 >= version.counter
+        })
+    }
+
+    /// Up to which counter every write of the writer has been seen.
+    pub(crate) fn through(&self, writer: Identity) -> u64 {
+        self.writers.get(&writer).and_then(|runs| runs.first()).map_or(0, |run| if run.0 == 1 { run.1 } else { 0 })
+    }
+
+    /// Notes that all writes from `first` to `last` were seen. Whether there was room for that.
+    #[must_use]
+    pub(crate) fn add(
+        &mut self,
+        key: &ClusterKey,
+        max_writers: usize,
+        writer: Identity,
+        first: u64,
+        last: u64,
+    ) -> bool {
+        if first == 0 || first > last {
+            return false;
+        }
+        if !self.writers.contains_key(&writer) && self.writers.len() >= max_writers {
+            return false;
+        }
+        let runs = self.writers.entry(writer).or_default();
+        // The runs that touch the new one become one with it.
+        let from = runs.partition_point(|run| run.1.saturating_add(1) < first);
+        let to = runs.partition_point(|run| run.0 <= last.saturating_add(1));
+        if from == to && runs.len() >= MAX_RUNS {
+            return false;
+        }
+        let sum =
+            |runs: &[(u64, u64)]| runs.iter().fold(0_u64, |sum, run| sum.wrapping_add(key.run(writer, run.0, run.1)));
+        let merged = match runs.get(from..to) {
+            Some([]) | None => (first, last),
+            Some(touched) => (first.min(touched[0].0), last.max(touched[touched.len() - 1].1)),
+        };
+        let before = sum(&runs[from..to]);
+        if from == to {
+            runs.insert(from, merged);
+        } else {
+            runs[from] = merged;
+            runs.drain(from + 1..to);
+        }
+        self.fingerprint = self.fingerprint.wrapping_sub(before).wrapping_add(sum(&[merged]));
+        true
+    }
+
+    /// Equal on two members that have seen the same.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// Writers after `after`, ascending, with what was seen of them.
+    pub(crate) fn writers_after(&self, after: Option<Identity>) -> impl Iterator<Item = (Identity, &[(u64, u64)])> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.writers.range((from, Bound::Unbounded)).map(|(writer, runs)| (*writer, runs.as_slice()))
+    }
+}
+
+/// The parts of `runs` above `through`.
+pub(crate) fn beyond(runs: &[(u64, u64)], through: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
+    runs.iter().filter(move |run| run.1 > through).map(move |run| (run.0.max(through + 1), run.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::identity::NodeId;
+    use crate::random::Rng;
+
+    const WRITER: Identity = Identity::new(NodeId::from_bytes([7; 16]), 3);
+
+    fn seen(context: &Context) -> BTreeSet<u64> {
+        (1..200).filter(|counter| context.contains(&Version::new(WRITER, *counter))).collect()
+    }
+
+    #[test]
+    fn a_context_is_the_set_of_all_that_was_added() {
+        let key = ClusterKey::new("");
+        for seed in 0..50 {
+            let mut rng = Rng::new([seed; 32]);
+            let (mut context, mut model) = (Context::default(), BTreeSet::new());
+            for _ in 0..40 {
+                let first = 1 + rng.below(100) as u64;
+                let last = first + rng.below(5) as u64;
+                assert!(context.add(&key, 9, WRITER, first, last), "seed {seed}");
+                model.extend(first..=last);
+                assert_eq!(seen(&context), model, "seed {seed}");
+            }
+            let through = (1..).find(|counter| !model.contains(counter)).unwrap() - 1;
+            assert_eq!(context.through(WRITER), through, "seed {seed}");
+            // However it came about, the same set has the same runs and the same fingerprint.
+            let mut again = Context::default();
+            for counter in model.iter().rev() {
+                assert!(again.add(&key, 9, WRITER, *counter, *counter));
+            }
+            assert_eq!(again.fingerprint(), context.fingerprint(), "seed {seed}");
+            assert_eq!(again.writers, context.writers, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn holes_and_writers_are_bounded() {
+        let (key, mut context) = (ClusterKey::new(""), Context::default());
+        let added = (1..200).filter(|counter| context.add(&key, 1, WRITER, counter * 2, counter * 2)).count();
+        assert_eq!(added, MAX_RUNS);
+        assert!(context.add(&key, 1, WRITER, 1, 300), "what closes holes always has room");
+        assert!(!context.add(&key, 1, Identity::new(NodeId::from_name("x"), 1), 1, 1));
+    }
+
+    #[test]
+    fn the_last_counter_does_not_overflow() {
+        let (key, mut context) = (ClusterKey::new(""), Context::default());
+        assert!(context.add(&key, 1, WRITER, u64::MAX, u64::MAX));
+        assert!(context.add(&key, 1, WRITER, u64::MAX - 1, u64::MAX - 1));
+        assert_eq!(context.writers[&WRITER].as_slice(), &[(u64::MAX - 1, u64::MAX)]);
+    }
+}

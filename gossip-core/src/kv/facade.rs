@@ -1,0 +1,211 @@
+//! What the application sees of the map.
+
+use alloc::sync::Arc;
+use core::fmt;
+
+use super::store::{Outcome, Slot, Write};
+use super::{KvState, Scope, Version};
+use crate::peer::Peer;
+use crate::protocol::Cx;
+use crate::wire::kv::MAX_KEY;
+
+/// Everything of a packet but key and value, at its longest: header, list of ids, delta and entry.
+const OVERHEAD: usize = 144;
+
+/// A live entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The space of its key.
+    pub scope: Scope,
+    /// Its key.
+    pub key: &'a [u8],
+    /// Its value.
+    pub value: &'a [u8],
+    /// The write that set it.
+    pub version: Version,
+}
+
+impl<'a> Entry<'a> {
+    fn of(scope: Scope, key: &'a Arc<[u8]>, slot: &'a Slot) -> Option<Self> {
+        Some(Self { scope, key, value: slot.value.as_deref()?, version: slot.version })
+    }
+}
+
+/// A key's value changed. The map holds the new one, or one later still.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KvEvent {
+    /// The space of the key.
+    pub scope: Scope,
+    /// The key.
+    pub key: Arc<[u8]>,
+    /// The write that changed it.
+    pub version: Version,
+    /// Whether it was deleted.
+    pub deleted: bool,
+}
+
+/// Why a write was refused: nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KvError {
+    /// Key and value do not fit into one datagram.
+    TooLarge {
+        /// The longest value for this key, in bytes.
+        max: usize,
+    },
+    /// The key is empty or longer than 255 bytes.
+    InvalidKey,
+    /// Shared keys may not start with `@`: that is how own keys are shown.
+    ReservedKey,
+    /// Another member's own key.
+    NotOwner,
+    /// This node sees no such key.
+    NotFound,
+    /// The map holds `kv.max_entries` keys, deleted ones included.
+    Full {
+        /// The limit.
+        max: usize,
+    },
+    /// `kv.enabled` is off.
+    Disabled,
+    /// The node is leaving or has left.
+    Leaving,
+}
+
+impl fmt::Display for KvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { max } => write!(f, "value too large: at most {max} bytes with this key"),
+            Self::InvalidKey => write!(f, "a key has 1 to {MAX_KEY} bytes"),
+            Self::ReservedKey => f.write_str("a shared key may not start with `@`"),
+            Self::NotOwner => f.write_str("only its owner may write that key"),
+            Self::NotFound => f.write_str("no such key"),
+            Self::Full { max } => write!(f, "the map is full: at most {max} keys, deleted ones included"),
+            Self::Disabled => f.write_str("the key-value map is turned off"),
+            Self::Leaving => f.write_str("this node is leaving the cluster"),
+        }
+    }
+}
+
+impl core::error::Error for KvError {}
+
+/// The map, to read; from [`crate::Node::kv`]. Cheap to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Kv<'a> {
+    store: &'a super::store::Store,
+    fingerprint: u64,
+}
+
+impl<'a> Kv<'a> {
+    pub(super) fn new(store: &'a super::store::Store, fingerprint: u64) -> Self {
+        Self { store, fingerprint }
+    }
+
+    /// A key's entry, if it has a value.
+    pub fn get(&self, scope: Scope, key: &[u8]) -> Option<Entry<'a>> {
+        let (key, slot) = self.store.from(scope, key).next().filter(|(found, _)| ***found == *key)?;
+        Entry::of(scope, key, slot)
+    }
+
+    /// Entries whose key starts with `prefix`, ascending.
+    pub fn prefix<'p>(&self, scope: Scope, prefix: &'p [u8]) -> impl Iterator<Item = Entry<'a>> + use<'a, 'p> {
+        let keys = self.store.from(scope, prefix).take_while(move |(key, _)| key.starts_with(prefix));
+        keys.filter_map(move |(key, slot)| Entry::of(scope, key, slot))
+    }
+
+    /// All entries: shared ones first, then by owner; ascending by key.
+    pub fn iter(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+        self.store.iter().filter_map(|(scope, key, slot)| Entry::of(scope, key, slot))
+    }
+
+    /// How many entries have a value.
+    pub fn len(&self) -> usize {
+        self.store.live()
+    }
+
+    /// Whether none has.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Deleted keys that are still remembered.
+    pub fn tombstones(&self) -> usize {
+        self.store.deleted()
+    }
+
+    /// A summary of all that was written and seen: equal on two members that hold the same.
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// Grows with each change of an entry: a cheap way to see that nothing did.
+    pub fn revision(&self) -> u64 {
+        self.store.revision()
+    }
+}
+
+/// The map, to write; from [`crate::Node::kv_mut`].
+#[derive(Debug)]
+pub struct KvMut<'a, P: Peer> {
+    state: &'a mut KvState<P>,
+    cx: Cx<'a, P>,
+    running: bool,
+}
+
+impl<'a, P: Peer> KvMut<'a, P> {
+    pub(crate) fn new(state: &'a mut KvState<P>, cx: Cx<'a, P>, running: bool) -> Self {
+        Self { state, cx, running }
+    }
+
+    /// Sets a key's value, here at once and soon everywhere.
+    ///
+    /// # Errors
+    /// See [`KvError`].
+    pub fn set(&mut self, scope: Scope, key: &[u8], value: &[u8]) -> Result<Version, KvError> {
+        self.check(scope, key)?;
+        if matches!(scope, Scope::Shared) && key.first() == Some(&b'@') {
+            return Err(KvError::ReservedKey);
+        }
+        let max = self.cx.config.transport.datagram_mtu.saturating_sub(OVERHEAD + key.len());
+        if value.len() > max {
+            return Err(KvError::TooLarge { max });
+        }
+        self.write(scope, key, Some(value))
+    }
+
+    /// Deletes a key that this node sees.
+    ///
+    /// # Errors
+    /// See [`KvError`].
+    pub fn delete(&mut self, scope: Scope, key: &[u8]) -> Result<Version, KvError> {
+        self.check(scope, key)?;
+        if self.state.store.get(scope, key).is_none_or(|slot| slot.value.is_none()) {
+            return Err(KvError::NotFound);
+        }
+        self.write(scope, key, None)
+    }
+
+    fn check(&self, scope: Scope, key: &[u8]) -> Result<(), KvError> {
+        match scope {
+            _ if !self.cx.config.kv.enabled => Err(KvError::Disabled),
+            _ if !self.running => Err(KvError::Leaving),
+            _ if !(1..=MAX_KEY).contains(&key.len()) => Err(KvError::InvalidKey),
+            Scope::Own(owner) if owner != self.cx.me.id => Err(KvError::NotOwner),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&mut self, scope: Scope, key: &[u8], value: Option<&[u8]>) -> Result<Version, KvError> {
+        let seen = self.state.store.get(scope, key).map_or(0, |slot| slot.stamp);
+        let stamp = self.state.clock.above(self.cx.unix_ms, seen);
+        let version = self.state.next_version(*self.cx.me);
+        let write = Write { scope, key, version, stamp, value };
+        match self.state.put(&mut self.cx, &write) {
+            Outcome::Full => Err(KvError::Full { max: self.cx.config.kv.max_entries }),
+            _ => {
+                self.state.wrote(&self.cx, version);
+                Ok(version)
+            }
+        }
+    }
+}

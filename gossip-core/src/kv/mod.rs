@@ -1,0 +1,225 @@
+//! The replicated map. Every write is a dot (node, generation, counter); every replica keeps a causal context of the
+//! dots it has seen and, of each key, the last write: of an own key that of its owner, of a shared key the one with the
+//! highest hybrid logical clock. What a context covers and the map does not hold was overwritten: it never comes back.
+//!
+//! It knows the entries, the context, the entries that are still being pushed, and with whom to compare next.
+
+mod clock;
+mod context;
+mod facade;
+mod persist;
+mod push;
+mod store;
+mod sync;
+mod version;
+
+pub use facade::{Entry, Kv, KvError, KvEvent, KvMut};
+pub(crate) use persist::Persisted;
+pub use version::{Scope, Version};
+
+use self::clock::Clock;
+use self::context::Context;
+use self::push::Hot;
+use self::store::{Outcome, Store, Write};
+use self::sync::{DeltaIntent, Sync};
+use crate::event::Event;
+use crate::identity::Identity;
+use crate::peer::Peer;
+use crate::protocol::{Cx, Intents, Protocol, Source, Target};
+use crate::time::Instant;
+use crate::wire::kv::{Entry as WireEntry, Section};
+use crate::wire::{List, Writer, tag};
+
+const MAX_INTENTS: usize = 1024;
+
+/// What the map wants to send.
+#[derive(Clone, Debug)]
+pub(crate) enum Intent {
+    /// New entries.
+    Push,
+    /// A page of the context.
+    Context { reply: bool },
+    /// What the receiver has not seen.
+    Delta(DeltaIntent),
+}
+
+/// One replica.
+#[derive(Debug)]
+pub(crate) struct KvState<P> {
+    intents: Intents<P, Intent>,
+    store: Store,
+    context: Context,
+    clock: Clock,
+    /// This node's last write, in which of its lives.
+    counter: (Identity, u64),
+    hot: Hot,
+    push_at: Option<Instant>,
+    sync: Sync<P>,
+}
+
+impl<P: Peer> KvState<P> {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            intents: Intents::new(MAX_INTENTS),
+            store: Store::default(),
+            context: Context::default(),
+            clock: Clock::default(),
+            counter: (Identity::new(crate::NodeId::from_bytes([0; 16]), 0), 0),
+            hot: Hot::default(),
+            push_at: None,
+            sync: Sync::new(now),
+        }
+    }
+
+    pub(crate) fn facade(&self) -> Kv<'_> {
+        Kv::new(&self.store, self.context.fingerprint())
+    }
+
+    /// How many writes of this life were made.
+    fn counter(&self, me: Identity) -> u64 {
+        if self.counter.0 == me { self.counter.1.max(self.context.through(me)) } else { self.context.through(me) }
+    }
+
+    /// Others have seen so many writes of a writer. If that is this node and it does not remember them, it goes on under
+    /// a new generation, so that no version ever names two writes.
+    fn check_memory(&self, cx: &mut Cx<'_, P>, writer: Identity, counter: u64) {
+        if writer == *cx.me && counter > self.counter(writer) {
+            cx.me.generation = cx.me.generation.saturating_add(1);
+        }
+    }
+
+    fn next_version(&self, me: Identity) -> Version {
+        Version::new(me, self.counter(me) + 1)
+    }
+
+    /// A local write was stored.
+    fn wrote(&mut self, cx: &Cx<'_, P>, version: Version) {
+        self.counter = (version.writer(), version.counter);
+        let added = self.context.add(cx.key, usize::MAX, version.writer(), version.counter, version.counter);
+        debug_assert!(added, "this node's own writes have no holes");
+        self.push(cx, version);
+    }
+
+    fn push(&mut self, cx: &Cx<'_, P>, version: Version) {
+        self.hot.add(version, cx.config.kv.fanout);
+        self.push_at.get_or_insert(cx.now + cx.config.kv.push_interval);
+    }
+
+    /// Stores a write and tells the application.
+    fn put(&mut self, cx: &mut Cx<'_, P>, write: &Write<'_>) -> Outcome {
+        self.clock.observe(cx.unix_ms, write.stamp);
+        let forget_at = cx.now + cx.config.kv.tombstone_ttl;
+        let outcome = self.store.put(write, cx.config.kv.max_entries, forget_at);
+        if let Outcome::Stored { key, visible: true } = &outcome {
+            cx.events.push(Event::Kv(KvEvent {
+                scope: write.scope,
+                key: key.clone(),
+                version: write.version,
+                deleted: write.value.is_none(),
+            }));
+        }
+        outcome
+    }
+
+    fn handle_entries(&mut self, cx: &mut Cx<'_, P>, entries: List<'_, WireEntry<'_>>) {
+        for entry in entries.iter() {
+            let write = Write::of(&entry);
+            let Version { counter, .. } = write.version;
+            if self.context.contains(&write.version) {
+                cx.stats.kv_duplicates += 1;
+                continue;
+            }
+            self.check_memory(cx, entry.writer, counter);
+            // Noted first: an entry that could not be noted must not be stored, or a later deletion that is forgotten
+            // could not keep it away.
+            let room = self.store.len() < cx.config.kv.max_entries;
+            let max = cx.config.kv.max_writers;
+            if !room || !self.context.add(cx.key, max, entry.writer, counter, counter) {
+                cx.stats.kv_dropped += 1;
+                continue;
+            }
+            if self.put(cx, &write) != Outcome::Superseded {
+                self.push(cx, write.version);
+            }
+        }
+    }
+
+    fn push_if_due(&mut self, cx: &mut Cx<'_, P>) {
+        if self.push_at.is_none_or(|at| at > cx.now) {
+            return;
+        }
+        self.push_at = None;
+        if self.hot.len() == 0 {
+            return;
+        }
+        // A packet holds a few entries: where many wait, more members are sent to at a time.
+        let members = (self.hot.len() / 8).clamp(cx.config.kv.fanout, 16);
+        for index in cx.table.sample(cx.rng, members, |_| true) {
+            self.intents.push(cx.stats, Target::to(cx.table.row(index).addr.clone()), Intent::Push);
+        }
+        self.push_at = Some(cx.now + cx.config.kv.push_interval);
+    }
+}
+
+impl<P: Peer> Protocol<P> for KvState<P> {
+    type Section<'a> = Section<'a>;
+    type Intent = Intent;
+
+    fn handle(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, section: Section<'_>) {
+        if !cx.config.kv.enabled {
+            return;
+        }
+        let known = from.answer == usize::MAX;
+        match section {
+            Section::Entries(entries) => self.handle_entries(cx, entries),
+            Section::Delta(delta) => self.handle_delta(cx, from, delta),
+            Section::Summary(fingerprint) if known && fingerprint != self.context.fingerprint() => {
+                self.mismatch(cx, from);
+            }
+            Section::Context(page) if known => self.handle_context(cx, from, page),
+            Section::Summary(_) | Section::Context(_) => (),
+        }
+    }
+
+    fn handle_timeout(&mut self, cx: &mut Cx<'_, P>) {
+        self.push_if_due(cx);
+        self.sync_if_due(cx);
+        self.store.forget(cx.now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        [self.push_at, self.sync.poll_timeout(), self.store.next_grave()].into_iter().flatten().min()
+    }
+
+    fn poll_intent(&mut self, _cx: &mut Cx<'_, P>) -> Option<(Target<P>, Intent)> {
+        self.intents.pop()
+    }
+
+    fn has_intents(&self) -> bool {
+        !self.intents.is_empty()
+    }
+
+    fn write(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: Intent, packet: &mut Writer<'_>) {
+        match intent {
+            Intent::Push => self.hot.write(&self.store, packet),
+            Intent::Context { reply } => self.write_context(reply, packet),
+            Intent::Delta(delta) => self.write_delta(cx, to, delta, packet),
+        }
+    }
+
+    fn is_hungry(&self) -> bool {
+        self.hot.len() > 0
+    }
+
+    fn fill(&mut self, _cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
+        if self.is_hungry() {
+            self.hot.write(&self.store, packet);
+        }
+    }
+
+    fn ride(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
+        if cx.config.kv.enabled {
+            _ = packet.section(tag::KV_SUMMARY, |w| w.u64(self.context.fingerprint()));
+        }
+    }
+}

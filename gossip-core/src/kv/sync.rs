@@ -1,0 +1,211 @@
+//! Anti-entropy: two members whose fingerprints differ compare their causal contexts a page at a time, and send each
+//! other what survives of the writes that the other has not seen. A delta may be cut anywhere: what it says of the range
+//! it covers is true by itself.
+
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::context::beyond;
+use super::push::entry_of;
+use super::store::{Outcome, Write};
+use super::{Intent, KvState};
+use crate::identity::Identity;
+use crate::peer::Peer;
+use crate::protocol::{Cx, Source, Target};
+use crate::time::Instant;
+use crate::wire::kv::{ContextPage, Delta, Seen};
+use crate::wire::{Item as _, NoSpace, Writer, tag};
+
+/// At most so many packets answer a page.
+const PACKETS_PER_PAGE: u8 = 12;
+/// At most so many ranges answer a page.
+const MAX_RANGES: usize = 128;
+
+/// A writer's versions from the first to the last, both included.
+pub(crate) type Range = (Identity, u64, u64);
+
+/// Ranges of versions to send.
+#[derive(Clone, Debug)]
+pub(crate) struct DeltaIntent {
+    ranges: SmallVec<[Range; 2]>,
+    /// In how many packets at most.
+    packets: u8,
+    /// Whether more is to come than these ranges.
+    more: bool,
+}
+
+/// With whom contexts are compared next, when, and from which writer on.
+#[derive(Debug)]
+pub(super) struct Sync<P> {
+    with: Option<P>,
+    at: Option<Instant>,
+    last: Instant,
+    after: Option<Identity>,
+}
+
+impl<P: Peer> Sync<P> {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { with: None, at: None, last: now, after: None }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.at
+    }
+}
+
+impl<P: Peer> KvState<P> {
+    /// A peer's fingerprint differs. What makes the difference is usually on its way; so compare a little later, at a
+    /// random moment, so that not both ends ask.
+    pub(super) fn mismatch(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
+        let interval = cx.config.kv.sync_interval;
+        let jitter = Duration::from_micros(cx.rng.below(interval.as_micros() as usize / 2) as u64);
+        self.sync.with.get_or_insert_with(|| from.addr.clone());
+        let at = cx.now.max(self.sync.last + interval) + jitter;
+        self.sync.at.get_or_insert(at);
+    }
+
+    pub(super) fn sync_if_due(&mut self, cx: &mut Cx<'_, P>) {
+        if self.sync.at.is_none_or(|at| at > cx.now) {
+            return;
+        }
+        self.sync.at = None;
+        self.sync.last = cx.now;
+        if let Some(peer) = self.sync.with.take() {
+            cx.stats.kv_syncs += 1;
+            self.intents.push(cx.stats, Target::to(peer), Intent::Context { reply: false });
+        }
+    }
+
+    /// Writes the next page of the context; the page after it follows at the next opportunity.
+    pub(super) fn write_context(&mut self, reply: bool, packet: &mut Writer<'_>) {
+        let after = self.sync.after.take();
+        let mut writers = self.context.writers_after(after).peekable();
+        let mut last = None;
+        _ = packet.section(tag::KV_CONTEXT, |w| {
+            let (flags_at, flags) = ContextPage::write_range(w, after, reply)?;
+            w.items(|w| {
+                let Some((writer, _)) = writers.peek() else { return Ok(false) };
+                Seen { writer: *writer, through: self.context.through(*writer) }.write(w)?;
+                last = writers.next().map(|(writer, _)| writer);
+                Ok(true)
+            });
+            if writers.peek().is_some() {
+                if last.is_none() {
+                    return Err(NoSpace);
+                }
+                w.patch(flags_at, &[flags | ContextPage::CUT]);
+                self.sync.after = last;
+            }
+            Ok(())
+        });
+    }
+
+    pub(super) fn handle_context(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, page: ContextPage<'_>) {
+        let mut theirs = page.writers.iter().peekable();
+        let end = if page.cut { page.writers.iter().last().map(|seen| seen.writer) } else { None };
+        let mut ranges: SmallVec<[Range; 2]> = SmallVec::new();
+        let (mut lacking, mut more) = (false, false);
+        let mine =
+            self.context.writers_after(page.after).take_while(|(writer, _)| end.is_none_or(|end| *writer <= end));
+        for (writer, runs) in mine {
+            // Writers that only they know come before this one.
+            while theirs.peek().is_some_and(|seen| seen.writer < writer) {
+                lacking |= theirs.next().is_some_and(|seen| seen.through > 0);
+            }
+            let seen = theirs.next_if(|seen| seen.writer == writer).map_or(0, |seen| seen.through);
+            lacking |= seen > self.context.through(writer);
+            for (first, last) in beyond(runs, seen) {
+                more |= ranges.len() == MAX_RANGES;
+                if ranges.len() < MAX_RANGES {
+                    ranges.push((writer, first, last));
+                }
+            }
+        }
+        lacking |= theirs.any(|seen| seen.through > 0);
+        page.writers.iter().for_each(|seen| self.check_memory(cx, seen.writer, seen.through));
+        if !ranges.is_empty() {
+            let intent = Intent::Delta(DeltaIntent { ranges, packets: PACKETS_PER_PAGE, more });
+            self.intents.push(cx.stats, Target::to(from.addr.clone()), intent);
+        }
+        if lacking && !page.reply {
+            self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Context { reply: true });
+        }
+    }
+
+    /// Writes as many ranges as find room, and queues the rest.
+    pub(super) fn write_delta(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: DeltaIntent, packet: &mut Writer<'_>) {
+        let DeltaIntent { mut ranges, packets, more } = intent;
+        let mut done = 0;
+        while let Some((writer, first, last)) = ranges.get(done).copied() {
+            let through = self.write_range(writer, first, last, packets == 1 || more, packet);
+            match through {
+                Some(through) if through == last => done += 1,
+                Some(through) => {
+                    ranges[done].1 = through + 1;
+                    break;
+                }
+                None => break,
+            }
+        }
+        ranges.drain(..done);
+        if !ranges.is_empty() && packets > 1 {
+            let rest = Intent::Delta(DeltaIntent { ranges, packets: packets - 1, more });
+            self.intents.push(cx.stats, Target::to(to.clone()), rest);
+        }
+    }
+
+    /// Writes a writer's entries from `first` on; up to which version the section covers, if it found room.
+    fn write_range(&self, writer: Identity, first: u64, last: u64, more: bool, packet: &mut Writer<'_>) -> Option<u64> {
+        let mut entries = self.store.written(writer, first, last).peekable();
+        let mut through = last;
+        let section = packet.section(tag::KV_DELTA, |w| {
+            w.u8(u8::from(more))?;
+            w.id(writer.id)?;
+            w.varint(writer.generation)?;
+            w.u64(first - 1)?;
+            let through_at = w.position();
+            w.u64(last)?;
+            let written = w.items(|w| {
+                let Some((scope, key, slot)) = entries.peek() else { return Ok(false) };
+                entry_of(*scope, key, slot).write(w)?;
+                entries.next();
+                Ok(true)
+            });
+            if let Some((.., slot)) = entries.peek() {
+                through = slot.version.counter - 1;
+                if written == 0 && through < first {
+                    return Err(NoSpace);
+                }
+                w.patch(through_at, &through.to_be_bytes());
+            }
+            Ok(())
+        });
+        section.ok().map(|()| through)
+    }
+
+    pub(super) fn handle_delta(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, delta: Delta<'_>) {
+        self.check_memory(cx, delta.writer, delta.through);
+        let mut seen_to = delta.through;
+        for entry in delta.entries.iter() {
+            let write = Write::of(&entry);
+            if self.context.contains(&write.version) {
+                cx.stats.kv_duplicates += 1;
+                continue;
+            }
+            if self.put(cx, &write) == Outcome::Full {
+                // What follows is asked for again once there is room.
+                cx.stats.kv_dropped += 1;
+                seen_to = entry.counter - 1;
+                break;
+            }
+        }
+        let max = cx.config.kv.max_writers;
+        let noted = seen_to > delta.after && self.context.add(cx.key, max, delta.writer, delta.after + 1, seen_to);
+        if delta.more && noted && from.answer == usize::MAX {
+            // There is more where that came from: ask on at once.
+            self.sync.with = Some(from.addr.clone());
+            self.sync.at = Some(cx.now);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What names a write, and the map's spaces.
+
+use core::fmt;
+
+use crate::identity::{Identity, NodeId};
+
+/// The dot of a write: who wrote it, in which life, as which write of that life. It names the write for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    /// Who wrote it.
+    pub node: NodeId,
+    /// In which life.
+    pub generation: u64,
+    /// As which write of that life, from 1.
+    pub counter: u64,
+}
+
+impl Version {
+    pub(crate) fn new(writer: Identity, counter: u64) -> Self {
+        Self { node: writer.id, generation: writer.generation, counter }
+    }
+
+    pub(crate) fn writer(&self) -> Identity {
+        Identity { id: self.node, generation: self.generation }
+    }
+}
+
+/// The first eight digits of the node, the generation, the counter: `0011aabb.1763700000000.42`.
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.node.as_bytes()[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        write!(f, ".{}.{}", self.generation, self.counter)
+    }
+}
+
+/// Which of the map's spaces a key is in. The same key in two spaces is two keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scope {
+    /// Any member may write.
+    Shared,
+    /// Only this member may write: shown as `@name/key`.
+    Own(NodeId),
+}

@@ -1,0 +1,124 @@
+//! Answers to what others send.
+
+use smallvec::SmallVec;
+
+use super::repair::PageIntent;
+use super::{Applied, Intent, Membership, Status};
+use crate::event::Event;
+use crate::peer::Peer;
+use crate::protocol::{Cx, Source, Target};
+use crate::wire::membership::{Claim, Join, PingRequest, Probe, Welcome};
+
+/// A table of this many live members is sent to a joiner as a whole.
+const SMALL_TABLE: u64 = 64;
+
+impl<P: Peer> Membership<P> {
+    pub(super) fn handle_ping(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, probe: Probe) {
+        self.intents.push(cx.stats, Target::answer(from), Intent::Ack(probe.number));
+        self.compare(cx, from, probe.fingerprint);
+    }
+
+    pub(super) fn handle_ack(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, probe: Probe) {
+        if self.probing.acked(cx.now, probe.number, from.sender) {
+            self.knows_me(cx, from);
+        } else if let Some((asker, number)) = self.probing.favour_done(probe.number, from.sender) {
+            self.intents.push(cx.stats, Target::to(asker), Intent::PingReply(number));
+        }
+        self.compare(cx, from, probe.fingerprint);
+    }
+
+    pub(super) fn handle_ping_request(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, request: PingRequest) {
+        if from.answer != usize::MAX || !self.is_running() {
+            return;
+        }
+        let Some(index) = cx.table.find(request.target) else { return };
+        let row = cx.table.row(index);
+        let favour = self.probing.favour(cx.now, row.member, from.addr.clone(), request.number, cx.rng);
+        if let Some(number) = favour {
+            self.intents.push(cx.stats, Target::to(row.addr.clone()), Intent::Ping(number));
+        }
+    }
+
+    /// A joiner proves its address by a cookie first, so that nobody can have a table sent to a third party.
+    pub(super) fn handle_join(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, join: &Join<P>) {
+        if !self.is_running() || join.record.member != from.sender || join.record.claim != Claim::Alive {
+            return;
+        }
+        if !self.cookies.proves(cx.now, from.addr, from.sender.id, join.cookie) {
+            let cookie = self.cookies.make(cx.now, from.addr, from.sender.id);
+            self.intents.push(cx.stats, Target::answer(from), Intent::Cookie(cookie));
+            return;
+        }
+        let applied = self.apply(cx, &join.record);
+        let Some(index) = cx.table.find(from.sender.id) else { return };
+        let to = Target::to(from.addr.clone());
+        if applied == Applied::Older {
+            // It is held down, or known in a later life: it hears what to rise above.
+            self.intents.push(cx.stats, to.clone(), Intent::Records(SmallVec::from_slice(&[index])));
+        }
+        let generation = cx.table.row(index).member.generation;
+        let live = cx.table.live().len() as u64;
+        self.intents.push(cx.stats, to.clone(), Intent::Welcome { live, generation });
+        // A small table, or a part of a large one from a random place on: the joiner asks others for the rest.
+        let first = if live <= SMALL_TABLE { 0 } else { cx.rng.u32() };
+        let page = PageIntent { first, last: u32::MAX, answer: false, pages: 2 };
+        self.intents.push(cx.stats, to, Intent::Page(page));
+    }
+
+    pub(super) fn handle_cookie(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, cookie: u64) {
+        if self.is_running() && self.joining.is_asked(from.addr) {
+            self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Join { cookie });
+        }
+    }
+
+    pub(super) fn handle_welcome(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, welcome: Welcome) {
+        if !self.is_running() || !self.joining.is_contact(from.addr) {
+            return;
+        }
+        if welcome.generation > cx.me.generation {
+            // The clock that gave the generation went back: a former life of this node is still remembered.
+            self.outlive(cx, welcome.generation);
+            self.joining.again(cx.now);
+            return;
+        }
+        self.knows_me(cx, from);
+        self.repair.mismatch(cx.now, &cx.config.membership, from.addr, cx.rng);
+        if self.joining.welcomed(from.addr) {
+            let live = usize::try_from(welcome.live).unwrap_or(usize::MAX);
+            cx.events.push(Event::Join { contact: from.addr.clone(), result: Ok(live) });
+        }
+    }
+
+    pub(super) fn handle_who_are_you(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
+        if let Some(index) = cx.table.find_addr(from.addr) {
+            cx.table.row_mut(index).knows_me = false;
+        }
+    }
+
+    /// The sender has processed a packet of this generation: from now on a short name will do.
+    fn knows_me(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
+        if let Some(index) = from.row {
+            cx.table.row_mut(index).knows_me = true;
+        }
+    }
+
+    /// Compares the sender's table with this node's, and tells the sender if it is accused.
+    fn compare(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, fingerprint: u32) {
+        if from.answer != usize::MAX || !self.is_running() {
+            return;
+        }
+        if fingerprint == cx.table.fingerprint() {
+            // It holds this node's row, too.
+            self.knows_me(cx, from);
+        } else {
+            self.repair.mismatch(cx.now, &cx.config.membership, from.addr, cx.rng);
+        }
+        let Some(index) = from.row else { return };
+        let row = cx.table.row(index);
+        if row.member == from.sender && matches!(row.status, Status::Suspect | Status::Down) {
+            // Lifeguard's buddy system (§IV-C): the accused hears of it at once.
+            let to = Target::to(from.addr.clone());
+            self.intents.push(cx.stats, to, Intent::Records(SmallVec::from_slice(&[index])));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What the application sees of the member table.
+
+use super::table::{Row, Table};
+use crate::identity::NodeId;
+use crate::peer::Peer;
+
+/// What a node holds a member to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// It answers.
+    Alive,
+    /// It did not answer and may refute; still a live member.
+    Suspect,
+    /// It failed.
+    Down,
+    /// It left gracefully.
+    Left,
+}
+
+impl Status {
+    /// Whether the member takes part: alive or suspect.
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Alive | Self::Suspect)
+    }
+}
+
+/// One row of the member table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member<'a, P> {
+    /// The member.
+    pub id: NodeId,
+    /// Which of its lives.
+    pub generation: u64,
+    /// How many statements it made in this life.
+    pub incarnation: u64,
+    /// What this node holds it to be.
+    pub status: Status,
+    /// Where it is reached, by its own word.
+    pub addr: &'a P,
+    /// The application's bytes; empty until they have arrived.
+    pub metadata: &'a [u8],
+    /// The transport's bytes; empty until they have arrived.
+    pub hints: &'a [u8],
+}
+
+impl<'a, P> Member<'a, P> {
+    fn of(row: &'a Row<P>) -> Self {
+        let profile = row.profile.as_deref();
+        Self {
+            id: row.member.id,
+            generation: row.member.generation,
+            incarnation: row.incarnation,
+            status: row.status,
+            addr: &row.addr,
+            metadata: profile.map_or(&[], |profile| &profile.metadata),
+            hints: profile.map_or(&[], |profile| &profile.hints),
+        }
+    }
+}
+
+/// The member table, this node included; from [`crate::Node::members`]. Cheap to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Members<'a, P> {
+    table: &'a Table<P>,
+}
+
+impl<'a, P: Peer> Members<'a, P> {
+    pub(crate) fn new(table: &'a Table<P>) -> Self {
+        Self { table }
+    }
+
+    /// Live members: alive or suspect, this node included. In constant time.
+    pub fn live(&self) -> usize {
+        self.table.live().len()
+    }
+
+    /// All rows, those down or left included. In constant time.
+    #[allow(clippy::len_without_is_empty, reason = "this node is always in its table")]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// One member's row. In constant time.
+    pub fn get(&self, id: NodeId) -> Option<Member<'a, P>> {
+        self.table.find(id).map(|index| Member::of(self.table.row(index)))
+    }
+
+    /// All rows, this node's first, the others in an order that depends on the node's history alone.
+    pub fn iter(&self) -> impl Iterator<Item = Member<'a, P>> + use<'a, P> {
+        self.table.rows().map(Member::of)
+    }
+
+    /// Grows whenever any row changes: a cheap way to see that nothing did.
+    pub fn revision(&self) -> u64 {
+        self.table.revision()
+    }
+}

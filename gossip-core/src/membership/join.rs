@@ -1,0 +1,209 @@
+//! Finding the cluster: contacts are asked in turn until each has answered or its time is over.
+
+use alloc::vec::Vec;
+use core::hash::Hasher as _;
+use core::time::Duration;
+
+use siphasher::sip::SipHasher24;
+
+use crate::config::MembershipConfig;
+use crate::error::CommandError;
+use crate::identity::NodeId;
+use crate::peer::Peer;
+use crate::random::Rng;
+use crate::time::Instant;
+
+/// More contacts are not remembered.
+const MAX_CONTACTS: usize = 64;
+/// A cookie is good for this long, and for as long again.
+const COOKIE_LIFE: Duration = Duration::from_secs(30);
+
+#[derive(Debug)]
+struct Contact<P> {
+    addr: P,
+    /// It is asked until then, if at all.
+    asked_until: Option<Instant>,
+    /// Whether somebody waits to hear that it answered.
+    report: bool,
+    /// Whether it was reported already that it did not.
+    failed: bool,
+}
+
+/// The contacts given at join, for ever.
+#[derive(Debug)]
+pub(super) struct Joining<P> {
+    contacts: Vec<Contact<P>>,
+    turn: usize,
+    next: Option<Instant>,
+}
+
+impl<P: Peer> Joining<P> {
+    pub(super) fn new() -> Self {
+        Self { contacts: Vec::new(), turn: 0, next: None }
+    }
+
+    pub(super) fn add(&mut self, now: Instant, config: &MembershipConfig, addr: P) -> Result<(), CommandError> {
+        let asked_until = Some(now + config.join_timeout);
+        let known = self.contacts.iter().position(|contact| contact.addr == addr);
+        let contact = Contact { addr, asked_until, report: true, failed: false };
+        match known {
+            Some(at) => self.contacts[at] = contact,
+            None if self.contacts.len() == MAX_CONTACTS => {
+                return Err(CommandError::TooManyContacts { max: MAX_CONTACTS });
+            }
+            None => self.contacts.push(contact),
+        }
+        self.next = Some(now);
+        Ok(())
+    }
+
+    /// Adds a contact whose outcome nobody waits for, if there is room for it.
+    pub(super) fn add_quietly(&mut self, now: Instant, config: &MembershipConfig, addr: &P) {
+        if self.contacts.len() < MAX_CONTACTS && !self.is_contact(addr) {
+            let asked_until = Some(now + config.join_timeout);
+            self.contacts.push(Contact { addr: addr.clone(), asked_until, report: false, failed: false });
+            self.next = Some(now);
+        }
+    }
+
+    /// Asks a contact again although its time was over: the node is alone.
+    pub(super) fn retry(&mut self, now: Instant, config: &MembershipConfig, rng: &mut Rng) {
+        if self.next.is_some() || self.contacts.is_empty() {
+            return;
+        }
+        let at = rng.below(self.contacts.len());
+        self.contacts[at].asked_until = Some(now + config.join_retry);
+        self.next = Some(now);
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// A contact whose time is over and whose outcome somebody waits for.
+    pub(super) fn expired(&mut self, now: Instant) -> Option<P> {
+        let over = |contact: &&mut Contact<P>| contact.asked_until.is_some_and(|until| until <= now);
+        while let Some(contact) = self.contacts.iter_mut().find(over) {
+            contact.asked_until = None;
+            if contact.report && !core::mem::replace(&mut contact.failed, true) {
+                return Some(contact.addr.clone());
+            }
+        }
+        None
+    }
+
+    /// The contact to ask now.
+    pub(super) fn due(&mut self, now: Instant, config: &MembershipConfig) -> Option<P> {
+        self.next.filter(|next| *next <= now)?;
+        let count = self.contacts.len();
+        let asked = |at: &usize| self.contacts[at % count].asked_until.is_some();
+        let Some(at) = (self.turn..self.turn + count).find(asked) else {
+            self.next = None;
+            return None;
+        };
+        self.turn = (at + 1) % count;
+        // Each contact is asked once in `join_retry`, however many there are.
+        let waiting = self.contacts.iter().filter(|contact| contact.asked_until.is_some()).count();
+        self.next = Some(now + config.join_retry / waiting as u32);
+        Some(self.contacts[at % count].addr.clone())
+    }
+
+    /// Whether the address is that of a contact that is being asked.
+    pub(super) fn is_asked(&self, addr: &P) -> bool {
+        self.contacts.iter().any(|contact| contact.addr == *addr && contact.asked_until.is_some())
+    }
+
+    /// Whether the address is a contact's.
+    pub(super) fn is_contact(&self, addr: &P) -> bool {
+        self.contacts.iter().any(|contact| contact.addr == *addr)
+    }
+
+    /// Asks at once those that have not answered yet.
+    pub(super) fn again(&mut self, now: Instant) {
+        self.next = Some(now);
+    }
+
+    /// The contact let this node in; whether somebody waits to hear that.
+    pub(super) fn welcomed(&mut self, addr: &P) -> bool {
+        let Some(contact) = self.contacts.iter_mut().find(|contact| contact.addr == *addr) else { return false };
+        contact.asked_until = None;
+        // An answer that comes after the failure was reported is news again.
+        core::mem::take(&mut contact.report)
+    }
+}
+
+/// Proves addresses without remembering who asked: SipHash-2-4 of address, id and time under a secret of this node.
+#[derive(Debug)]
+pub(super) struct Cookies {
+    secret: [u8; 16],
+}
+
+impl Cookies {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        let mut secret = [0; 16];
+        secret[..8].copy_from_slice(&rng.u64().to_be_bytes());
+        secret[8..].copy_from_slice(&rng.u64().to_be_bytes());
+        Self { secret }
+    }
+
+    pub(super) fn make<P: Peer>(&self, now: Instant, addr: &P, id: NodeId) -> u64 {
+        self.cookie(epoch(now), addr, id)
+    }
+
+    pub(super) fn proves<P: Peer>(&self, now: Instant, addr: &P, id: NodeId, cookie: u64) -> bool {
+        let epoch = epoch(now);
+        cookie == self.cookie(epoch, addr, id) || cookie == self.cookie(epoch.wrapping_sub(1), addr, id)
+    }
+
+    fn cookie<P: Peer>(&self, epoch: u64, addr: &P, id: NodeId) -> u64 {
+        let mut encoded = [0; 255];
+        let len = addr.encode(&mut encoded);
+        let mut hasher = SipHasher24::new_with_key(&self.secret);
+        hasher.write(&epoch.to_be_bytes());
+        hasher.write(id.as_bytes());
+        hasher.write(&encoded[..len]);
+        // Zero means none.
+        hasher.finish().max(1)
+    }
+}
+
+fn epoch(now: Instant) -> u64 {
+    now.as_micros() / COOKIE_LIFE.as_micros() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn a_cookie_proves_one_address_of_one_node_for_a_while() {
+        let cookies = Cookies::new(&mut Rng::new([1; 32]));
+        let id = NodeId::from_name("a");
+        let cookie = cookies.make(at(100), &7_u64, id);
+        assert!(cookies.proves(at(100), &7_u64, id, cookie));
+        assert!(cookies.proves(at(120), &7_u64, id, cookie));
+        assert!(!cookies.proves(at(170), &7_u64, id, cookie));
+        assert!(!cookies.proves(at(100), &8_u64, id, cookie));
+        assert!(!cookies.proves(at(100), &7_u64, NodeId::from_name("b"), cookie));
+        assert!(!cookies.proves(at(100), &7_u64, id, 0));
+    }
+
+    #[test]
+    fn contacts_are_asked_in_turn_until_their_time_is_over() {
+        let config = MembershipConfig::default();
+        let mut joining = Joining::new();
+        joining.add(at(0), &config, 1_u64).unwrap();
+        joining.add(at(0), &config, 2_u64).unwrap();
+        assert_eq!(joining.due(at(0), &config), Some(1));
+        assert_eq!(joining.due(at(0), &config), None);
+        assert_eq!(joining.due(at(1), &config), Some(2));
+        assert!(joining.welcomed(&1));
+        assert_eq!(joining.due(at(2), &config), Some(2));
+        assert_eq!((joining.expired(at(10)), joining.expired(at(10))), (Some(2), None));
+        assert_eq!((joining.due(at(11), &config), joining.poll_timeout()), (None, None));
+    }
+}

@@ -1,0 +1,404 @@
+//! The member table: rows found by id, by address and by short name in constant time, live and down members to draw
+//! from, and sums over the live ones by which two tables are compared.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+
+use super::{Claim, Record, Status};
+use crate::event::BatchPlace;
+use crate::identity::{Identity, NodeId};
+use crate::peer::Peer;
+use crate::random::{MapHasher, Rng};
+use crate::wire::ClusterKey;
+
+/// The binary logarithm of the number of buckets that the table keeps sums of. A digest may fold them.
+pub(crate) const LOG_BUCKETS: u8 = 8;
+
+/// The place of a member's row. It is given to another member once this one is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MemberIndex(pub(super) u32);
+
+/// This node's own row.
+pub(crate) const ME: MemberIndex = MemberIndex(0);
+
+const NONE: u32 = u32::MAX;
+
+/// Metadata and hints of a member.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Profile {
+    pub(crate) version: u64,
+    pub(crate) metadata: Box<[u8]>,
+    pub(crate) hints: Box<[u8]>,
+}
+
+/// What is known of a member.
+#[derive(Debug)]
+pub(crate) struct Row<P> {
+    pub(crate) member: Identity,
+    pub(crate) incarnation: u64,
+    pub(crate) status: Status,
+    pub(crate) addr: P,
+    /// The newest version of the profile that was heard of; the profile itself may be older, or not here yet.
+    pub(crate) profile_version: u64,
+    pub(crate) profile: Option<Box<Profile>>,
+    /// Whether the member is known to know this node's generation, so that a short name will do.
+    pub(super) knows_me: bool,
+    /// The last table page in which the member stood as it stands here.
+    pub(super) page: u64,
+    pub(super) event: BatchPlace,
+    position: u32,
+    /// Its place among the live or the down members.
+    drawn_at: u32,
+    next_in_bucket: u32,
+    previous_in_bucket: u32,
+}
+
+impl<P: Peer> Row<P> {
+    /// Whether a short name will do towards this member.
+    pub(crate) fn knows_me(&self) -> bool {
+        self.knows_me
+    }
+
+    /// The row as a record; whoever suspects the member is not part of it.
+    pub(crate) fn record(&self, suspected_by: NodeId) -> Record<P> {
+        let claim = match self.status {
+            Status::Alive => Claim::Alive,
+            Status::Suspect => Claim::Suspect { by: suspected_by },
+            Status::Down => Claim::Down,
+            Status::Left => Claim::Left,
+        };
+        Record {
+            member: self.member,
+            incarnation: self.incarnation,
+            claim,
+            addr: self.addr.clone(),
+            profile: self.profile_version,
+        }
+    }
+}
+
+/// Sums over the live members of one bucket, and the first of its rows.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    sum: u64,
+    head: u32,
+}
+
+/// Who is known. Only membership changes it.
+#[derive(Debug)]
+pub(crate) struct Table<P> {
+    key: ClusterKey,
+    hasher: MapHasher,
+    rows: Vec<Option<Row<P>>>,
+    free: Vec<u32>,
+    by_id: HashTable<u32>,
+    /// Live members only: an address may have belonged to others before.
+    by_addr: HashTable<u32>,
+    by_short: HashTable<(u32, u32)>,
+    live: Vec<u32>,
+    down: Vec<u32>,
+    buckets: Box<[Bucket; 1 << LOG_BUCKETS]>,
+    fingerprint: u64,
+    revision: u64,
+}
+
+impl<P: Peer> Table<P> {
+    /// A table that holds this node alone.
+    pub(crate) fn new(key: ClusterKey, rng: &mut Rng, me: Identity, addr: P) -> Self {
+        let mut table = Self {
+            key,
+            hasher: MapHasher::new(rng),
+            rows: Vec::new(),
+            free: Vec::new(),
+            by_id: HashTable::new(),
+            by_addr: HashTable::new(),
+            by_short: HashTable::new(),
+            live: Vec::new(),
+            down: Vec::new(),
+            buckets: Box::new([Bucket { sum: 0, head: NONE }; 1 << LOG_BUCKETS]),
+            fingerprint: 0,
+            revision: 0,
+        };
+        table.insert(&Record { member: me, incarnation: 0, claim: Claim::Alive, addr, profile: 0 }, Status::Alive);
+        table
+    }
+
+    /// Adds a member that is not in the table.
+    pub(super) fn insert(&mut self, record: &Record<P>, status: Status) -> MemberIndex {
+        let row = Row {
+            member: record.member,
+            incarnation: record.incarnation,
+            status,
+            addr: record.addr.clone(),
+            profile_version: record.profile,
+            profile: None,
+            knows_me: false,
+            page: 0,
+            event: BatchPlace::default(),
+            position: self.key.position(record.member.id),
+            drawn_at: NONE,
+            next_in_bucket: NONE,
+            previous_in_bucket: NONE,
+        };
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.rows.push(None);
+            (self.rows.len() - 1) as u32
+        });
+        self.rows[at as usize] = Some(row);
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        self.by_id.insert_unique(hasher.hash(record.member.id), at, |at| hasher.hash(row_of(rows, *at).member.id));
+        self.link_bucket(at);
+        self.link(at);
+        MemberIndex(at)
+    }
+
+    /// Changes what a member's fellow members compare and look it up by.
+    pub(super) fn update(&mut self, index: MemberIndex, record: &Record<P>, status: Status) {
+        self.unlink(index.0);
+        let row = self.row_mut(index);
+        if row.member.generation != record.member.generation && index != ME {
+            row.knows_me = false;
+            row.profile = None;
+        }
+        row.member = record.member;
+        row.incarnation = record.incarnation;
+        row.status = status;
+        row.addr = record.addr.clone();
+        row.profile_version = record.profile;
+        self.link(index.0);
+    }
+
+    /// Forgets a member.
+    pub(super) fn remove(&mut self, index: MemberIndex) {
+        self.unlink(index.0);
+        self.unlink_bucket(index.0);
+        let hash = self.hasher.hash(self.row(index).member.id);
+        if let Ok(entry) = self.by_id.find_entry(hash, |at| *at == index.0) {
+            entry.remove();
+        }
+        self.rows[index.0 as usize] = None;
+        self.free.push(index.0);
+    }
+
+    /// For what others do not compare: profile, marks.
+    pub(super) fn row_mut(&mut self, index: MemberIndex) -> &mut Row<P> {
+        self.rows[index.0 as usize].as_mut().expect("an index in use belongs to a row")
+    }
+
+    /// Counts a change that no sum covers.
+    pub(super) fn touch(&mut self) {
+        self.revision += 1;
+    }
+
+    pub(crate) fn row(&self, index: MemberIndex) -> &Row<P> {
+        row_of(&self.rows, index.0)
+    }
+
+    /// The row, if the index is still in use.
+    pub(super) fn get(&self, index: MemberIndex) -> Option<&Row<P>> {
+        self.rows.get(index.0 as usize)?.as_ref()
+    }
+
+    pub(crate) fn find(&self, id: NodeId) -> Option<MemberIndex> {
+        let found = self.by_id.find(self.hasher.hash(id), |at| row_of(&self.rows, *at).member.id == id);
+        found.map(|at| MemberIndex(*at))
+    }
+
+    /// The live member at an address.
+    pub(crate) fn find_addr(&self, addr: &P) -> Option<MemberIndex> {
+        let found = self.by_addr.find(self.hasher.hash(addr), |at| row_of(&self.rows, *at).addr == *addr);
+        found.map(|at| MemberIndex(*at))
+    }
+
+    /// The member of a short name. Where two share one, the one at this address.
+    pub(crate) fn find_short(&self, short: u32, addr: &P) -> Option<MemberIndex> {
+        let hash = self.hasher.hash(short);
+        let at_addr = |(name, at): &(u32, u32)| *name == short && row_of(&self.rows, *at).addr == *addr;
+        let any = |(name, _): &(u32, u32)| *name == short;
+        let found = self.by_short.find(hash, at_addr).or_else(|| self.by_short.find(hash, any));
+        found.map(|(_, at)| MemberIndex(*at))
+    }
+
+    /// All rows, this node's first.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row<P>> {
+        self.rows.iter().flatten()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len() - self.free.len()
+    }
+
+    /// Live members, this node included.
+    pub(crate) fn live(&self) -> &[u32] {
+        &self.live
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    pub(crate) fn fingerprint(&self) -> u32 {
+        self.fingerprint as u32
+    }
+
+    /// The sums of 2^`log` buckets, three bytes each.
+    pub(super) fn bucket_sums(&self, log: u8) -> impl Iterator<Item = [u8; 3]> + '_ {
+        self.buckets.chunks(1 << (LOG_BUCKETS - log.min(LOG_BUCKETS))).map(|chunk| {
+            let sum = chunk.iter().fold(0_u64, |sum, bucket| sum.wrapping_add(bucket.sum));
+            let [.., a, b, c] = sum.to_be_bytes();
+            [a, b, c]
+        })
+    }
+
+    /// The live members whose position is in a range, ascending from `from` on, one bucket's worth at least and no
+    /// more than about `most`; and the last position that the answer covers.
+    pub(super) fn range(&self, first: u32, last: u32, most: usize) -> (SmallVec<[MemberIndex; 64]>, u32) {
+        let mut found = SmallVec::new();
+        let mut bucket = first >> (32 - LOG_BUCKETS);
+        loop {
+            let before = found.len();
+            let mut at = self.buckets[bucket as usize].head;
+            while at != NONE {
+                let row = row_of(&self.rows, at);
+                if row.status.is_live() && (first..=last).contains(&row.position) {
+                    found.push(MemberIndex(at));
+                }
+                at = row.next_in_bucket;
+            }
+            found[before..].sort_unstable_by_key(|index| self.position(*index));
+            let covered = (bucket << (32 - LOG_BUCKETS)) | (u32::MAX >> LOG_BUCKETS);
+            if covered >= last {
+                return (found, last);
+            }
+            if found.len() >= most {
+                return (found, covered);
+            }
+            bucket += 1;
+        }
+    }
+
+    pub(super) fn position(&self, index: MemberIndex) -> u32 {
+        self.row(index).position
+    }
+
+    /// Up to `count` different live members, drawn at random, never this node.
+    pub(crate) fn sample(&self, rng: &mut Rng, count: usize, fits: impl Fn(MemberIndex) -> bool) -> Sample {
+        let mut drawn = Sample::new();
+        let others = self.live.len() - usize::from(self.row(ME).status.is_live());
+        let wanted = count.min(others);
+        // Few misses are likely where many are drawn from; where few are, all are looked at.
+        if self.live.len() > 4 * count + 8 {
+            for _ in 0..4 * count + 8 {
+                let index = MemberIndex(self.live[rng.below(self.live.len())]);
+                if drawn.len() < wanted && index != ME && fits(index) && !drawn.contains(&index) {
+                    drawn.push(index);
+                }
+            }
+            return drawn;
+        }
+        let mut all: SmallVec<[MemberIndex; 80]> = self.live.iter().map(|at| MemberIndex(*at)).collect();
+        all.retain(|index| *index != ME && fits(*index));
+        rng.shuffle(&mut all);
+        drawn.extend(all.into_iter().take(wanted));
+        drawn
+    }
+
+    /// A member that is down, drawn at random.
+    pub(super) fn random_down(&self, rng: &mut Rng) -> Option<MemberIndex> {
+        (!self.down.is_empty()).then(|| MemberIndex(self.down[rng.below(self.down.len())]))
+    }
+
+    fn link_bucket(&mut self, at: u32) {
+        let bucket = self.bucket(at);
+        let head = core::mem::replace(&mut self.buckets[bucket].head, at);
+        self.row_mut(MemberIndex(at)).next_in_bucket = head;
+        if head != NONE {
+            self.row_mut(MemberIndex(head)).previous_in_bucket = at;
+        }
+    }
+
+    fn unlink_bucket(&mut self, at: u32) {
+        let bucket = self.bucket(at);
+        let row = self.row(MemberIndex(at));
+        let (previous, next) = (row.previous_in_bucket, row.next_in_bucket);
+        if previous == NONE {
+            self.buckets[bucket].head = next;
+        } else {
+            self.row_mut(MemberIndex(previous)).next_in_bucket = next;
+        }
+        if next != NONE {
+            self.row_mut(MemberIndex(next)).previous_in_bucket = previous;
+        }
+    }
+
+    /// Enters a row into the sums, the indices and the list to draw from.
+    fn link(&mut self, at: u32) {
+        self.revision += 1;
+        let (bucket, amount) = (self.bucket(at), self.amount(at));
+        self.buckets[bucket].sum = self.buckets[bucket].sum.wrapping_add(amount);
+        self.fingerprint = self.fingerprint.wrapping_add(amount);
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        let row = row_of(rows, at);
+        let short = self.key.short(row.member);
+        self.by_short.insert_unique(hasher.hash(short), (short, at), |(short, _)| hasher.hash(short));
+        let list = match row.status {
+            Status::Alive | Status::Suspect => {
+                self.by_addr.insert_unique(hasher.hash(&row.addr), at, |at| hasher.hash(&row_of(rows, *at).addr));
+                &mut self.live
+            }
+            Status::Down => &mut self.down,
+            Status::Left => return,
+        };
+        let place = list.len() as u32;
+        list.push(at);
+        self.row_mut(MemberIndex(at)).drawn_at = place;
+    }
+
+    /// Takes a row out of all that [`Self::link`] entered it into.
+    fn unlink(&mut self, at: u32) {
+        let (bucket, amount) = (self.bucket(at), self.amount(at));
+        self.buckets[bucket].sum = self.buckets[bucket].sum.wrapping_sub(amount);
+        self.fingerprint = self.fingerprint.wrapping_sub(amount);
+        let row = row_of(&self.rows, at);
+        let short = self.key.short(row.member);
+        if let Ok(entry) = self.by_short.find_entry(self.hasher.hash(short), |(_, other)| *other == at) {
+            entry.remove();
+        }
+        let list = match row.status {
+            Status::Alive | Status::Suspect => {
+                if let Ok(entry) = self.by_addr.find_entry(self.hasher.hash(&row.addr), |other| *other == at) {
+                    entry.remove();
+                }
+                &mut self.live
+            }
+            Status::Down => &mut self.down,
+            Status::Left => return,
+        };
+        let place = row.drawn_at as usize;
+        list.swap_remove(place);
+        if let Some(moved) = list.get(place).copied() {
+            self.row_mut(MemberIndex(moved)).drawn_at = place as u32;
+        }
+    }
+
+    fn bucket(&self, at: u32) -> usize {
+        (self.row(MemberIndex(at)).position >> (32 - LOG_BUCKETS)) as usize
+    }
+
+    /// What the row adds to the sums: members that are not live add nothing, so that tables that forgot them at
+    /// different times agree.
+    fn amount(&self, at: u32) -> u64 {
+        let row = self.row(MemberIndex(at));
+        if row.status.is_live() { self.key.member(row.member, row.incarnation) } else { 0 }
+    }
+}
+
+/// A few members, drawn at random.
+pub(crate) type Sample = SmallVec<[MemberIndex; 16]>;
+
+fn row_of<P>(rows: &[Option<Row<P>>], at: u32) -> &Row<P> {
+    rows[at as usize].as_ref().expect("an index in use belongs to a row")
+}

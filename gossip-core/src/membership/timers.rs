@@ -1,0 +1,138 @@
+//! Everything that happens because time has passed.
+
+use core::time::Duration;
+
+use super::probe::Step;
+use super::table::{ME, MemberIndex};
+use super::{Intent, Membership, Phase};
+use crate::event::{Event, JoinError};
+use crate::peer::Peer;
+use crate::protocol::{Cx, Target};
+use crate::time::Instant;
+use crate::wire::membership::PingRequest;
+
+impl<P: Peer> Membership<P> {
+    pub(super) fn next_timer(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Left => return None,
+            Phase::Leaving { until } => return Some(self.gossip_at.map_or(until, |at| at.min(until))),
+            Phase::Running => (),
+        }
+        let timers = [
+            Some(self.probing.poll_timeout()),
+            Some(self.reconnect_at),
+            self.suspicions.next(),
+            self.joining.poll_timeout(),
+            self.repair.poll_timeout(),
+            self.gossip_at,
+            self.graves.front().map(|(forgotten, _)| *forgotten),
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    pub(super) fn handle_timers(&mut self, cx: &mut Cx<'_, P>) {
+        if self.phase == Phase::Running {
+            self.probe(cx);
+            while let Some(index) = self.suspicions.expired(cx.now) {
+                self.declare_down(cx, index);
+            }
+            self.ask_contacts(cx);
+            self.reconnect(cx);
+            if let Some(peer) = self.repair.due(cx.now) {
+                cx.stats.table_syncs += 1;
+                self.intents.push(cx.stats, Target::to(peer), Intent::Digest);
+            }
+            while self.graves.front().is_some_and(|(forgotten, _)| *forgotten <= cx.now) {
+                self.forget_one(cx);
+            }
+        }
+        if self.gossip_at.is_some_and(|at| at <= cx.now) {
+            self.gossip(cx);
+        }
+        self.finish_leave(cx);
+    }
+
+    fn probe(&mut self, cx: &mut Cx<'_, P>) {
+        while let Some(step) = self.probing.step(cx.now, &cx.config.membership, cx.table, cx.rng) {
+            match step {
+                Step::Ping(target, number) => self.ping(cx, target, number),
+                Step::AskOthers(target, number) => {
+                    self.ping(cx, target, number);
+                    let request = PingRequest { number, target: cx.table.row(target).member.id };
+                    let count = cx.config.membership.indirect_probes;
+                    for helper in cx.table.sample(cx.rng, count, |index| index != target) {
+                        let to = Target::to(cx.table.row(helper).addr.clone());
+                        self.intents.push(cx.stats, to, Intent::PingRequest(request));
+                    }
+                }
+                Step::Failed(target) => {
+                    cx.stats.probes_failed += 1;
+                    self.suspect(cx, target);
+                }
+            }
+        }
+    }
+
+    fn ping(&mut self, cx: &mut Cx<'_, P>, target: MemberIndex, number: u32) {
+        cx.stats.probes += 1;
+        let Some(row) = cx.table.get(target) else { return };
+        self.intents.push(cx.stats, Target::to(row.addr.clone()), Intent::Ping(number));
+    }
+
+    fn ask_contacts(&mut self, cx: &mut Cx<'_, P>) {
+        while let Some(contact) = self.joining.expired(cx.now) {
+            cx.events.push(Event::Join { contact, result: Err(JoinError::NoAnswer) });
+        }
+        if let Some(contact) = self.joining.due(cx.now, &cx.config.membership) {
+            self.intents.push(cx.stats, Target::to(contact), Intent::Join { cookie: 0 });
+        }
+    }
+
+    /// Members held down are contacted again for as long as they are remembered: a split of any length heals.
+    fn reconnect(&mut self, cx: &mut Cx<'_, P>) {
+        if cx.now < self.reconnect_at {
+            return;
+        }
+        let interval = cx.config.membership.reconnect_interval;
+        // Up to a quarter sooner, so that members do not act in step.
+        let jitter = Duration::from_micros(cx.rng.below(interval.as_micros() as usize / 4) as u64);
+        self.reconnect_at = cx.now + (interval - jitter);
+        if let Some(index) = cx.table.random_down(cx.rng) {
+            let number = cx.rng.u32();
+            self.ping(cx, index, number);
+        }
+        if cx.table.live().len() == 1 {
+            self.joining.retry(cx.now, &cx.config.membership, cx.rng);
+        }
+    }
+
+    fn gossip(&mut self, cx: &mut Cx<'_, P>) {
+        self.gossip_at = None;
+        self.gossiped = cx.now;
+        let wanted = self.profiles.request(cx.table, cx.rng);
+        let profiles = wanted.is_some();
+        if let Some((peer, members)) = wanted {
+            self.intents.push(cx.stats, Target::to(peer), Intent::ProfileRequest(members));
+        }
+        let updates = self.updates.len() > 0;
+        if updates {
+            for index in cx.table.sample(cx.rng, cx.config.membership.fanout, |_| true) {
+                self.intents.push(cx.stats, Target::to(cx.table.row(index).addr.clone()), Intent::Gossip);
+            }
+        }
+        // The packets are not written yet: whether that was the last time shows at the next.
+        if updates || profiles {
+            self.gossip_at = Some(cx.now + cx.config.membership.gossip_interval);
+        }
+    }
+
+    pub(super) fn finish_leave(&mut self, cx: &mut Cx<'_, P>) {
+        let Phase::Leaving { until } = self.phase else { return };
+        let told = !self.updates.contains(ME) && self.intents.is_empty();
+        if told || until <= cx.now || cx.table.live().is_empty() {
+            self.phase = Phase::Left;
+            self.intents.clear();
+            cx.events.push(Event::Left);
+        }
+    }
+}

@@ -1,0 +1,467 @@
+//! The node: routes sections to the protocols, merges their deadlines, fills packets.
+
+use alloc::vec::Vec;
+
+#[cfg(feature = "broadcast")]
+use crate::broadcast::{self, Broadcasts, BroadcastsMut};
+use crate::config::{Config, ConfigError};
+use crate::error::{CommandError, PacketError};
+use crate::event::{Event, Events};
+use crate::identity::{Identity, NodeId};
+#[cfg(feature = "kv")]
+use crate::kv::{self, Kv, KvMut};
+use crate::membership::{self, Members, Membership, Table};
+use crate::pacing::Pacing;
+use crate::peer::Peer;
+use crate::protocol::{Cx, Protocol, Source, Target};
+use crate::random::Rng;
+use crate::snapshot::{Content, Snapshot, SnapshotError};
+use crate::stats::Stats;
+use crate::time::Instant;
+use crate::wire::{ClusterKey, Packet, Section, Sender, Writer};
+
+/// How a packet travels. Both ways may lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Lane {
+    /// Small and urgent: one datagram of at most `transport.datagram_mtu` bytes.
+    Datagram,
+}
+
+/// A packet to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Transmit<P> {
+    /// Where to.
+    pub to: P,
+    /// The bytes are `buf[..len]`.
+    pub len: usize,
+}
+
+/// One cluster member. Feed it packets, commands and the time; poll it for what to send, what happened and when to wake
+/// it. It does no I/O, reads no clock and draws no randomness but from its seed: the same calls give the same answers.
+///
+/// The driving loop, in any order that suits the caller:
+///
+/// ```
+/// use gossip_core::{Config, Identity, Instant, Lane, Node, NodeId, Transmit};
+///
+/// let mut a = Node::new(Identity::new(NodeId::from_name("a"), 1), 1_u64, Config::lan(), [1; 32], Instant::ZERO)?;
+/// let mut b = Node::new(Identity::new(NodeId::from_name("b"), 1), 2_u64, Config::lan(), [2; 32], Instant::ZERO)?;
+/// b.join(Instant::ZERO, 1)?;
+///
+/// let mut now = Instant::ZERO;
+/// let mut buf = [0; 1200];
+/// while b.members().live() < 2 {
+///     for (node, addr) in [(&mut a, 1), (&mut b, 2)] {
+///         if node.poll_timeout().is_some_and(|deadline| deadline <= now) {
+///             node.handle_timeout(now);
+///         }
+///     }
+///     // The network of this example: what one sends the other receives at once.
+///     while let Some(Transmit { len, .. }) = b.poll_transmit(now, Lane::Datagram, &mut buf) {
+///         a.handle_packet(now, Lane::Datagram, &2, &mut buf[..len])?;
+///     }
+///     while let Some(Transmit { len, .. }) = a.poll_transmit(now, Lane::Datagram, &mut buf) {
+///         b.handle_packet(now, Lane::Datagram, &1, &mut buf[..len])?;
+///     }
+///     while let Some(event) = b.poll_event() {
+///         println!("{event:?}");
+///     }
+///     now = now + core::time::Duration::from_millis(1);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Node<P: Peer> {
+    shared: Shared<P>,
+    membership: Membership<P>,
+    #[cfg(feature = "broadcast")]
+    broadcast: broadcast::Broadcast<P>,
+    #[cfg(feature = "kv")]
+    kv: kv::KvState<P>,
+}
+
+/// What all protocols of a node use.
+#[derive(Debug)]
+struct Shared<P> {
+    now: Instant,
+    /// A moment and the Unix time in milliseconds then.
+    wall: (Instant, u64),
+    me: Identity,
+    config: Config,
+    key: ClusterKey,
+    table: Table<P>,
+    rng: Rng,
+    events: Events<P>,
+    stats: Stats,
+    pacing: Pacing,
+    /// Scratch memory of the packet that is being written.
+    ids: Vec<NodeId>,
+}
+
+impl<P: Peer> Shared<P> {
+    fn cx(&mut self, now: Instant) -> Cx<'_, P> {
+        // An older `now` counts as the newest seen.
+        self.now = self.now.max(now);
+        let since = self.now.since(self.wall.0).as_millis();
+        Cx {
+            now: self.now,
+            unix_ms: self.wall.1.saturating_add(u64::try_from(since).unwrap_or(u64::MAX)),
+            me: &mut self.me,
+            config: &self.config,
+            key: &self.key,
+            table: &mut self.table,
+            rng: &mut self.rng,
+            events: &mut self.events,
+            stats: &mut self.stats,
+        }
+    }
+}
+
+/// What a packet is made for.
+enum Purpose {
+    Membership(membership::Intent),
+    #[cfg(feature = "broadcast")]
+    Broadcast(broadcast::Intent),
+    #[cfg(feature = "kv")]
+    Kv(kv::Intent),
+}
+
+impl<P: Peer> Node<P> {
+    /// A member that knows nobody yet. `seed` must be unpredictable to outsiders and different for every node and start.
+    ///
+    /// # Errors
+    /// A configuration that cannot work is refused with the field's name.
+    pub fn new(me: Identity, addr: P, config: Config, seed: [u8; 32], now: Instant) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let key = ClusterKey::new(&config.cluster);
+        let mut rng = Rng::new(seed);
+        Ok(Self {
+            membership: Membership::new(now, &config.membership, &mut rng),
+            #[cfg(feature = "broadcast")]
+            broadcast: broadcast::Broadcast::new(&mut rng),
+            #[cfg(feature = "kv")]
+            kv: kv::KvState::new(now),
+            shared: Shared {
+                now,
+                wall: (now, 0),
+                me,
+                table: Table::new(key.clone(), &mut rng, me, addr),
+                key,
+                rng,
+                events: Events::new(config.max_events),
+                stats: Stats::default(),
+                pacing: Pacing::new(now, config.max_bytes_per_second),
+                ids: Vec::new(),
+                config,
+            },
+        })
+    }
+
+    /// What this node would need after a restart.
+    pub fn snapshot(&self) -> Snapshot<'_, P> {
+        Snapshot {
+            table: &self.shared.table,
+            #[cfg(feature = "kv")]
+            kv: &self.kv,
+        }
+    }
+
+    /// Takes over what a former life of this node, or another node, remembered: the map as it was; the members as
+    /// contacts to try again, since who of them is still alive is not known.
+    ///
+    /// # Errors
+    /// A snapshot that is damaged, cut short or of another version is refused as a whole.
+    pub fn restore(&mut self, now: Instant, snapshot: &[u8]) -> Result<(), SnapshotError> {
+        let content = Content::<P>::decode(snapshot)?;
+        #[cfg(feature = "kv")]
+        let map = kv::Persisted::read(content.map).ok_or(SnapshotError::Damaged)?;
+        let cx = &mut self.shared.cx(now);
+        self.membership.remember(cx, &content.members);
+        #[cfg(feature = "kv")]
+        self.kv.restore(cx, &map);
+        Ok(())
+    }
+
+    /// Takes a packet from the network. `from` is the observed address of its sender.
+    ///
+    /// # Errors
+    /// On an error the packet was dropped and nothing but counters has changed. A driver need not do anything about it.
+    pub fn handle_packet(&mut self, now: Instant, lane: Lane, from: &P, packet: &mut [u8]) -> Result<(), PacketError> {
+        let Lane::Datagram = lane;
+        let stats = &mut self.shared.stats;
+        stats.packets_received += 1;
+        stats.bytes_received += packet.len() as u64;
+        let handled = self.handle_sections(now, from, packet);
+        let stats = &mut self.shared.stats;
+        match handled {
+            Ok(()) => (),
+            Err(PacketError::Checksum) => stats.dropped_checksum += 1,
+            Err(PacketError::Version(_) | PacketError::Sealed) => stats.dropped_version += 1,
+            Err(PacketError::Malformed(_)) => stats.dropped_malformed += 1,
+            Err(PacketError::UnknownSender) => stats.dropped_unknown_sender += 1,
+            Err(PacketError::OwnPacket | PacketError::NotRunning) => stats.dropped_not_for_us += 1,
+        }
+        handled
+    }
+
+    fn handle_sections(&mut self, now: Instant, from: &P, bytes: &[u8]) -> Result<(), PacketError> {
+        if self.membership.has_left() {
+            return Err(PacketError::NotRunning);
+        }
+        let packet = Packet::decode::<P>(&self.shared.key, bytes)?;
+        let cx = &mut self.shared.cx(now);
+        let (sender, row) = match packet.sender() {
+            Sender::Full(sender) => (Some(sender), cx.table.find(sender.id)),
+            Sender::Short(short) => {
+                let row = cx.table.find_short(short, from);
+                (row.map(|row| cx.table.row(row).member), row)
+            }
+        };
+        let known = cx.table.find_addr(from).is_some() || row.is_some_and(|row| cx.table.row(row).addr == *from);
+        let answer = if known { usize::MAX } else { bytes.len() };
+        let source = Source { addr: from, sender: sender.unwrap_or(*cx.me), row, answer };
+        if sender.is_none() {
+            self.membership.ask_who(cx, &source);
+            return Err(PacketError::UnknownSender);
+        }
+        if source.sender == *cx.me {
+            return Err(PacketError::OwnPacket);
+        }
+        for section in packet.sections::<P>(source.sender.id) {
+            match section {
+                Section::Membership(section) => self.membership.handle(cx, &source, section),
+                #[cfg(feature = "broadcast")]
+                Section::Broadcast(section) => self.broadcast.handle(cx, &source, section),
+                #[cfg(feature = "kv")]
+                Section::Kv(section) => self.kv.handle(cx, &source, section),
+                _ => (),
+            }
+        }
+        self.membership.follow_generation(cx);
+        Ok(())
+    }
+
+    /// Acts on every deadline that has come. To call it early is harmless; late, it costs quality: what is much later
+    /// than [`Node::poll_timeout`] said accuses nobody before the packets that arrived meanwhile could be handled.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let due = self.poll_timeout();
+        let cx = &mut self.shared.cx(now);
+        let patience = cx.config.membership.probe_timeout;
+        if due.is_some_and(|due| cx.now > due + patience) {
+            self.membership.put_off(cx.now + patience);
+        }
+        self.membership.handle_timeout(cx);
+        #[cfg(feature = "broadcast")]
+        self.broadcast.handle_timeout(cx);
+        #[cfg(feature = "kv")]
+        self.kv.handle_timeout(cx);
+    }
+
+    /// Tells the Unix time in milliseconds. It orders concurrent writes, nothing else; without it they are ordered by
+    /// what was written first in this node's own time.
+    pub fn handle_wall_clock(&mut self, now: Instant, unix_ms: u64) {
+        self.shared.now = self.shared.now.max(now);
+        self.shared.wall = (self.shared.now, unix_ms);
+    }
+
+    /// A hint that the transport cannot reach an address at the moment.
+    pub fn handle_unreachable(&mut self, now: Instant, peer: &P) {
+        self.membership.unreachable(&self.shared.cx(now), peer);
+    }
+
+    /// Writes the next packet into `buf` and says where it goes; `None`: nothing may be sent now. Poll only when the
+    /// transport can take the packet: what was written counts as sent. The answer may change after any call that takes
+    /// `&mut self`, and with time as [`Node::poll_timeout`] says.
+    ///
+    /// `buf` should hold `transport.datagram_mtu` bytes; what does not fit into a shorter one is not sent.
+    pub fn poll_transmit(&mut self, now: Instant, lane: Lane, buf: &mut [u8]) -> Option<Transmit<P>> {
+        let Lane::Datagram = lane;
+        loop {
+            self.shared.now = self.shared.now.max(now);
+            if !self.shared.pacing.allows(self.shared.now) {
+                return None;
+            }
+            let (target, purpose) = self.poll_purpose(now)?;
+            let mut ids = core::mem::take(&mut self.shared.ids);
+            let len = self.write_packet(now, &target, purpose, buf, &mut ids);
+            self.shared.ids = ids;
+            let Some(len) = len else { continue };
+            self.shared.pacing.spend(len);
+            self.shared.stats.packets_sent += 1;
+            self.shared.stats.bytes_sent += len as u64;
+            return Some(Transmit { to: target.addr, len });
+        }
+    }
+
+    /// The most urgent purpose of all protocols.
+    fn poll_purpose(&mut self, now: Instant) -> Option<(Target<P>, Purpose)> {
+        let cx = &mut self.shared.cx(now);
+        if let Some((to, intent)) = self.membership.poll_intent(cx) {
+            return Some((to, Purpose::Membership(intent)));
+        }
+        #[cfg(feature = "broadcast")]
+        if let Some((to, intent)) = self.broadcast.poll_intent(cx) {
+            return Some((to, Purpose::Broadcast(intent)));
+        }
+        #[cfg(feature = "kv")]
+        if let Some((to, intent)) = self.kv.poll_intent(cx) {
+            return Some((to, Purpose::Kv(intent)));
+        }
+        None
+    }
+
+    /// The packet's length, unless there was nothing to write after all.
+    fn write_packet(
+        &mut self,
+        now: Instant,
+        to: &Target<P>,
+        purpose: Purpose,
+        buf: &mut [u8],
+        ids: &mut Vec<NodeId>,
+    ) -> Option<usize> {
+        let cx = &mut self.shared.cx(now);
+        let limit = buf.len().min(to.limit).min(cx.config.transport.datagram_mtu);
+        let row = cx.table.find_addr(&to.addr);
+        let short = row.is_some_and(|row| cx.table.row(row).knows_me());
+        let mut packet = Writer::new(&mut buf[..limit], ids, cx.key, *cx.me, !short).ok()?;
+        let header = packet.len();
+        let probe = matches!(purpose, Purpose::Membership(membership::Intent::Ping(_) | membership::Intent::Ack(_)));
+        match purpose {
+            Purpose::Membership(intent) => self.membership.write(cx, &to.addr, intent, &mut packet),
+            #[cfg(feature = "broadcast")]
+            Purpose::Broadcast(intent) => self.broadcast.write(cx, &to.addr, intent, &mut packet),
+            #[cfg(feature = "kv")]
+            Purpose::Kv(intent) => self.kv.write(cx, &to.addr, intent, &mut packet),
+        }
+        if row.is_some() && to.limit == usize::MAX {
+            self.fill(now, &mut packet, probe);
+        }
+        (packet.len() > header).then(|| packet.finish(&self.shared.key))
+    }
+
+    /// Uses the room that is left: what rides on every probe, then what waits, in equal shares of the protocols that
+    /// have something; a share that is not used up goes to the next.
+    fn fill(&mut self, now: Instant, packet: &mut Writer<'_>, probe: bool) {
+        let cx = &mut self.shared.cx(now);
+        if probe {
+            #[cfg(feature = "broadcast")]
+            self.broadcast.ride(cx, packet);
+            #[cfg(feature = "kv")]
+            self.kv.ride(cx, packet);
+        }
+        #[cfg(feature = "kv")]
+        if self.kv.is_hungry() {
+            let share = if self.membership.is_hungry() { packet.room() / 2 } else { packet.room() };
+            packet.with_share(share, |packet| self.kv.fill(cx, packet));
+        }
+        if self.membership.is_hungry() {
+            self.membership.fill(cx, packet);
+        }
+    }
+
+    /// The next event. The answer may change after any call that takes `&mut self`.
+    pub fn poll_event(&mut self) -> Option<Event<P>> {
+        self.shared.events.poll(&mut self.shared.stats.dropped_events)
+    }
+
+    /// When to call [`Node::handle_timeout`], or, if packets wait for their share of `max_bytes_per_second`,
+    /// [`Node::poll_transmit`]. Read it again after any call that takes `&mut self`.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let waits = self.membership.has_intents();
+        #[cfg(feature = "broadcast")]
+        let waits = waits || self.broadcast.has_intents();
+        #[cfg(feature = "kv")]
+        let waits = waits || self.kv.has_intents();
+        let timers = [
+            self.membership.poll_timeout(),
+            #[cfg(feature = "broadcast")]
+            self.broadcast.poll_timeout(),
+            #[cfg(feature = "kv")]
+            self.kv.poll_timeout(),
+            if waits { self.shared.pacing.poll_timeout() } else { None },
+        ];
+        timers.into_iter().flatten().min()
+    }
+
+    /// Joins the cluster through a contact, of which only the address is known; more contacts may be given. The outcome
+    /// is [`Event::Join`].
+    ///
+    /// # Errors
+    /// While leaving, or with more than 64 contacts.
+    pub fn join(&mut self, now: Instant, contact: P) -> Result<(), CommandError> {
+        self.membership.join(&self.shared.cx(now), contact)
+    }
+
+    /// Leaves the cluster: says so to the others, and tells [`Event::Left`] when that is done, within
+    /// `membership.leave_timeout`. Drive the node on until then.
+    pub fn leave(&mut self, now: Instant) {
+        self.membership.leave(&mut self.shared.cx(now));
+    }
+
+    /// States a new address of this node.
+    pub fn set_address(&mut self, now: Instant, addr: P) {
+        self.membership.set_address(&mut self.shared.cx(now), addr);
+    }
+
+    /// Replaces this node's metadata: the application's own bytes, which every member sees.
+    ///
+    /// # Errors
+    /// Longer than `membership.max_metadata`, or while leaving.
+    pub fn set_metadata(&mut self, now: Instant, bytes: &[u8]) -> Result<(), CommandError> {
+        self.membership.set_profile(&mut self.shared.cx(now), Some(bytes), None)
+    }
+
+    /// Replaces this node's hints: the transport's own bytes, for example further addresses.
+    ///
+    /// # Errors
+    /// Longer than 256 bytes, or while leaving.
+    pub fn set_hints(&mut self, now: Instant, bytes: &[u8]) -> Result<(), CommandError> {
+        self.membership.set_profile(&mut self.shared.cx(now), None, Some(bytes))
+    }
+
+    /// Who this node is. Its generation grows if a former life of it turns out to be remembered under a higher one.
+    pub fn identity(&self) -> Identity {
+        self.shared.me
+    }
+
+    /// The configuration it was made with.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// What it counted.
+    pub fn stats(&self) -> &Stats {
+        &self.shared.stats
+    }
+
+    /// Who is known.
+    pub fn members(&self) -> Members<'_, P> {
+        Members::new(&self.shared.table)
+    }
+
+    /// The key-value map, to read.
+    #[cfg(feature = "kv")]
+    pub fn kv(&self) -> Kv<'_> {
+        self.kv.facade()
+    }
+
+    /// The key-value map, to write.
+    #[cfg(feature = "kv")]
+    pub fn kv_mut(&mut self, now: Instant) -> KvMut<'_, P> {
+        KvMut::new(&mut self.kv, self.shared.cx(now), self.membership.is_running())
+    }
+
+    /// Broadcast, to look at.
+    #[cfg(feature = "broadcast")]
+    pub fn broadcasts(&self) -> Broadcasts<'_> {
+        self.broadcast.facade(&self.shared.config)
+    }
+
+    /// Broadcast, to send.
+    #[cfg(feature = "broadcast")]
+    pub fn broadcasts_mut(&mut self, now: Instant) -> BroadcastsMut<'_, P> {
+        BroadcastsMut::new(&mut self.broadcast, self.shared.cx(now), self.membership.is_running())
+    }
+}

@@ -1,0 +1,65 @@
+//! `max_bytes_per_second`: a token bucket that holds a second's worth.
+
+use core::time::Duration;
+
+use crate::time::Instant;
+
+#[derive(Debug)]
+pub(crate) struct Pacing {
+    /// Bytes per second; zero: no limit.
+    rate: u64,
+    /// Millionths of a byte that may be sent. A packet may overdraw it; the next one waits.
+    tokens: i128,
+    at: Instant,
+}
+
+impl Pacing {
+    pub(crate) fn new(now: Instant, rate: u64) -> Self {
+        Self { rate, tokens: i128::from(rate) * 1_000_000, at: now }
+    }
+
+    pub(crate) fn allows(&mut self, now: Instant) -> bool {
+        let earned = now.since(self.at).as_micros() as i128 * i128::from(self.rate);
+        self.tokens = (self.tokens + earned).min(i128::from(self.rate) * 1_000_000);
+        self.at = self.at.max(now);
+        self.rate == 0 || self.tokens > 0
+    }
+
+    pub(crate) fn spend(&mut self, bytes: usize) {
+        if self.rate > 0 {
+            self.tokens -= bytes as i128 * 1_000_000;
+        }
+    }
+
+    /// When sending goes on, if it has to wait.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        if self.rate == 0 || self.tokens > 0 {
+            return None;
+        }
+        let micros = -self.tokens / i128::from(self.rate) + 1;
+        Some(self.at + Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sending_waits_until_the_rate_has_caught_up() {
+        let mut pacing = Pacing::new(Instant::ZERO, 1000);
+        pacing.spend(1500);
+        assert!(!pacing.allows(Instant::ZERO));
+        let on = pacing.poll_timeout().unwrap();
+        assert!((500_000..500_010).contains(&on.as_micros()), "{on:?}");
+        assert!(pacing.allows(on));
+    }
+
+    #[test]
+    fn no_rate_is_no_limit() {
+        let mut pacing = Pacing::new(Instant::ZERO, 0);
+        pacing.spend(1 << 40);
+        assert!(pacing.allows(Instant::ZERO));
+        assert_eq!(pacing.poll_timeout(), None);
+    }
+}

@@ -1,0 +1,124 @@
+//! The architecture on one page: what every protocol of a node looks like to [`crate::Node`].
+
+use crate::config::Config;
+use crate::event::Events;
+use crate::identity::Identity;
+use crate::membership::{MemberIndex, Table};
+use crate::peer::Peer;
+use crate::random::Rng;
+use crate::stats::Stats;
+use crate::time::Instant;
+use crate::wire::{ClusterKey, Writer};
+
+/// What a protocol may use while it works. Only membership can change the table: its mutators are private to that folder.
+#[derive(Debug)]
+pub(crate) struct Cx<'a, P> {
+    pub(crate) now: Instant,
+    /// Unix time in milliseconds as far as the node was told.
+    #[cfg_attr(not(feature = "kv"), allow(dead_code, reason = "orders writes, nothing else"))]
+    pub(crate) unix_ms: u64,
+    pub(crate) me: &'a mut Identity,
+    pub(crate) config: &'a Config,
+    pub(crate) key: &'a ClusterKey,
+    pub(crate) table: &'a mut Table<P>,
+    pub(crate) rng: &'a mut Rng,
+    pub(crate) events: &'a mut Events<P>,
+    pub(crate) stats: &'a mut Stats,
+}
+
+/// Where a packet came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a, P> {
+    /// The observed address: answers go there.
+    pub(crate) addr: &'a P,
+    /// Who says to have sent it.
+    pub(crate) sender: Identity,
+    /// The sender's row, if it is in the table.
+    pub(crate) row: Option<MemberIndex>,
+    /// How long an answer may be: without limit to the address of a live member, no longer than the question to any
+    /// other, so that nobody can make this node flood a third party.
+    pub(crate) answer: usize,
+}
+
+/// Where a packet goes and how long it may be.
+#[derive(Clone, Debug)]
+pub(crate) struct Target<P> {
+    pub(crate) addr: P,
+    pub(crate) limit: usize,
+}
+
+impl<P: Peer> Target<P> {
+    /// A packet of any length that the transport carries.
+    pub(crate) fn to(addr: P) -> Self {
+        Self { addr, limit: usize::MAX }
+    }
+
+    /// An answer.
+    pub(crate) fn answer(source: &Source<'_, P>) -> Self {
+        Self { addr: source.addr.clone(), limit: source.answer }
+    }
+}
+
+/// A protocol: one folder, one state type. It keeps its own queue of what it wants to send, as intents; the bytes are
+/// written when the packet is polled.
+pub(crate) trait Protocol<P: Peer> {
+    /// Its sections of a packet.
+    type Section<'a>;
+    /// What it may want to send.
+    type Intent;
+
+    /// Takes a section of a packet that was decoded completely.
+    fn handle(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, section: Self::Section<'_>);
+    /// Acts on every deadline that has come.
+    fn handle_timeout(&mut self, cx: &mut Cx<'_, P>);
+    /// The next deadline.
+    fn poll_timeout(&self) -> Option<Instant>;
+    /// Takes the most urgent intent.
+    fn poll_intent(&mut self, cx: &mut Cx<'_, P>) -> Option<(Target<P>, Self::Intent)>;
+    /// Whether an intent waits.
+    fn has_intents(&self) -> bool;
+    /// Writes what the packet is made for. A packet into which nothing was written is not sent.
+    fn write(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: Self::Intent, packet: &mut Writer<'_>);
+    /// Whether it has something to fill packets with.
+    fn is_hungry(&self) -> bool {
+        false
+    }
+    /// Uses room that is left in a packet to a live member.
+    fn fill(&mut self, _cx: &mut Cx<'_, P>, _packet: &mut Writer<'_>) {}
+    /// Adds what rides on each probe, and on each answer to one.
+    #[cfg_attr(not(any(feature = "kv", feature = "broadcast")), allow(dead_code, reason = "membership is the probe"))]
+    fn ride(&mut self, _cx: &mut Cx<'_, P>, _packet: &mut Writer<'_>) {}
+}
+
+/// A bounded queue of intents that drops the newest and counts it.
+#[derive(Debug)]
+pub(crate) struct Intents<P, I> {
+    queue: alloc::collections::VecDeque<(Target<P>, I)>,
+    max: usize,
+}
+
+impl<P, I> Intents<P, I> {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { queue: alloc::collections::VecDeque::new(), max }
+    }
+
+    pub(crate) fn push(&mut self, stats: &mut Stats, to: Target<P>, intent: I) {
+        if self.queue.len() < self.max {
+            self.queue.push_back((to, intent));
+        } else {
+            stats.dropped_intents += 1;
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<(Target<P>, I)> {
+        self.queue.pop_front()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.queue.clear();
+    }
+}

@@ -1,0 +1,55 @@
+//! Counters of everything that is done, dropped or refused, each with its reason.
+
+/// What a node counted since it was made. Every number only grows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Packets written by `poll_transmit`.
+    pub packets_sent: u64,
+    /// Their bytes.
+    pub bytes_sent: u64,
+    /// Packets handed to `handle_packet`, dropped ones included.
+    pub packets_received: u64,
+    /// Their bytes.
+    pub bytes_received: u64,
+    /// Packets dropped because of a wrong checksum: damaged, or of another cluster.
+    pub dropped_checksum: u64,
+    /// Packets dropped because of an unknown version of the wire format, or because they are sealed.
+    pub dropped_version: u64,
+    /// Packets dropped because their content is malformed.
+    pub dropped_malformed: u64,
+    /// Packets dropped because their sender is unknown and wrote its name short.
+    pub dropped_unknown_sender: u64,
+    /// This node's own packets that came back, and packets that arrived after it had left.
+    pub dropped_not_for_us: u64,
+    /// Answers left out because the queue of answers was full.
+    pub dropped_intents: u64,
+    /// Events left out because the application polled too slowly.
+    pub dropped_events: u64,
+    /// Members ignored because the table was full.
+    pub dropped_members: u64,
+    /// Probes started.
+    pub probes: u64,
+    /// Probes that nobody answered in their period.
+    pub probes_failed: u64,
+    /// Suspicions begun, by this node or on another's word.
+    pub suspicions: u64,
+    /// Verdicts of this node: suspicions that nobody refuted in time.
+    pub verdicts: u64,
+    /// Accusations of this node that it refuted.
+    pub refutations: u64,
+    /// Table digests sent because a peer's fingerprint differed.
+    pub table_syncs: u64,
+    /// Broadcast messages received again and suppressed.
+    pub broadcast_duplicates: u64,
+    /// Broadcast messages asked for because an announcement named them.
+    pub broadcast_pulls: u64,
+    /// Broadcast messages that fell behind the window of their origin, or out of the history, before they arrived.
+    pub broadcast_missed: u64,
+    /// Key-value entries received that were already known or already superseded.
+    pub kv_duplicates: u64,
+    /// Key-value entries ignored because the map, or the list of writers, was full.
+    pub kv_dropped: u64,
+    /// Requests of key-value anti-entropy sent.
+    pub kv_syncs: u64,
+}

@@ -1,0 +1,237 @@
+//! Sections of the key-value map.
+
+use super::codec::{DecodeError, Item, List, NoSpace, Reader};
+use super::{Writer, tag};
+use crate::identity::Identity;
+
+/// The longest key, in bytes.
+pub const MAX_KEY: usize = 255;
+
+/// A section of the map.
+#[derive(Clone, Copy, Debug)]
+pub enum Section<'a> {
+    /// See [`tag::KV_ENTRIES`].
+    Entries(List<'a, Entry<'a>>),
+    /// See [`tag::KV_SUMMARY`].
+    Summary(u64),
+    /// See [`tag::KV_CONTEXT`].
+    Context(ContextPage<'a>),
+    /// See [`tag::KV_DELTA`].
+    Delta(Delta<'a>),
+}
+
+impl<'a> Section<'a> {
+    pub(super) fn read(tag: u8, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
+        Ok(Some(match tag {
+            tag::KV_ENTRIES => Self::Entries(List::read(reader)?),
+            tag::KV_SUMMARY => Self::Summary(reader.u64()?),
+            tag::KV_CONTEXT => Self::Context(ContextPage::read(reader)?),
+            tag::KV_DELTA => Self::Delta(Delta::read(reader)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The section's tag.
+    pub fn tag(&self) -> u8 {
+        match self {
+            Self::Entries(_) => tag::KV_ENTRIES,
+            Self::Summary(_) => tag::KV_SUMMARY,
+            Self::Context(_) => tag::KV_CONTEXT,
+            Self::Delta(_) => tag::KV_DELTA,
+        }
+    }
+
+    /// Writes the section's body.
+    pub fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        match self {
+            Self::Entries(entries) => entries.write(writer),
+            Self::Summary(fingerprint) => writer.u64(*fingerprint),
+            Self::Context(page) => page.write(writer),
+            Self::Delta(delta) => delta.write(writer),
+        }
+    }
+}
+
+/// A key's value: writer's id, generation (varint), counter (varint, from 1), stamp (8 bytes), flags (1 byte: 1 the key
+/// is one of the writer's own, 2 it is deleted), key (length, 1 to 255 bytes), value (length) unless deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Who wrote it, in which life.
+    pub writer: Identity,
+    /// The number of the write in that life.
+    pub counter: u64,
+    /// The hybrid logical clock of the write: Unix milliseconds (48 bits), then a counter (16 bits).
+    pub stamp: u64,
+    /// Whether the key is one of the writer's own.
+    pub own: bool,
+    /// The key.
+    pub key: &'a [u8],
+    /// The value; none if the key was deleted.
+    pub value: Option<&'a [u8]>,
+}
+
+impl<'a> Item<'a> for Entry<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let writer = Identity { id: reader.id()?, generation: reader.varint()? };
+        let counter = counter(reader)?;
+        let stamp = reader.u64()?;
+        let flags = reader.u8()?;
+        if flags > 3 {
+            return Err(DecodeError::NonCanonical);
+        }
+        let key = reader.blob(MAX_KEY)?;
+        if key.is_empty() {
+            return Err(DecodeError::OutOfRange);
+        }
+        let value = if flags & 2 == 0 { Some(reader.blob(usize::MAX)?) } else { None };
+        Ok(Self { writer, counter, stamp, own: flags & 1 == 1, key, value })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.id(self.writer.id)?;
+        writer.varint(self.writer.generation)?;
+        writer.varint(self.counter)?;
+        writer.u64(self.stamp)?;
+        writer.u8(u8::from(self.own) | if self.value.is_none() { 2 } else { 0 })?;
+        writer.blob(self.key)?;
+        self.value.map_or(Ok(()), |value| writer.blob(value))
+    }
+}
+
+/// Which versions the sender has seen of the writers in a range: flags (1 byte: 1 the range begins after a writer, 2 it
+/// ends with the last one listed, 4 the page answers another), that first writer (16-byte id, generation as varint) if
+/// there is one, then all writers that the sender knows in the range, ascending by id and generation.
+#[derive(Clone, Copy, Debug)]
+pub struct ContextPage<'a> {
+    /// The range begins after this writer; none: from the beginning.
+    pub after: Option<Identity>,
+    /// Whether the range ends with the last writer listed; else it goes to the end.
+    pub cut: bool,
+    /// Whether the page was sent because another showed that the sender lacks something. It is not answered in kind.
+    pub reply: bool,
+    /// The writers, ascending. That they are is not checked: a short sender's id is known to its receiver alone. Out of
+    /// order they only make the answer longer.
+    pub writers: List<'a, Seen>,
+}
+
+impl<'a> ContextPage<'a> {
+    /// The flag of a range that is cut.
+    pub(crate) const CUT: u8 = 2;
+
+    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let flags = reader.u8()?;
+        if flags > 7 {
+            return Err(DecodeError::NonCanonical);
+        }
+        let after =
+            if flags & 1 == 1 { Some(Identity { id: reader.raw_id()?, generation: reader.varint()? }) } else { None };
+        let cut = flags & Self::CUT != 0;
+        let writers = List::<Seen>::read(reader)?;
+        if cut && writers.iter().next().is_none() {
+            return Err(DecodeError::OutOfRange);
+        }
+        Ok(Self { after, cut, reply: flags & 4 != 0, writers })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        let flags = Self::write_range(writer, self.after, self.reply)?;
+        if self.cut {
+            writer.patch(flags.0, &[flags.1 | Self::CUT]);
+        }
+        self.writers.write(writer)
+    }
+
+    /// Writes what stands before the writers, of a range that is not cut; where the flags stand, and what they are.
+    pub(crate) fn write_range(
+        writer: &mut Writer<'_>,
+        after: Option<Identity>,
+        reply: bool,
+    ) -> Result<(usize, u8), NoSpace> {
+        let at = writer.position();
+        let flags = u8::from(after.is_some()) | if reply { 4 } else { 0 };
+        writer.u8(flags)?;
+        if let Some(after) = after {
+            writer.bytes(after.id.as_bytes())?;
+            writer.varint(after.generation)?;
+        }
+        Ok((at, flags))
+    }
+}
+
+/// How much of a writer was seen: id, generation (varint), the last counter up to which everything was seen (varint).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The writer.
+    pub writer: Identity,
+    /// Everything from 1 to this was seen.
+    pub through: u64,
+}
+
+impl Item<'_> for Seen {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { writer: Identity { id: reader.id()?, generation: reader.varint()? }, through: reader.varint()? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.id(self.writer.id)?;
+        writer.varint(self.writer.generation)?;
+        writer.varint(self.through)
+    }
+}
+
+/// A writer's entries that survive between two counters: flags (1 byte: 1 the sender has more for the receiver), the
+/// writer's id, generation (varint), the counter after which the range begins (8 bytes), its last counter (8 bytes),
+/// then the entries of that writer in the range, ascending by counter. What is missing in between was overwritten since.
+#[derive(Clone, Copy, Debug)]
+pub struct Delta<'a> {
+    /// Whether the receiver should ask again at once.
+    pub more: bool,
+    /// The writer.
+    pub writer: Identity,
+    /// The range begins after this counter.
+    pub after: u64,
+    /// The last counter of the range.
+    pub through: u64,
+    /// The entries that survive.
+    pub entries: List<'a, Entry<'a>>,
+}
+
+impl<'a> Delta<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let more = match reader.u8()? {
+            0 => false,
+            1 => true,
+            _ => return Err(DecodeError::NonCanonical),
+        };
+        let writer = Identity { id: reader.id()?, generation: reader.varint()? };
+        let (after, through) = (reader.u64()?, reader.u64()?);
+        if after >= through {
+            return Err(DecodeError::OutOfRange);
+        }
+        let entries = List::<Entry<'_>>::read(reader)?;
+        let mut last = after;
+        for entry in entries.iter() {
+            if entry.writer != writer || entry.counter <= last || entry.counter > through {
+                return Err(DecodeError::OutOfRange);
+            }
+            last = entry.counter;
+        }
+        Ok(Self { more, writer, after, through, entries })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.u8(u8::from(self.more))?;
+        writer.id(self.writer.id)?;
+        writer.varint(self.writer.generation)?;
+        writer.u64(self.after)?;
+        writer.u64(self.through)?;
+        self.entries.write(writer)
+    }
+}
+
+fn counter(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
+    match reader.varint()? {
+        0 => Err(DecodeError::OutOfRange),
+        counter => Ok(counter),
+    }
+}

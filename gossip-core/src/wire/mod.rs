@@ -1,0 +1,76 @@
+//! Wire format v1: what stands in a packet, byte by byte. `docs/wire-format.md` is the specification; this is its
+//! implementation, public for tools that look at packets: simulators, fuzzers, dissectors.
+//!
+//! ```text
+//! +---------+----------+-------------------------------+---------+-----+-----------+
+//! | version | checksum | sender: id, generation (full) | section | ... | ids, last |
+//! | flags 1 |        4 |      or 4-byte hash (short)   |         |     | optional  |
+//! +---------+----------+-------------------------------+---------+-----+-----------+
+//! section = tag (1), length (varint), body
+//! ```
+
+pub mod broadcast;
+mod cluster;
+mod codec;
+pub mod kv;
+pub mod membership;
+mod packet;
+mod writer;
+
+pub use cluster::ClusterKey;
+pub use codec::{DecodeError, Item, List, NoSpace, Reader};
+pub use packet::{Packet, Section, Sender, message_payload_bytes, section_sizes};
+pub use writer::Writer;
+
+/// The version of the wire format: the high half of a packet's first byte.
+pub const VERSION: u8 = 1;
+/// Flag in the first byte: the sender is written in full.
+pub const FLAG_FULL: u8 = 1;
+/// Flag in the first byte: what follows is sealed. Reserved; a node without keys drops such packets.
+pub const FLAG_SEALED: u8 = 2;
+
+/// The tags of sections.
+pub mod tag {
+    /// A probe: [`super::membership::Probe`].
+    pub const PING: u8 = 1;
+    /// The answer to a probe: [`super::membership::Probe`].
+    pub const ACK: u8 = 2;
+    /// Asks to probe another: [`super::membership::PingRequest`].
+    pub const PING_REQUEST: u8 = 3;
+    /// The other answered: the number of the request.
+    pub const PING_REPLY: u8 = 4;
+    /// Asks to be let in: [`super::membership::Join`].
+    pub const JOIN: u8 = 5;
+    /// Asks a joiner to prove its address: 8 bytes to repeat.
+    pub const COOKIE: u8 = 6;
+    /// Lets a joiner in: the number of live members, and the joiner's generation.
+    pub const WELCOME: u8 = 7;
+    /// The short name of the sender is not known; empty.
+    pub const WHO_ARE_YOU: u8 = 8;
+    /// Member records to spread: [`super::membership::Record`]s.
+    pub const UPDATES: u8 = 9;
+    /// Hashes of the member table's buckets: [`super::membership::TableDigest`].
+    pub const TABLE_DIGEST: u8 = 10;
+    /// All records of a part of the table: [`super::membership::TablePage`].
+    pub const TABLE_PAGE: u8 = 11;
+    /// Asks for metadata and hints: ids.
+    pub const PROFILE_REQUEST: u8 = 12;
+    /// A member's metadata and hints: [`super::membership::Profile`].
+    pub const PROFILE: u8 = 13;
+    /// Broadcast messages: [`super::broadcast::Message`]s.
+    pub const MESSAGES: u8 = 16;
+    /// Announces messages: [`super::broadcast::Announcement`]s.
+    pub const MESSAGE_DIGEST: u8 = 17;
+    /// Asks for messages: [`super::broadcast::Wanted`]s.
+    pub const MESSAGE_PULL: u8 = 18;
+    /// New entries of the map: [`super::kv::Entry`]s.
+    pub const KV_ENTRIES: u8 = 32;
+    /// A fingerprint of all that was written and seen: 8 bytes.
+    pub const KV_SUMMARY: u8 = 33;
+    /// Which versions the sender has seen: [`super::kv::ContextPage`].
+    pub const KV_CONTEXT: u8 = 34;
+    /// A writer's surviving entries between two versions: [`super::kv::Delta`].
+    pub const KV_DELTA: u8 = 35;
+    /// The ids that sections refer to; the last section, if there are any.
+    pub const IDS: u8 = 127;
+}

@@ -1,0 +1,254 @@
+//! Building a packet in the caller's slice.
+
+use alloc::vec::Vec;
+
+use super::codec::{Item, NoSpace};
+use super::{ClusterKey, FLAG_FULL, VERSION, tag};
+use crate::identity::{Identity, NodeId};
+use crate::peer::Peer;
+
+/// Writes one packet: header, sections, list of ids. What does not fit leaves no trace.
+#[derive(Debug)]
+pub struct Writer<'b> {
+    buf: &'b mut [u8],
+    at: usize,
+    limit: usize,
+    sender: NodeId,
+    ids: &'b mut Vec<NodeId>,
+}
+
+impl<'b> Writer<'b> {
+    /// Starts a packet of at most `buf.len()` bytes. `ids` is scratch memory, so that building packets allocates nothing.
+    pub fn new(
+        buf: &'b mut [u8],
+        ids: &'b mut Vec<NodeId>,
+        key: &ClusterKey,
+        sender: Identity,
+        full: bool,
+    ) -> Result<Self, NoSpace> {
+        ids.clear();
+        let limit = buf.len();
+        let mut writer = Self { buf, at: 0, limit, sender: sender.id, ids };
+        writer.u8(VERSION << 4 | if full { FLAG_FULL } else { 0 })?;
+        writer.u32(0)?;
+        if full {
+            writer.bytes(sender.id.as_bytes())?;
+            writer.varint(sender.generation)?;
+        } else {
+            writer.u32(key.short(sender))?;
+        }
+        Ok(writer)
+    }
+
+    /// Bytes written so far, header and list of ids included.
+    #[allow(clippy::len_without_is_empty, reason = "it begins with a header")]
+    pub fn len(&self) -> usize {
+        self.at + self.ids_len()
+    }
+
+    /// Bytes that are left.
+    pub fn room(&self) -> usize {
+        self.limit.saturating_sub(self.len())
+    }
+
+    /// Allows no packet longer than `limit`, if that is less than what is allowed already.
+    pub fn limit_to(&mut self, limit: usize) {
+        self.limit = self.limit.min(limit);
+    }
+
+    /// Runs `write` with at most `share` more bytes.
+    pub fn with_share(&mut self, share: usize, write: impl FnOnce(&mut Self)) {
+        let limit = self.limit;
+        self.limit = limit.min(self.len() + share);
+        write(self);
+        self.limit = limit;
+    }
+
+    /// Writes a whole section or nothing.
+    pub fn section(&mut self, tag: u8, body: impl FnOnce(&mut Self) -> Result<(), NoSpace>) -> Result<(), NoSpace> {
+        let mark = self.mark();
+        let start = self.open(tag).and_then(|start| body(self).map(|()| start));
+        match start {
+            Ok(start) => {
+                self.close(start);
+                Ok(())
+            }
+            Err(NoSpace) => {
+                self.undo(mark);
+                Err(NoSpace)
+            }
+        }
+    }
+
+    /// Writes a section of items, as many as `next` has and as fit; see [`Self::items`]. No item, no section.
+    pub fn list(&mut self, tag: u8, next: impl FnMut(&mut Self) -> Result<bool, NoSpace>) -> usize {
+        let mut items = 0;
+        _ = self.section(tag, |w| {
+            items = w.items(next);
+            if items == 0 { Err(NoSpace) } else { Ok(()) }
+        });
+        items
+    }
+
+    /// Writes items, as many as `next` has and as fit. `next` writes one and answers whether it did; when it answers
+    /// [`NoSpace`] the item's bytes are taken back, and that was the last.
+    pub fn items(&mut self, mut next: impl FnMut(&mut Self) -> Result<bool, NoSpace>) -> usize {
+        let mut items = 0;
+        loop {
+            let mark = self.mark();
+            match next(self) {
+                Ok(true) => items += 1,
+                Ok(false) => return items,
+                Err(NoSpace) => {
+                    self.undo(mark);
+                    return items;
+                }
+            }
+        }
+    }
+
+    /// Where the next byte goes, until the section that is being written ends.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Replaces bytes of the section that is being written.
+    pub fn patch(&mut self, at: usize, bytes: &[u8]) {
+        self.buf[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// Writes the ids that were referred to and the checksum; answers the packet's length.
+    pub fn finish(mut self, key: &ClusterKey) -> usize {
+        if !self.ids.is_empty() {
+            // Room for the list was kept when each id was first referred to.
+            let ids = core::mem::take(self.ids);
+            let written = self.section(tag::IDS, |w| ids.iter().try_for_each(|id| w.bytes(id.as_bytes())));
+            debug_assert_eq!(written, Ok(()), "room for the ids was kept");
+            *self.ids = ids;
+        }
+        let packet = &mut self.buf[..self.at];
+        let checksum = key.checksum(packet);
+        packet[1..5].copy_from_slice(&checksum.to_be_bytes());
+        self.at
+    }
+
+    /// Writes one byte.
+    pub fn u8(&mut self, value: u8) -> Result<(), NoSpace> {
+        self.bytes(&[value])
+    }
+
+    /// Writes four bytes, big-endian.
+    pub fn u32(&mut self, value: u32) -> Result<(), NoSpace> {
+        self.bytes(&value.to_be_bytes())
+    }
+
+    /// Writes eight bytes, big-endian.
+    pub fn u64(&mut self, value: u64) -> Result<(), NoSpace> {
+        self.bytes(&value.to_be_bytes())
+    }
+
+    /// Writes an integer in LEB128.
+    pub fn varint(&mut self, mut value: u64) -> Result<(), NoSpace> {
+        while value >= 0x80 {
+            self.u8((value as u8) | 0x80)?;
+            value >>= 7;
+        }
+        self.u8(value as u8)
+    }
+
+    /// Writes bytes as they are.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), NoSpace> {
+        if bytes.len() > self.room() {
+            return Err(NoSpace);
+        }
+        self.buf[self.at..self.at + bytes.len()].copy_from_slice(bytes);
+        self.at += bytes.len();
+        Ok(())
+    }
+
+    /// Writes bytes behind their length.
+    pub fn blob(&mut self, bytes: &[u8]) -> Result<(), NoSpace> {
+        self.varint(bytes.len() as u64)?;
+        self.bytes(bytes)
+    }
+
+    /// Writes a reference to an id; its 16 bytes follow once, at the end of the packet.
+    pub fn id(&mut self, id: NodeId) -> Result<(), NoSpace> {
+        if id == self.sender {
+            return self.varint(0);
+        }
+        let index = match self.ids.iter().position(|known| *known == id) {
+            Some(index) => index,
+            None => {
+                self.ids.push(id);
+                if self.len() > self.limit {
+                    self.ids.pop();
+                    return Err(NoSpace);
+                }
+                self.ids.len() - 1
+            }
+        };
+        self.varint(index as u64 + 1)
+    }
+
+    /// Writes an address behind its length.
+    pub fn peer<P: Peer>(&mut self, peer: &P) -> Result<(), NoSpace> {
+        let mut encoded = [0; 255];
+        let len = peer.encode(&mut encoded);
+        self.u8(len as u8)?;
+        self.bytes(&encoded[..len])
+    }
+
+    /// Writes an item.
+    pub fn item<'a>(&mut self, item: &impl Item<'a>) -> Result<(), NoSpace> {
+        item.write(self)
+    }
+
+    fn ids_len(&self) -> usize {
+        match self.ids.len() * 16 {
+            0 => 0,
+            len => 1 + varint_len(len) + len,
+        }
+    }
+
+    fn mark(&self) -> (usize, usize) {
+        (self.at, self.ids.len())
+    }
+
+    fn undo(&mut self, (at, ids): (usize, usize)) {
+        self.at = at;
+        self.ids.truncate(ids);
+    }
+
+    /// Writes the tag and keeps room for the longest length that the body may get.
+    fn open(&mut self, tag: u8) -> Result<Open, NoSpace> {
+        self.u8(tag)?;
+        let at = self.at;
+        let kept = varint_len(self.room());
+        self.bytes(&[0; 5][..kept])?;
+        Ok(Open { at, kept })
+    }
+
+    /// Writes the body's length in its shortest form, moving the body up to it.
+    fn close(&mut self, open: Open) {
+        let body = open.at + open.kept..self.at;
+        let len = body.len();
+        self.buf.copy_within(body, open.at + varint_len(len));
+        self.at = open.at;
+        let written = self.varint(len as u64);
+        debug_assert_eq!(written, Ok(()), "room for the length was kept");
+        self.at += len;
+    }
+}
+
+/// A section whose length is not known yet: where the length goes and how many bytes were kept for it.
+#[derive(Clone, Copy)]
+struct Open {
+    at: usize,
+    kept: usize,
+}
+
+/// How many bytes a varint takes.
+fn varint_len(value: usize) -> usize {
+    (usize::BITS - (value | 1).leading_zeros()).div_ceil(7) as usize
+}

@@ -1,0 +1,89 @@
+//! Every member gets every message, once.
+
+#![cfg(feature = "broadcast")]
+
+mod cluster;
+
+use cluster::Cluster;
+use gossip_core::broadcast::{BroadcastError, MessageId};
+use gossip_core::{Config, Event};
+
+fn delivered(cluster: &Cluster, at: u64) -> Vec<MessageId> {
+    let messages = cluster.events[&at].iter().filter_map(|event| match event {
+        Event::Broadcast(message) => Some(message.id),
+        _ => None,
+    });
+    messages.collect()
+}
+
+#[test]
+fn every_message_is_delivered_once_on_a_network_that_loses() {
+    let mut cluster = Cluster::joined(16, &Config::lan());
+    cluster.lost = |packet| packet % 3 == 0;
+    let mut sent = Vec::new();
+    for number in 0..50_u64 {
+        let (at, now) = (1 + number % 5, cluster.now);
+        sent.push(cluster.node(at).broadcasts_mut(now).send(b"t", &[1; 256]).unwrap());
+    }
+    cluster.run(20);
+    sent.sort();
+    for at in 6..=16 {
+        let mut got = delivered(&cluster, at);
+        got.sort();
+        assert_eq!(got, sent, "at {at}");
+    }
+    assert!(delivered(&cluster, 1).iter().all(|id| id.origin != cluster::id(1)), "delivered to its own sender");
+}
+
+#[test]
+fn the_same_bytes_sent_twice_are_two_messages() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    for _ in 0..2 {
+        let now = cluster.now;
+        cluster.node(1).broadcasts_mut(now).send(b"t", b"same").unwrap();
+    }
+    cluster.run(3);
+    assert_eq!(delivered(&cluster, 2).len(), 2);
+}
+
+#[test]
+fn a_member_that_was_cut_off_catches_up() {
+    let mut cluster = Cluster::joined(5, &Config::lan());
+    cluster.cut = |a, b| (a == 5) != (b == 5);
+    for _ in 0..200 {
+        let now = cluster.now;
+        cluster.node(1).broadcasts_mut(now).send(b"t", &[3; 200]).unwrap();
+    }
+    cluster.run(20);
+    assert!(delivered(&cluster, 5).is_empty());
+    cluster.cut = |_, _| false;
+    cluster.until(40, "5 has all", |cluster| delivered(cluster, 5).len() == 200);
+}
+
+#[test]
+fn a_message_that_does_not_fit_is_refused_and_the_longest_one_arrives() {
+    let mut cluster = Cluster::joined(2, &Config::lan());
+    let now = cluster.now;
+    let mut broadcasts = cluster.node(1).broadcasts_mut(now);
+    let Err(BroadcastError::TooLarge { max }) = broadcasts.send(b"t", &[0; 2000]) else { panic!("taken") };
+    broadcasts.send(&[b't'; 255], &vec![9; max - 255]).unwrap();
+    cluster.run(2);
+    let Some(Event::Broadcast(message)) = cluster.events[&2].iter().find(|e| matches!(e, Event::Broadcast(_))) else {
+        panic!("not delivered")
+    };
+    assert_eq!((message.topic().len(), message.payload().len()), (255, max - 255));
+}
+
+#[test]
+fn the_history_is_bounded_in_bytes_and_in_time() {
+    let mut config = Config::lan();
+    config.broadcast.history_bytes = 64 << 10;
+    let mut cluster = Cluster::joined(2, &config);
+    for _ in 0..500 {
+        let now = cluster.now;
+        cluster.node(1).broadcasts_mut(now).send(b"t", &[3; 1000]).unwrap();
+    }
+    assert!(cluster.node(1).broadcasts().history_bytes() <= 64 << 10);
+    cluster.run(160);
+    assert_eq!(cluster.node(1).broadcasts().history_len(), 0);
+}

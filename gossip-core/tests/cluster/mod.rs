@@ -1,0 +1,118 @@
+//! A few nodes on one clock with a fixed latency, for tests of one behaviour at a time.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use gossip_core::{Config, Event, Identity, Instant, Lane, Node, NodeId, Status, Transmit};
+
+const LATENCY: Duration = Duration::from_millis(5);
+
+pub struct Cluster {
+    pub now: Instant,
+    pub nodes: BTreeMap<u64, Node<u64>>,
+    pub events: BTreeMap<u64, Vec<Event<u64>>>,
+    /// Pairs between which nothing gets through.
+    pub cut: fn(u64, u64) -> bool,
+    /// Of a packet with this number, whether it is lost.
+    pub lost: fn(u64) -> bool,
+    packets: VecDeque<(Instant, u64, u64, Vec<u8>)>,
+    sent: u64,
+}
+
+pub fn id(at: u64) -> NodeId {
+    NodeId::from_name(&format!("n{at}"))
+}
+
+impl Cluster {
+    /// Nodes 1 to `count`, the others joining through 1; run until all know all.
+    pub fn joined(count: u64, config: &Config) -> Self {
+        let mut cluster = Self::empty();
+        for at in 1..=count {
+            cluster.start(at, 1, config.clone());
+            if at > 1 {
+                cluster.node(at).join(Instant::ZERO, 1).unwrap();
+            }
+        }
+        cluster.until(20, "all know all", |cluster| {
+            cluster.nodes.values().all(|node| node.members().live() as u64 == count)
+        });
+        cluster
+    }
+
+    pub fn empty() -> Self {
+        Self {
+            now: Instant::ZERO,
+            nodes: BTreeMap::new(),
+            events: BTreeMap::new(),
+            cut: |_, _| false,
+            lost: |_| false,
+            packets: VecDeque::new(),
+            sent: 0,
+        }
+    }
+
+    pub fn start(&mut self, at: u64, generation: u64, config: Config) {
+        let mut seed = [at as u8; 32];
+        seed[0] = generation as u8;
+        let mut node = Node::new(Identity::new(id(at), generation), at, config, seed, self.now).unwrap();
+        node.handle_wall_clock(self.now, 1_700_000_000_000);
+        self.nodes.insert(at, node);
+    }
+
+    /// Stops a node without notice.
+    pub fn crash(&mut self, at: u64) {
+        self.nodes.remove(&at);
+    }
+
+    pub fn node(&mut self, at: u64) -> &mut Node<u64> {
+        self.nodes.get_mut(&at).unwrap()
+    }
+
+    pub fn status(&self, of: u64, at: u64) -> Option<Status> {
+        self.nodes[&at].members().get(id(of)).map(|member| member.status)
+    }
+
+    /// Runs until something holds; fails if it does not within so many seconds.
+    pub fn until(&mut self, seconds: u64, what: &str, holds: impl Fn(&Self) -> bool) {
+        let end = self.now + Duration::from_secs(seconds);
+        while !holds(self) {
+            assert!(self.now < end, "not within {seconds} s: {what}");
+            self.step();
+        }
+    }
+
+    pub fn run(&mut self, seconds: u64) {
+        let end = self.now + Duration::from_secs(seconds);
+        while self.now < end {
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
+        let mut buf = [0; 1200];
+        for (at, node) in &mut self.nodes {
+            if node.poll_timeout().is_some_and(|deadline| deadline <= self.now) {
+                node.handle_timeout(self.now);
+            }
+            while let Some(Transmit { to, len }) = node.poll_transmit(self.now, Lane::Datagram, &mut buf) {
+                self.sent += 1;
+                if !(self.cut)(*at, to) && !(self.lost)(self.sent) {
+                    self.packets.push_back((self.now + LATENCY, *at, to, buf[..len].to_vec()));
+                }
+            }
+        }
+        self.now = self.now + Duration::from_millis(1);
+        while self.packets.front().is_some_and(|packet| packet.0 <= self.now) {
+            let Some((_, from, to, mut packet)) = self.packets.pop_front() else { break };
+            if let Some(node) = self.nodes.get_mut(&to) {
+                _ = node.handle_packet(self.now, Lane::Datagram, &from, &mut packet);
+            }
+        }
+        for (at, node) in &mut self.nodes {
+            let events = self.events.entry(*at).or_default();
+            events.extend(std::iter::from_fn(|| node.poll_event()));
+        }
+    }
+}

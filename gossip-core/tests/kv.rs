@@ -1,0 +1,152 @@
+//! Writes reach everybody, deletions stay, snapshots carry over.
+
+#![cfg(feature = "kv")]
+
+mod cluster;
+
+use cluster::{Cluster, id};
+use gossip_core::Config;
+use gossip_core::kv::{KvError, Scope};
+
+const SHARED: Scope = Scope::Shared;
+
+fn contents(cluster: &Cluster, at: u64) -> Vec<(Scope, Vec<u8>, Vec<u8>)> {
+    cluster.nodes[&at].kv().iter().map(|entry| (entry.scope, entry.key.to_vec(), entry.value.to_vec())).collect()
+}
+
+fn settle(cluster: &mut Cluster, entries: usize) {
+    cluster.until(20, "all hold the same", |cluster| {
+        let first = cluster.nodes.values().next().unwrap();
+        let same = |node: &gossip_core::Node<u64>| node.kv().fingerprint() == first.kv().fingerprint();
+        cluster.nodes.values().all(same)
+    });
+    let expected = contents(cluster, 1);
+    assert_eq!(expected.len(), entries);
+    for at in cluster.nodes.keys() {
+        assert_eq!(contents(cluster, *at), expected, "at {at}");
+    }
+}
+
+#[test]
+fn writes_of_all_members_reach_all_members_on_a_network_that_loses() {
+    let mut cluster = Cluster::joined(8, &Config::lan());
+    cluster.lost = |packet| packet % 5 == 0;
+    for number in 0..400_u64 {
+        let (at, now) = (1 + number % 8, cluster.now);
+        cluster.node(at).kv_mut(now).set(SHARED, format!("k{number}").as_bytes(), &[7; 100]).unwrap();
+    }
+    settle(&mut cluster, 400);
+}
+
+#[test]
+fn what_is_deleted_stays_deleted_when_a_member_returns_that_still_has_it() {
+    let mut cluster = Cluster::joined(4, &Config::lan());
+    let now = cluster.now;
+    cluster.node(1).kv_mut(now).set(SHARED, b"k", b"v").unwrap();
+    settle(&mut cluster, 1);
+    cluster.cut = |a, b| (a == 4) != (b == 4);
+    let now = cluster.now;
+    cluster.node(2).kv_mut(now).delete(SHARED, b"k").unwrap();
+    cluster.run(5);
+    assert_eq!(contents(&cluster, 4).len(), 1);
+    cluster.cut = |_, _| false;
+    settle(&mut cluster, 0);
+}
+
+#[test]
+fn the_later_of_two_writes_holds_everywhere() {
+    let mut cluster = Cluster::joined(4, &Config::lan());
+    let now = cluster.now;
+    cluster.node(1).kv_mut(now).set(SHARED, b"k", b"first").unwrap();
+    settle(&mut cluster, 1);
+    let now = cluster.now;
+    cluster.node(3).kv_mut(now).set(SHARED, b"k", b"second").unwrap();
+    settle(&mut cluster, 1);
+    assert_eq!(contents(&cluster, 2)[0].2, b"second");
+}
+
+#[test]
+fn own_keys_are_written_by_their_owner_alone() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let now = cluster.now;
+    let own = Scope::Own(id(2));
+    assert_eq!(cluster.node(1).kv_mut(now).set(own, b"k", b"v"), Err(KvError::NotOwner));
+    cluster.node(2).kv_mut(now).set(own, b"k", b"v").unwrap();
+    cluster.node(1).kv_mut(now).set(SHARED, b"k", b"shared").unwrap();
+    settle(&mut cluster, 2);
+    assert_eq!(cluster.node(3).kv().get(own, b"k").unwrap().value, b"v");
+}
+
+#[test]
+fn what_cannot_be_written_is_refused_with_its_reason() {
+    let mut cluster = Cluster::joined(1, &Config::lan());
+    let now = cluster.now;
+    let mut kv = cluster.node(1).kv_mut(now);
+    assert_eq!(kv.set(SHARED, b"", b"v"), Err(KvError::InvalidKey));
+    assert_eq!(kv.set(SHARED, &[b'k'; 256], b"v"), Err(KvError::InvalidKey));
+    assert_eq!(kv.set(SHARED, b"@a/k", b"v"), Err(KvError::ReservedKey));
+    assert_eq!(kv.delete(SHARED, b"k"), Err(KvError::NotFound));
+    let Err(KvError::TooLarge { max }) = kv.set(SHARED, b"k", &[0; 70_000]) else { panic!("taken") };
+    assert!(kv.set(SHARED, b"k", &vec![0; max]).is_ok());
+}
+
+#[test]
+fn the_longest_value_reaches_everybody() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let now = cluster.now;
+    let mut kv = cluster.node(1).kv_mut(now);
+    let Err(KvError::TooLarge { max }) = kv.set(SHARED, &[b'k'; 255], &[0; 70_000]) else { panic!("taken") };
+    kv.set(SHARED, &[b'k'; 255], &vec![1; max]).unwrap();
+    settle(&mut cluster, 1);
+}
+
+#[test]
+fn a_snapshot_carries_the_map_into_the_next_life() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let now = cluster.now;
+    cluster.node(2).kv_mut(now).set(SHARED, b"a", b"1").unwrap();
+    cluster.node(2).kv_mut(now).set(Scope::Own(id(2)), b"b", b"2").unwrap();
+    cluster.node(2).kv_mut(now).delete(SHARED, b"a").unwrap();
+    let snapshot = cluster.node(2).snapshot().to_vec();
+    let before = contents(&cluster, 2);
+    cluster.crash(2);
+    cluster.start(2, 2, Config::lan());
+    let now = cluster.now;
+    cluster.node(2).restore(now, &snapshot).unwrap();
+    assert_eq!(contents(&cluster, 2), before);
+    cluster.node(2).kv_mut(now).set(Scope::Own(id(2)), b"b", b"3").unwrap();
+    // Nobody told it whom to join: the snapshot did.
+    cluster.until(20, "it is back", |cluster| cluster.nodes.values().all(|node| node.members().live() == 3));
+    settle(&mut cluster, 1);
+    assert_eq!(contents(&cluster, 1)[0].2, b"3");
+}
+
+#[test]
+fn a_damaged_snapshot_is_refused_as_a_whole() {
+    let mut cluster = Cluster::joined(2, &Config::lan());
+    let now = cluster.now;
+    cluster.node(1).kv_mut(now).set(SHARED, b"a", b"1").unwrap();
+    let good = cluster.node(1).snapshot().to_vec();
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        assert!(cluster.node(2).restore(now, &bad).is_err(), "byte {at}");
+        assert!(cluster.node(2).restore(now, &good[..at]).is_err(), "cut at {at}");
+    }
+    assert!(cluster.node(2).kv().is_empty());
+}
+
+#[test]
+fn a_node_that_forgot_its_own_writes_takes_a_new_generation() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let now = cluster.now;
+    cluster.node(2).kv_mut(now).set(SHARED, b"a", b"1").unwrap();
+    settle(&mut cluster, 1);
+    cluster.crash(2);
+    // The same life again, with an empty disk: its first version would name two writes.
+    cluster.start(2, 1, Config::lan());
+    let now = cluster.now;
+    cluster.node(2).join(now, 1).unwrap();
+    cluster.until(20, "a new generation", |cluster| cluster.nodes[&2].identity().generation > 1);
+    settle(&mut cluster, 1);
+}

@@ -1,0 +1,146 @@
+//! Members find each other, notice who died, and take back who returns.
+
+mod cluster;
+
+use cluster::{Cluster, id};
+use gossip_core::{Config, Event, MemberChange, Status};
+
+fn changes(cluster: &Cluster, at: u64, of: u64) -> Vec<MemberChange> {
+    let batches = cluster.events[&at].iter().filter_map(|event| match event {
+        Event::Members(batch) => Some(batch),
+        _ => None,
+    });
+    batches.flatten().filter(|change| change.id == id(of)).map(|change| change.change).collect()
+}
+
+#[test]
+fn all_join_through_one_contact_and_hear_of_it() {
+    let cluster = Cluster::joined(12, &Config::lan());
+    let outcomes = |at| cluster.events[&at].iter().filter(|event| matches!(event, Event::Join { result: Ok(_), .. }));
+    assert!((2..=12).all(|at| outcomes(at).count() == 1));
+}
+
+#[test]
+fn a_crashed_member_is_held_down_by_all_and_nobody_else_is() {
+    let mut cluster = Cluster::joined(12, &Config::lan());
+    cluster.crash(7);
+    cluster.until(20, "all hold 7 down", |cluster| {
+        cluster.nodes.keys().all(|at| cluster.status(7, *at) == Some(Status::Down))
+    });
+    assert!(cluster.nodes.values().all(|node| node.members().live() == 11));
+}
+
+#[test]
+fn a_member_that_leaves_is_never_seen_as_failed() {
+    let mut cluster = Cluster::joined(12, &Config::lan());
+    let now = cluster.now;
+    cluster.node(7).leave(now);
+    cluster.until(5, "7 has left", |cluster| cluster.events[&7].contains(&Event::Left));
+    cluster.crash(7);
+    cluster.run(30);
+    for at in cluster.nodes.keys() {
+        assert_eq!(cluster.status(7, *at), Some(Status::Left), "at {at}");
+        assert_eq!(changes(&cluster, *at, 7), [MemberChange::Up, MemberChange::Left], "at {at}");
+    }
+}
+
+#[test]
+fn a_restarted_member_returns_under_its_new_generation() {
+    let mut cluster = Cluster::joined(6, &Config::lan());
+    cluster.crash(3);
+    cluster.start(3, 2, Config::lan());
+    let now = cluster.now;
+    cluster.node(3).join(now, 1).unwrap();
+    cluster.until(20, "all hold the new 3 alive", |cluster| {
+        cluster.nodes.values().all(|node| {
+            let member = node.members().get(id(3)).unwrap();
+            (member.generation, member.status) == (2, Status::Alive) && node.members().live() == 6
+        })
+    });
+}
+
+#[test]
+fn a_member_whose_clock_went_back_outlives_its_former_life() {
+    let mut cluster = Cluster::empty();
+    cluster.start(1, 1, Config::lan());
+    cluster.start(2, 100, Config::lan());
+    let now = cluster.now;
+    cluster.node(2).join(now, 1).unwrap();
+    cluster.until(5, "joined", |cluster| cluster.nodes.values().all(|node| node.members().live() == 2));
+    cluster.crash(2);
+    cluster.start(2, 50, Config::lan());
+    let now = cluster.now;
+    cluster.node(2).join(now, 1).unwrap();
+    cluster.until(10, "2 is back", |cluster| {
+        cluster.nodes[&1].members().get(id(2)).unwrap().generation > 100 && cluster.nodes[&2].members().live() == 2
+    });
+    assert!(cluster.node(2).identity().generation > 100);
+}
+
+#[test]
+fn two_halves_find_together_again() {
+    let mut cluster = Cluster::joined(10, &Config::lan());
+    cluster.cut = |a, b| (a <= 5) != (b <= 5);
+    cluster.until(60, "each half holds the other down", |cluster| {
+        cluster.nodes.values().all(|node| node.members().live() == 5)
+    });
+    cluster.cut = |_, _| false;
+    cluster.until(30, "whole again", |cluster| cluster.nodes.values().all(|node| node.members().live() == 10));
+    assert!(cluster.nodes.values().all(|node| node.identity().generation == 1));
+}
+
+#[test]
+fn metadata_and_hints_reach_everybody_and_so_do_their_changes() {
+    let mut cluster = Cluster::joined(6, &Config::lan());
+    for (metadata, hints) in [(b"one".as_slice(), b"h1".as_slice()), (b"two", b"")] {
+        let now = cluster.now;
+        cluster.node(4).set_metadata(now, metadata).unwrap();
+        cluster.node(4).set_hints(now, hints).unwrap();
+        cluster.until(10, "all have it", |cluster| {
+            cluster.nodes.values().all(|node| {
+                let member = node.members().get(id(4)).unwrap();
+                (member.metadata, member.hints) == (metadata, hints)
+            })
+        });
+    }
+}
+
+#[test]
+fn everybody_learns_a_new_address() {
+    let mut cluster = Cluster::joined(4, &Config::lan());
+    let mut node = cluster.nodes.remove(&4).unwrap();
+    node.set_address(cluster.now, 40);
+    cluster.nodes.insert(40, node);
+    cluster.until(10, "all know 40", |cluster| {
+        cluster.nodes.values().all(|node| *node.members().get(id(4)).unwrap().addr == 40)
+    });
+}
+
+#[test]
+fn a_join_that_nobody_answers_is_reported_once_and_goes_on() {
+    let mut cluster = Cluster::empty();
+    cluster.start(2, 1, Config::lan());
+    let now = cluster.now;
+    cluster.node(2).join(now, 1).unwrap();
+    cluster.run(30);
+    let failures = |cluster: &Cluster| {
+        cluster.events[&2].iter().filter(|event| matches!(event, Event::Join { result: Err(_), .. })).count()
+    };
+    assert_eq!(failures(&cluster), 1);
+    cluster.start(1, 1, Config::lan());
+    cluster.until(10, "the contact has come", |cluster| {
+        cluster.events[&2].iter().any(|event| matches!(event, Event::Join { contact: 1, result: Ok(2) }))
+    });
+}
+
+#[test]
+fn members_of_another_cluster_do_not_mix() {
+    let mut cluster = Cluster::empty();
+    cluster.start(1, 1, Config { cluster: "blue".into(), ..Config::lan() });
+    cluster.start(2, 1, Config { cluster: "green".into(), ..Config::lan() });
+    let now = cluster.now;
+    cluster.node(2).join(now, 1).unwrap();
+    cluster.run(5);
+    assert_eq!(cluster.node(1).members().len(), 1);
+    assert!(cluster.node(1).stats().dropped_checksum > 0);
+}
