@@ -88,9 +88,52 @@ impl Context {
     }
 }
 
-/// The parts of `runs` above `through`.
-pub(crate) fn beyond(runs: &[(u64, u64)], through: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
-    runs.iter().filter(move |run| run.1 > through).map(move |run| (run.0.max(through + 1), run.1))
+/// Where another's runs have holes that one's own fill: the parts of `mine` that are not in `theirs`, ascending.
+pub(crate) fn missing(mine: &[(u64, u64)], theirs: impl Iterator<Item = (u64, u64)>) -> SmallVec<[(u64, u64); 4]> {
+    let mut theirs = theirs.peekable();
+    let mut found = SmallVec::new();
+    for (mut first, last) in mine.iter().copied() {
+        while first <= last {
+            match theirs.peek().copied() {
+                Some((_, end)) if end < first => _ = theirs.next(),
+                Some((start, end)) if start <= first => match end.checked_add(1) {
+                    Some(next) => first = next,
+                    None => break,
+                },
+                Some((start, _)) if start <= last => {
+                    found.push((first, start - 1));
+                    first = start;
+                }
+                _ => {
+                    found.push((first, last));
+                    break;
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The runs beyond `through` as they stand in [`crate::wire::kv::Seen`], as many as fit into `max` bytes.
+pub(crate) fn encode_beyond(runs: &[(u64, u64)], through: u64, max: usize) -> SmallVec<[u8; 64]> {
+    let mut bytes: SmallVec<[u8; 64]> = SmallVec::new();
+    let mut after = through;
+    for (first, last) in runs.iter().copied().filter(|run| run.0 > through) {
+        let len = bytes.len();
+        for mut value in [first - after - 2, last - first] {
+            while value >= 0x80 {
+                bytes.push(value as u8 | 0x80);
+                value >>= 7;
+            }
+            bytes.push(value as u8);
+        }
+        if bytes.len() > max {
+            bytes.truncate(len);
+            break;
+        }
+        after = last;
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -129,6 +172,32 @@ mod tests {
             }
             assert_eq!(again.fingerprint(), context.fingerprint(), "seed {seed}");
             assert_eq!(again.writers, context.writers, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_the_difference_of_the_sets() {
+        let key = ClusterKey::new("");
+        for seed in 0..200 {
+            let mut rng = Rng::new([seed; 32]);
+            let mut random = || {
+                let mut context = Context::default();
+                for _ in 0..rng.below(12) {
+                    let first = 1 + rng.below(60) as u64;
+                    assert!(context.add(&key, 9, WRITER, first, first + rng.below(6) as u64));
+                }
+                context
+            };
+            let (mine, theirs) = (random(), random());
+            let runs = |context: &Context| context.writers.get(&WRITER).cloned().unwrap_or_default();
+            // Theirs as they would arrive.
+            let (through, their_runs) = (theirs.through(WRITER), runs(&theirs));
+            let beyond = encode_beyond(&their_runs, through, 1000);
+            let arrived = crate::wire::kv::Seen::new(WRITER, through, &beyond);
+            assert_eq!(arrived.runs().collect::<Runs>(), their_runs, "seed {seed}");
+            let found = missing(&runs(&mine), arrived.runs());
+            let found: BTreeSet<u64> = found.iter().flat_map(|(first, last)| *first..=*last).collect();
+            assert_eq!(found, &seen(&mine) - &seen(&theirs), "seed {seed}");
         }
     }
 

@@ -53,7 +53,7 @@ pub enum KvError {
         /// The longest value for this key, in bytes.
         max: usize,
     },
-    /// The key is empty or longer than 255 bytes.
+    /// The key is longer than 255 bytes.
     InvalidKey,
     /// Shared keys may not start with `@`: that is how own keys are shown.
     ReservedKey,
@@ -76,7 +76,7 @@ impl fmt::Display for KvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge { max } => write!(f, "value too large: at most {max} bytes with this key"),
-            Self::InvalidKey => write!(f, "a key has 1 to {MAX_KEY} bytes"),
+            Self::InvalidKey => write!(f, "a key has at most {MAX_KEY} bytes"),
             Self::ReservedKey => f.write_str("a shared key may not start with `@`"),
             Self::NotOwner => f.write_str("only its owner may write that key"),
             Self::NotFound => f.write_str("no such key"),
@@ -189,7 +189,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
         match scope {
             _ if !self.cx.config.kv.enabled => Err(KvError::Disabled),
             _ if !self.running => Err(KvError::Leaving),
-            _ if !(1..=MAX_KEY).contains(&key.len()) => Err(KvError::InvalidKey),
+            _ if key.len() > MAX_KEY => Err(KvError::InvalidKey),
             Scope::Own(owner) if owner != self.cx.me.id => Err(KvError::NotOwner),
             _ => Ok(()),
         }

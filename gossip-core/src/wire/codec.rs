@@ -76,6 +76,11 @@ impl<'a> Reader<'a> {
         Self { rest: bytes, ids, referred: 0 }
     }
 
+    /// A reader of bytes that refer to no ids.
+    pub(super) fn plain(bytes: &'a [u8]) -> Self {
+        Self::new(bytes, Ids { sender: NodeId::from_bytes([0; 16]), listed: &[] })
+    }
+
     /// A reader of `bytes` with the same ids that goes on counting references.
     pub(super) fn over(&self, bytes: &'a [u8]) -> Self {
         Self { rest: bytes, ..*self }

@@ -69,8 +69,8 @@ impl<'a> Packet<'a> {
     }
 
     fn decode_sections<P: Peer>(full: bool, bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let nobody = Ids { sender: NodeId::from_bytes([0; 16]), listed: &[] };
-        let mut reader = Reader::new(bytes, nobody);
+        let nobody = NodeId::from_bytes([0; 16]);
+        let mut reader = Reader::plain(bytes);
         let sender = if full {
             Sender::Full(Identity { id: reader.raw_id()?, generation: reader.varint()? })
         } else {
@@ -80,7 +80,7 @@ impl<'a> Packet<'a> {
         let packet = Self { sender, sections, listed };
         let mut referred = 0;
         let mut unknown = false;
-        let mut reader = Reader::new(sections, packet.ids(nobody.sender));
+        let mut reader = Reader::new(sections, packet.ids(nobody));
         while !reader.is_empty() {
             let (tag, body) = next_section(&mut reader)?;
             let mut body = reader.over(body);
@@ -92,7 +92,7 @@ impl<'a> Packet<'a> {
             reader = body.over(reader.rest());
         }
         // What a section of a later version refers to cannot be known.
-        if !unknown && referred != packet.ids(nobody.sender).len() {
+        if !unknown && referred != packet.ids(nobody).len() {
             return Err(DecodeError::IdReference);
         }
         Ok(packet)
@@ -159,8 +159,7 @@ fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'
 /// The sections of a packet by tag and size, tag and length included, without a look at their content. Bytes that are
 /// no packet have none.
 pub fn section_sizes(packet: &[u8]) -> impl Iterator<Item = (u8, usize)> + '_ {
-    let nobody = Ids { sender: NodeId::from_bytes([0; 16]), listed: &[] };
-    let mut reader = Reader::new(packet.get(5..).unwrap_or(&[]), nobody);
+    let mut reader = Reader::plain(packet.get(5..).unwrap_or(&[]));
     let full = packet.first().is_some_and(|first| first & FLAG_FULL != 0);
     let header =
         if full { reader.bytes(16).and_then(|_| reader.varint()).map(|_| ()) } else { reader.u32().map(|_| ()) };
@@ -176,11 +175,10 @@ pub fn section_sizes(packet: &[u8]) -> impl Iterator<Item = (u8, usize)> + '_ {
 
 /// How many payload bytes of broadcast messages a packet carries.
 pub fn message_payload_bytes(packet: &[u8]) -> usize {
-    let nobody = Ids { sender: NodeId::from_bytes([0; 16]), listed: &[] };
     let mut at = packet.len() - section_sizes(packet).map(|(_, size)| size).sum::<usize>().min(packet.len());
     let mut bytes = 0;
     for (tag, size) in section_sizes(packet) {
-        let mut reader = Reader::new(&packet[at..at + size], nobody);
+        let mut reader = Reader::plain(&packet[at..at + size]);
         at += size;
         if tag != tag::MESSAGES {
             continue;
