@@ -90,7 +90,7 @@ impl<P: Peer> Broadcast<P> {
         origin.heard = cx.now;
         origin.held += 1;
         origin.first_held = origin.first_held.min(sequence);
-        cx.stats.broadcast_missed += given_up;
+        cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(given_up);
         let place = self.history.push(cx.now, message);
         self.forget_old(cx);
         let origin = cx.table.find(id);
@@ -127,8 +127,10 @@ impl<P: Peer> Broadcast<P> {
         while let Some(id) = self.history.pop_old(before(cx.now, config.history), config.history_bytes) {
             // Messages of a former life of the origin are no longer counted.
             if let Some(origin) = self.origins.get_mut(&id.origin).filter(|o| o.generation == id.generation) {
-                origin.held -= 1;
-                origin.first_held = if origin.held == 0 { u64::MAX } else { origin.first_held.max(id.sequence + 1) };
+                // An origin that was forgotten meanwhile counts from none again.
+                origin.held = origin.held.saturating_sub(1);
+                let next = origin.first_held.max(id.sequence.saturating_add(1));
+                origin.first_held = if origin.held == 0 { u64::MAX } else { next };
             }
         }
     }

@@ -7,7 +7,7 @@ use core::ops::Bound;
 use smallvec::SmallVec;
 
 use super::Version;
-use crate::identity::Identity;
+use crate::identity::{Identity, NodeId};
 use crate::wire::ClusterKey;
 
 /// A writer whose seen writes have more holes than this must be caught up in order first.
@@ -36,6 +36,19 @@ impl Context {
         self.writers.get(&writer).and_then(|runs| runs.first()).map_or(0, |run| if run.0 == 1 { run.1 } else { 0 })
     }
 
+    /// The last life of a node of which anything was seen.
+    pub(crate) fn last_generation(&self, id: NodeId) -> u64 {
+        let lives = self.writers.range(Identity::new(id, 0)..=Identity::new(id, u64::MAX));
+        lives.last().map_or(0, |(writer, _)| writer.generation)
+    }
+
+    /// Whether there is room to note a run of a writer's counters.
+    pub(crate) fn has_room(&self, max_writers: usize, writer: Identity, first: u64, last: u64) -> bool {
+        let Some(runs) = self.writers.get(&writer) else { return self.writers.len() < max_writers };
+        let (from, to) = touching(runs, first, last);
+        from < to || runs.len() < MAX_RUNS
+    }
+
     /// Notes that all writes from `first` to `last` were seen. Whether there was room for that.
     #[must_use]
     pub(crate) fn add(
@@ -49,16 +62,11 @@ impl Context {
         if first == 0 || first > last {
             return false;
         }
-        if !self.writers.contains_key(&writer) && self.writers.len() >= max_writers {
+        if !self.has_room(max_writers, writer, first, last) {
             return false;
         }
         let runs = self.writers.entry(writer).or_default();
-        // The runs that touch the new one become one with it.
-        let from = runs.partition_point(|run| run.1.saturating_add(1) < first);
-        let to = runs.partition_point(|run| run.0 <= last.saturating_add(1));
-        if from == to && runs.len() >= MAX_RUNS {
-            return false;
-        }
+        let (from, to) = touching(runs, first, last);
         let sum =
             |runs: &[(u64, u64)]| runs.iter().fold(0_u64, |sum, run| sum.wrapping_add(key.run(writer, run.0, run.1)));
         let merged = match runs.get(from..to) {
@@ -86,6 +94,12 @@ impl Context {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.writers.range((from, Bound::Unbounded)).map(|(writer, runs)| (*writer, runs.as_slice()))
     }
+}
+
+/// Which runs touch a new one, and become one with it.
+fn touching(runs: &[(u64, u64)], first: u64, last: u64) -> (usize, usize) {
+    let from = runs.partition_point(|run| run.1.saturating_add(1) < first);
+    (from, runs.partition_point(|run| run.0 <= last.saturating_add(1)))
 }
 
 /// Where another's runs have holes that one's own fill: the parts of `mine` that are not in `theirs`, ascending.
@@ -141,7 +155,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::identity::NodeId;
     use crate::random::Rng;
 
     const WRITER: Identity = Identity::new(NodeId::from_bytes([7; 16]), 3);

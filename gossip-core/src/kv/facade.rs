@@ -66,6 +66,8 @@ pub enum KvError {
         /// The limit.
         max: usize,
     },
+    /// No version is left for this node's writes: somebody claimed to have seen the last one there can be.
+    Exhausted,
     /// `kv.enabled` is off.
     Disabled,
     /// The node is leaving or has left.
@@ -81,6 +83,7 @@ impl fmt::Display for KvError {
             Self::NotOwner => f.write_str("only its owner may write that key"),
             Self::NotFound => f.write_str("no such key"),
             Self::Full { max } => write!(f, "the map is full: at most {max} keys, deleted ones included"),
+            Self::Exhausted => f.write_str("no version is left for writes of this node"),
             Self::Disabled => f.write_str("the key-value map is turned off"),
             Self::Leaving => f.write_str("this node is leaving the cluster"),
         }
@@ -162,14 +165,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
     /// # Errors
     /// See [`KvError`].
     pub fn set(&mut self, scope: Scope, key: &[u8], value: &[u8]) -> Result<Version, KvError> {
-        self.check(scope, key)?;
-        if matches!(scope, Scope::Shared) && key.first() == Some(&b'@') {
-            return Err(KvError::ReservedKey);
-        }
-        let max = self.cx.config.transport.datagram_mtu.saturating_sub(OVERHEAD + key.len());
-        if value.len() > max {
-            return Err(KvError::TooLarge { max });
-        }
+        self.check(scope, key, value.len())?;
         self.write(scope, key, Some(value))
     }
 
@@ -178,14 +174,27 @@ impl<'a, P: Peer> KvMut<'a, P> {
     /// # Errors
     /// See [`KvError`].
     pub fn delete(&mut self, scope: Scope, key: &[u8]) -> Result<Version, KvError> {
-        self.check(scope, key)?;
+        self.check_key(scope, key)?;
         if self.state.store.get(scope, key).is_none_or(|slot| slot.value.is_none()) {
             return Err(KvError::NotFound);
         }
         self.write(scope, key, None)
     }
 
-    fn check(&self, scope: Scope, key: &[u8]) -> Result<(), KvError> {
+    /// Whether [`KvMut::set`] would take a value of that length, unless the map is full.
+    ///
+    /// # Errors
+    /// See [`KvError`].
+    pub fn check(&self, scope: Scope, key: &[u8], len: usize) -> Result<(), KvError> {
+        self.check_key(scope, key)?;
+        if matches!(scope, Scope::Shared) && key.first() == Some(&b'@') {
+            return Err(KvError::ReservedKey);
+        }
+        let max = self.cx.config.transport.datagram_mtu.saturating_sub(OVERHEAD + key.len());
+        if len > max { Err(KvError::TooLarge { max }) } else { Ok(()) }
+    }
+
+    fn check_key(&self, scope: Scope, key: &[u8]) -> Result<(), KvError> {
         match scope {
             _ if !self.cx.config.kv.enabled => Err(KvError::Disabled),
             _ if !self.running => Err(KvError::Leaving),
@@ -198,7 +207,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
     fn write(&mut self, scope: Scope, key: &[u8], value: Option<&[u8]>) -> Result<Version, KvError> {
         let seen = self.state.store.get(scope, key).map_or(0, |slot| slot.stamp);
         let stamp = self.state.clock.above(self.cx.unix_ms, seen);
-        let version = self.state.next_version(*self.cx.me);
+        let version = self.state.next_version(*self.cx.me).ok_or(KvError::Exhausted)?;
         let write = Write { scope, key, version, stamp, value };
         match self.state.put(&mut self.cx, &write) {
             Outcome::Full => Err(KvError::Full { max: self.cx.config.kv.max_entries }),

@@ -194,6 +194,12 @@ impl<P: Peer> KvState<P> {
 
     pub(super) fn handle_delta(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, delta: Delta<'_>) {
         self.check_memory(cx, delta.writer, delta.through);
+        let max = cx.config.kv.max_writers;
+        if !self.context.has_room(max, delta.writer, delta.after + 1, delta.through) {
+            // What cannot be noted must not be stored: a later deletion that is forgotten could not keep it away.
+            cx.stats.kv_dropped += 1;
+            return;
+        }
         let mut seen_to = delta.through;
         for entry in delta.entries.iter() {
             let write = Write::of(&entry);
@@ -208,7 +214,6 @@ impl<P: Peer> KvState<P> {
                 break;
             }
         }
-        let max = cx.config.kv.max_writers;
         let noted = seen_to > delta.after && self.context.add(cx.key, max, delta.writer, delta.after + 1, seen_to);
         if delta.more && noted && from.answer == usize::MAX {
             // There is more where that came from: ask on at once.
