@@ -14,9 +14,9 @@ use crate::kv::KvEvent;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<P> {
-    /// How a [`crate::Node::join`] ended.
+    /// How a [`crate::Node::join`] through one contact ended; each contact has its own outcome.
     Join {
-        /// The contact that answered; the one asked last if none did.
+        /// The contact, by the address that was given.
         contact: P,
         /// The number of live members that the contact knows, itself included, or why the join failed.
         result: Result<usize, JoinError>,
@@ -71,15 +71,15 @@ pub enum MemberChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// No contact answered within `membership.join_timeout`. The contacts stay known and are tried again each
-    /// `membership.reconnect_interval`; when one answers, its `Event::Join` follows.
+    /// It did not answer within `membership.join_timeout`. It stays known, and while this node is alone it is tried again each
+    /// `membership.reconnect_interval`; when it answers, another `Event::Join` follows.
     NoAnswer,
 }
 
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAnswer => f.write_str("no contact answered"),
+            Self::NoAnswer => f.write_str("the contact did not answer"),
         }
     }
 }

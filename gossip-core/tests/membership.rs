@@ -144,3 +144,30 @@ fn members_of_another_cluster_do_not_mix() {
     assert_eq!(cluster.node(1).members().len(), 1);
     assert!(cluster.node(1).stats().dropped_checksum > 0);
 }
+
+#[test]
+fn a_contact_that_restarts_without_its_memory_is_found_by_the_others() {
+    let mut cluster = Cluster::joined(6, &Config::lan());
+    cluster.crash(1);
+    // All others came in through it; it knows nobody, and nobody is told to join.
+    cluster.start(1, 2, Config::lan());
+    cluster.until(60, "1 is back", |cluster| cluster.nodes.values().all(|node| node.members().live() == 6));
+    assert_eq!(cluster.node(1).identity().generation, 2);
+}
+
+#[test]
+fn a_member_that_dies_again_and_again_leaves_no_more_behind_than_its_row() {
+    let mut config = Config::lan();
+    config.membership.max_members = 4;
+    let mut cluster = Cluster::joined(3, &config);
+    for generation in 2..6 {
+        for at in [2, 3] {
+            cluster.crash(at);
+            cluster.start(at, generation, config.clone());
+            let now = cluster.now;
+            cluster.node(at).join(now, 1).unwrap();
+        }
+        cluster.until(30, "back", |cluster| cluster.nodes.values().all(|node| node.members().live() == 3));
+    }
+    assert_eq!(cluster.node(1).members().len(), 3);
+}

@@ -82,6 +82,12 @@ impl History {
         Some(kept.message.id)
     }
 
+    /// Who sent the messages that may be announced and arrived after `since`, the newest first.
+    pub(crate) fn recent(&self, since: Instant) -> impl Iterator<Item = MessageId> + '_ {
+        let aged = usize::try_from(self.aged - self.front).unwrap_or(0);
+        self.kept.range(..aged).rev().take_while(move |kept| kept.at > since).map(|kept| kept.message.id)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.kept.len()
     }

@@ -27,8 +27,11 @@ use crate::wire::broadcast::{Announcement, Message as WireMessage, Section, Want
 use crate::wire::{Item as _, List, Writer, tag};
 
 const MAX_INTENTS: usize = 8192;
-/// At most so many origins are announced on a probe.
-const MAX_ANNOUNCED: usize = 8;
+/// At most so many origins are announced on a probe, and of these so many because they were heard just now.
+const MAX_ANNOUNCED: usize = 6;
+const MAX_RECENT: usize = 4;
+/// How long an origin counts as heard just now.
+const RECENT: core::time::Duration = core::time::Duration::from_secs(10);
 /// At most so many messages answer a request.
 const MAX_PULLED: usize = 64;
 
@@ -48,7 +51,7 @@ pub(crate) struct Broadcast<P> {
     /// This node's last message, in which of its lives.
     sent: (u64, u64),
     /// The origin that was announced last.
-    announced: Option<NodeId>,
+    announced: NodeId,
 }
 
 impl<P: Peer> Broadcast<P> {
@@ -58,7 +61,7 @@ impl<P: Peer> Broadcast<P> {
             origins: BTreeMap::new(),
             history: History::new(MapHasher::new(rng)),
             sent: (0, 0),
-            announced: None,
+            announced: NodeId::from_bytes([0; 16]),
         }
     }
 
@@ -87,7 +90,7 @@ impl<P: Peer> Broadcast<P> {
         origin.heard = cx.now;
         origin.held += 1;
         origin.first_held = origin.first_held.min(sequence);
-        cx.stats.broadcast_missed += given_up;
+        cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(given_up);
         let place = self.history.push(cx.now, message);
         self.forget_old(cx);
         let origin = cx.table.find(id);
@@ -113,8 +116,7 @@ impl<P: Peer> Broadcast<P> {
 
     /// Makes room for another origin: of a few that have nothing in the history, the one silent longest is forgotten.
     fn forget_origin(&mut self) -> Option<()> {
-        let from = self.announced.map_or(Bound::Unbounded, Bound::Excluded);
-        let after = self.origins.range((from, Bound::Unbounded)).chain(self.origins.iter()).take(32);
+        let after = self.origins.range(self.announced..).chain(self.origins.iter()).take(32);
         let silent = after.filter(|(_, origin)| origin.held == 0).min_by_key(|(_, origin)| origin.heard);
         let id = *silent?.0;
         self.origins.remove(&id).map(|_| ())
@@ -125,8 +127,10 @@ impl<P: Peer> Broadcast<P> {
         while let Some(id) = self.history.pop_old(before(cx.now, config.history), config.history_bytes) {
             // Messages of a former life of the origin are no longer counted.
             if let Some(origin) = self.origins.get_mut(&id.origin).filter(|o| o.generation == id.generation) {
-                origin.held -= 1;
-                origin.first_held = if origin.held == 0 { u64::MAX } else { origin.first_held.max(id.sequence + 1) };
+                // An origin that was forgotten meanwhile counts from none again.
+                origin.held = origin.held.saturating_sub(1);
+                let next = origin.first_held.max(id.sequence.saturating_add(1));
+                origin.first_held = if origin.held == 0 { u64::MAX } else { next };
             }
         }
     }
@@ -248,7 +252,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         }
     }
 
-    /// Announces a few origins in turn.
+    /// Announces the origins heard last, and a few others in turn.
     fn ride(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
         self.forget_old(cx);
         while let Some(id) = self.history.next_aged(before(cx.now, cx.config.broadcast.announce_after)) {
@@ -259,23 +263,38 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         if self.history.len() == 0 {
             return;
         }
-        let from = self.announced.map_or(Bound::Unbounded, Bound::Excluded);
-        let origins = self.origins.range((from, Bound::Unbounded)).chain(self.origins.iter());
-        let mut announced = 0;
-        let mut origins = origins.take(64).filter(|(_, o)| o.held > 0 && o.first_held <= o.last_aged);
-        let mut last = None;
-        packet.list(tag::MESSAGE_DIGEST, |w| {
-            if announced == MAX_ANNOUNCED {
-                return Ok(false);
-            }
-            let Some((id, origin)) = origins.next() else { return Ok(false) };
-            let origin_id = Identity::new(*id, origin.generation);
-            Announcement { origin: origin_id, first: origin.first_held, last: origin.last_aged }.write(w)?;
-            last = Some(*id);
-            announced += 1;
-            Ok(true)
+        let ids = self.choose_announced(before(cx.now, RECENT));
+        let mut announcements = ids.iter().filter_map(|id| {
+            let origin = self.origins.get(id).filter(|o| o.held > 0 && o.first_held <= o.last_aged)?;
+            let identity = Identity::new(*id, origin.generation);
+            Some(Announcement { origin: identity, first: origin.first_held, last: origin.last_aged })
         });
-        self.announced = last;
+        packet.list(tag::MESSAGE_DIGEST, |w| announcements.next().map_or(Ok(false), |one| one.write(w).map(|()| true)));
+    }
+}
+
+impl<P: Peer> Broadcast<P> {
+    /// Origins of messages that arrived after `since`, then the next few of all; none twice.
+    fn choose_announced(&mut self, since: Instant) -> SmallVec<[NodeId; MAX_ANNOUNCED]> {
+        let mut ids = SmallVec::new();
+        for id in self.history.recent(since).take(4 * MAX_RECENT) {
+            if ids.len() < MAX_RECENT && !ids.contains(&id.origin) {
+                ids.push(id.origin);
+            }
+        }
+        let last = self.announced;
+        let circle = self.origins.range((Bound::Excluded(last), Bound::Unbounded)).chain(self.origins.range(..=last));
+        // A few look-ups each: where many origins are silent the walk goes on with the next probe.
+        for (id, origin) in circle.take(32) {
+            if ids.len() == MAX_ANNOUNCED {
+                break;
+            }
+            self.announced = *id;
+            if origin.held > 0 && !ids.contains(id) {
+                ids.push(*id);
+            }
+        }
+        ids
     }
 }
 

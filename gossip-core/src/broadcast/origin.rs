@@ -41,11 +41,11 @@ impl Origin {
     }
 
     pub(crate) fn contains(&self, sequence: u64) -> bool {
-        match sequence.checked_sub(self.floor + 1) {
-            None => true,
-            Some(bit) if bit < WINDOW => self.window[(bit / 64) as usize] >> (bit % 64) & 1 == 1,
-            Some(_) => false,
+        if sequence <= self.floor {
+            return true;
         }
+        let bit = sequence - self.floor - 1;
+        bit < WINDOW && self.window[(bit / 64) as usize] >> (bit % 64) & 1 == 1
     }
 
     /// Notes a number; how many older ones were given up to make room for it. The number must not be contained.
@@ -133,6 +133,14 @@ mod tests {
         origin.insert(2);
         assert_eq!(origin.insert(WINDOW + 3), 2, "1 and 3 were never received");
         assert!(origin.contains(1) && origin.contains(2) && origin.contains(3) && !origin.contains(4));
+    }
+
+    #[test]
+    fn an_origin_that_has_sent_all_numbers_there_are_is_silent() {
+        let mut origin = Origin::new(1, Instant::ZERO);
+        (u64::MAX - WINDOW + 1..=u64::MAX).for_each(|sequence| _ = origin.insert(sequence));
+        assert!(origin.contains(u64::MAX) && origin.contains(1));
+        assert_eq!(origin.missing(1, u64::MAX).count(), 0);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use core::ops::Bound;
 use smallvec::SmallVec;
 
 use super::Version;
-use crate::identity::Identity;
+use crate::identity::{Identity, NodeId};
 use crate::wire::ClusterKey;
 
 /// A writer whose seen writes have more holes than this must be caught up in order first.
@@ -36,6 +36,19 @@ impl Context {
         self.writers.get(&writer).and_then(|runs| runs.first()).map_or(0, |run| if run.0 == 1 { run.1 } else { 0 })
     }
 
+    /// The last life of a node of which anything was seen.
+    pub(crate) fn last_generation(&self, id: NodeId) -> u64 {
+        let lives = self.writers.range(Identity::new(id, 0)..=Identity::new(id, u64::MAX));
+        lives.last().map_or(0, |(writer, _)| writer.generation)
+    }
+
+    /// Whether there is room to note a run of a writer's counters.
+    pub(crate) fn has_room(&self, max_writers: usize, writer: Identity, first: u64, last: u64) -> bool {
+        let Some(runs) = self.writers.get(&writer) else { return self.writers.len() < max_writers };
+        let (from, to) = touching(runs, first, last);
+        from < to || runs.len() < MAX_RUNS
+    }
+
     /// Notes that all writes from `first` to `last` were seen. Whether there was room for that.
     #[must_use]
     pub(crate) fn add(
@@ -49,16 +62,11 @@ impl Context {
         if first == 0 || first > last {
             return false;
         }
-        if !self.writers.contains_key(&writer) && self.writers.len() >= max_writers {
+        if !self.has_room(max_writers, writer, first, last) {
             return false;
         }
         let runs = self.writers.entry(writer).or_default();
-        // The runs that touch the new one become one with it.
-        let from = runs.partition_point(|run| run.1.saturating_add(1) < first);
-        let to = runs.partition_point(|run| run.0 <= last.saturating_add(1));
-        if from == to && runs.len() >= MAX_RUNS {
-            return false;
-        }
+        let (from, to) = touching(runs, first, last);
         let sum =
             |runs: &[(u64, u64)]| runs.iter().fold(0_u64, |sum, run| sum.wrapping_add(key.run(writer, run.0, run.1)));
         let merged = match runs.get(from..to) {
@@ -88,9 +96,58 @@ impl Context {
     }
 }
 
-/// The parts of `runs` above `through`.
-pub(crate) fn beyond(runs: &[(u64, u64)], through: u64) -> impl Iterator<Item = (u64, u64)> + '_ {
-    runs.iter().filter(move |run| run.1 > through).map(move |run| (run.0.max(through + 1), run.1))
+/// Which runs touch a new one, and become one with it.
+fn touching(runs: &[(u64, u64)], first: u64, last: u64) -> (usize, usize) {
+    let from = runs.partition_point(|run| run.1.saturating_add(1) < first);
+    (from, runs.partition_point(|run| run.0 <= last.saturating_add(1)))
+}
+
+/// Where another's runs have holes that one's own fill: the parts of `mine` that are not in `theirs`, ascending.
+pub(crate) fn missing(mine: &[(u64, u64)], theirs: impl Iterator<Item = (u64, u64)>) -> SmallVec<[(u64, u64); 4]> {
+    let mut theirs = theirs.peekable();
+    let mut found = SmallVec::new();
+    for (mut first, last) in mine.iter().copied() {
+        while first <= last {
+            match theirs.peek().copied() {
+                Some((_, end)) if end < first => _ = theirs.next(),
+                Some((start, end)) if start <= first => match end.checked_add(1) {
+                    Some(next) => first = next,
+                    None => break,
+                },
+                Some((start, _)) if start <= last => {
+                    found.push((first, start - 1));
+                    first = start;
+                }
+                _ => {
+                    found.push((first, last));
+                    break;
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The runs beyond `through` as they stand in [`crate::wire::kv::Seen`], as many as fit into `max` bytes.
+pub(crate) fn encode_beyond(runs: &[(u64, u64)], through: u64, max: usize) -> SmallVec<[u8; 64]> {
+    let mut bytes: SmallVec<[u8; 64]> = SmallVec::new();
+    let mut after = through;
+    for (first, last) in runs.iter().copied().filter(|run| run.0 > through) {
+        let len = bytes.len();
+        for mut value in [first - after - 2, last - first] {
+            while value >= 0x80 {
+                bytes.push(value as u8 | 0x80);
+                value >>= 7;
+            }
+            bytes.push(value as u8);
+        }
+        if bytes.len() > max {
+            bytes.truncate(len);
+            break;
+        }
+        after = last;
+    }
+    bytes
 }
 
 #[cfg(test)]
@@ -98,7 +155,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::identity::NodeId;
     use crate::random::Rng;
 
     const WRITER: Identity = Identity::new(NodeId::from_bytes([7; 16]), 3);
@@ -129,6 +185,32 @@ mod tests {
             }
             assert_eq!(again.fingerprint(), context.fingerprint(), "seed {seed}");
             assert_eq!(again.writers, context.writers, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_the_difference_of_the_sets() {
+        let key = ClusterKey::new("");
+        for seed in 0..200 {
+            let mut rng = Rng::new([seed; 32]);
+            let mut random = || {
+                let mut context = Context::default();
+                for _ in 0..rng.below(12) {
+                    let first = 1 + rng.below(60) as u64;
+                    assert!(context.add(&key, 9, WRITER, first, first + rng.below(6) as u64));
+                }
+                context
+            };
+            let (mine, theirs) = (random(), random());
+            let runs = |context: &Context| context.writers.get(&WRITER).cloned().unwrap_or_default();
+            // Theirs as they would arrive.
+            let (through, their_runs) = (theirs.through(WRITER), runs(&theirs));
+            let beyond = encode_beyond(&their_runs, through, 1000);
+            let arrived = crate::wire::kv::Seen::new(WRITER, through, &beyond);
+            assert_eq!(arrived.runs().collect::<Runs>(), their_runs, "seed {seed}");
+            let found = missing(&runs(&mine), arrived.runs());
+            let found: BTreeSet<u64> = found.iter().flat_map(|(first, last)| *first..=*last).collect();
+            assert_eq!(found, &seen(&mine) - &seen(&theirs), "seed {seed}");
         }
     }
 

@@ -53,7 +53,7 @@ pub enum KvError {
         /// The longest value for this key, in bytes.
         max: usize,
     },
-    /// The key is empty or longer than 255 bytes.
+    /// The key is longer than 255 bytes.
     InvalidKey,
     /// Shared keys may not start with `@`: that is how own keys are shown.
     ReservedKey,
@@ -66,6 +66,8 @@ pub enum KvError {
         /// The limit.
         max: usize,
     },
+    /// No version is left for this node's writes: somebody claimed to have seen the last one there can be.
+    Exhausted,
     /// `kv.enabled` is off.
     Disabled,
     /// The node is leaving or has left.
@@ -76,11 +78,12 @@ impl fmt::Display for KvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge { max } => write!(f, "value too large: at most {max} bytes with this key"),
-            Self::InvalidKey => write!(f, "a key has 1 to {MAX_KEY} bytes"),
+            Self::InvalidKey => write!(f, "a key has at most {MAX_KEY} bytes"),
             Self::ReservedKey => f.write_str("a shared key may not start with `@`"),
             Self::NotOwner => f.write_str("only its owner may write that key"),
             Self::NotFound => f.write_str("no such key"),
             Self::Full { max } => write!(f, "the map is full: at most {max} keys, deleted ones included"),
+            Self::Exhausted => f.write_str("no version is left for writes of this node"),
             Self::Disabled => f.write_str("the key-value map is turned off"),
             Self::Leaving => f.write_str("this node is leaving the cluster"),
         }
@@ -162,14 +165,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
     /// # Errors
     /// See [`KvError`].
     pub fn set(&mut self, scope: Scope, key: &[u8], value: &[u8]) -> Result<Version, KvError> {
-        self.check(scope, key)?;
-        if matches!(scope, Scope::Shared) && key.first() == Some(&b'@') {
-            return Err(KvError::ReservedKey);
-        }
-        let max = self.cx.config.transport.datagram_mtu.saturating_sub(OVERHEAD + key.len());
-        if value.len() > max {
-            return Err(KvError::TooLarge { max });
-        }
+        self.check(scope, key, value.len())?;
         self.write(scope, key, Some(value))
     }
 
@@ -178,18 +174,31 @@ impl<'a, P: Peer> KvMut<'a, P> {
     /// # Errors
     /// See [`KvError`].
     pub fn delete(&mut self, scope: Scope, key: &[u8]) -> Result<Version, KvError> {
-        self.check(scope, key)?;
+        self.check_key(scope, key)?;
         if self.state.store.get(scope, key).is_none_or(|slot| slot.value.is_none()) {
             return Err(KvError::NotFound);
         }
         self.write(scope, key, None)
     }
 
-    fn check(&self, scope: Scope, key: &[u8]) -> Result<(), KvError> {
+    /// Whether [`KvMut::set`] would take a value of that length, unless the map is full.
+    ///
+    /// # Errors
+    /// See [`KvError`].
+    pub fn check(&self, scope: Scope, key: &[u8], len: usize) -> Result<(), KvError> {
+        self.check_key(scope, key)?;
+        if matches!(scope, Scope::Shared) && key.first() == Some(&b'@') {
+            return Err(KvError::ReservedKey);
+        }
+        let max = self.cx.config.transport.datagram_mtu.saturating_sub(OVERHEAD + key.len());
+        if len > max { Err(KvError::TooLarge { max }) } else { Ok(()) }
+    }
+
+    fn check_key(&self, scope: Scope, key: &[u8]) -> Result<(), KvError> {
         match scope {
             _ if !self.cx.config.kv.enabled => Err(KvError::Disabled),
             _ if !self.running => Err(KvError::Leaving),
-            _ if !(1..=MAX_KEY).contains(&key.len()) => Err(KvError::InvalidKey),
+            _ if key.len() > MAX_KEY => Err(KvError::InvalidKey),
             Scope::Own(owner) if owner != self.cx.me.id => Err(KvError::NotOwner),
             _ => Ok(()),
         }
@@ -198,7 +207,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
     fn write(&mut self, scope: Scope, key: &[u8], value: Option<&[u8]>) -> Result<Version, KvError> {
         let seen = self.state.store.get(scope, key).map_or(0, |slot| slot.stamp);
         let stamp = self.state.clock.above(self.cx.unix_ms, seen);
-        let version = self.state.next_version(*self.cx.me);
+        let version = self.state.next_version(*self.cx.me).ok_or(KvError::Exhausted)?;
         let write = Write { scope, key, version, stamp, value };
         match self.state.put(&mut self.cx, &write) {
             Outcome::Full => Err(KvError::Full { max: self.cx.config.kv.max_entries }),

@@ -84,12 +84,13 @@ impl<P: Peer> KvState<P> {
     /// a new generation, so that no version ever names two writes.
     fn check_memory(&self, cx: &mut Cx<'_, P>, writer: Identity, counter: u64) {
         if writer == *cx.me && counter > self.counter(writer) {
-            cx.me.generation = cx.me.generation.saturating_add(1);
+            let known = self.context.last_generation(writer.id).max(writer.generation);
+            cx.me.generation = known.saturating_add(1);
         }
     }
 
-    fn next_version(&self, me: Identity) -> Version {
-        Version::new(me, self.counter(me) + 1)
+    fn next_version(&self, me: Identity) -> Option<Version> {
+        self.counter(me).checked_add(1).map(|counter| Version::new(me, counter))
     }
 
     /// A local write was stored.

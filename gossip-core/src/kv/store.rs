@@ -88,9 +88,10 @@ impl Store {
     /// keys in the order of their one writer.
     pub(crate) fn put(&mut self, write: &Write<'_>, max_entries: usize, forget_at: Instant) -> Outcome {
         let full = self.by_version.len() >= max_entries;
-        let space = self.spaces.entry(write.scope).or_default();
-        let old = space
-            .get_key_value(write.key)
+        let old = self
+            .spaces
+            .get(&write.scope)
+            .and_then(|space| space.get_key_value(write.key))
             .map(|(key, slot)| (key.clone(), slot.version, slot.stamp, slot.value.is_some()));
         let key = match &old {
             Some((_, version, stamp, _)) if !is_later(write, *version, *stamp) => return Outcome::Superseded,
@@ -103,11 +104,16 @@ impl Store {
         if let Some((_, version, ..)) = old {
             self.by_version.remove(&version);
         }
-        space.insert(key.clone(), Slot { version: write.version, stamp: write.stamp, value });
+        let slot = Slot { version: write.version, stamp: write.stamp, value };
+        self.spaces.entry(write.scope).or_default().insert(key.clone(), slot);
         self.by_version.insert(write.version, (write.scope, key.clone()));
         self.live = self.live + usize::from(is) - usize::from(was);
         if !is {
             self.graves.push_back((forget_at, write.version));
+            // A key deleted again and again leaves graves behind that nothing lies in.
+            if self.graves.len() > 2 * self.by_version.len() + 16 {
+                self.graves.retain(|(_, version)| self.by_version.contains_key(version));
+            }
         }
         self.revision += 1;
         Outcome::Stored { key, visible: was || is }

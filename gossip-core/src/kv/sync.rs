@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::context::beyond;
+use super::context::{encode_beyond, missing};
 use super::push::entry_of;
 use super::store::{Outcome, Write};
 use super::{Intent, KvState};
@@ -19,6 +19,8 @@ use crate::wire::{Item as _, NoSpace, Writer, tag};
 
 /// At most so many packets answer a page.
 const PACKETS_PER_PAGE: u8 = 12;
+/// At most so many bytes of a page tell which writes of one writer were seen beyond a hole.
+const MAX_BEYOND: usize = 96;
 /// At most so many ranges answer a page.
 const MAX_RANGES: usize = 128;
 
@@ -85,8 +87,10 @@ impl<P: Peer> KvState<P> {
         _ = packet.section(tag::KV_CONTEXT, |w| {
             let (flags_at, flags) = ContextPage::write_range(w, after, reply)?;
             w.items(|w| {
-                let Some((writer, _)) = writers.peek() else { return Ok(false) };
-                Seen { writer: *writer, through: self.context.through(*writer) }.write(w)?;
+                let Some((writer, runs)) = writers.peek() else { return Ok(false) };
+                let through = self.context.through(*writer);
+                let beyond = encode_beyond(runs, through, MAX_BEYOND);
+                Seen::new(*writer, through, &beyond).write(w)?;
                 last = writers.next().map(|(writer, _)| writer);
                 Ok(true)
             });
@@ -111,19 +115,23 @@ impl<P: Peer> KvState<P> {
         for (writer, runs) in mine {
             // Writers that only they know come before this one.
             while theirs.peek().is_some_and(|seen| seen.writer < writer) {
-                lacking |= theirs.next().is_some_and(|seen| seen.through > 0);
+                lacking |= theirs.next().is_some_and(|seen| seen.runs().next().is_some());
             }
-            let seen = theirs.next_if(|seen| seen.writer == writer).map_or(0, |seen| seen.through);
-            lacking |= seen > self.context.through(writer);
-            for (first, last) in beyond(runs, seen) {
+            let seen = theirs.next_if(|seen| seen.writer == writer);
+            let seen: SmallVec<[(u64, u64); 4]> = seen.iter().flat_map(Seen::runs).collect();
+            lacking |= !missing(&seen, runs.iter().copied()).is_empty();
+            for (first, last) in missing(runs, seen.into_iter()) {
                 more |= ranges.len() == MAX_RANGES;
                 if ranges.len() < MAX_RANGES {
                     ranges.push((writer, first, last));
                 }
             }
         }
-        lacking |= theirs.any(|seen| seen.through > 0);
-        page.writers.iter().for_each(|seen| self.check_memory(cx, seen.writer, seen.through));
+        lacking |= theirs.any(|seen| seen.runs().next().is_some());
+        for seen in page.writers.iter() {
+            let last = seen.runs().last().map_or(0, |run| run.1);
+            self.check_memory(cx, seen.writer, last);
+        }
         if !ranges.is_empty() {
             let intent = Intent::Delta(DeltaIntent { ranges, packets: PACKETS_PER_PAGE, more });
             self.intents.push(cx.stats, Target::to(from.addr.clone()), intent);
@@ -186,6 +194,12 @@ impl<P: Peer> KvState<P> {
 
     pub(super) fn handle_delta(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, delta: Delta<'_>) {
         self.check_memory(cx, delta.writer, delta.through);
+        let max = cx.config.kv.max_writers;
+        if !self.context.has_room(max, delta.writer, delta.after + 1, delta.through) {
+            // What cannot be noted must not be stored: a later deletion that is forgotten could not keep it away.
+            cx.stats.kv_dropped += 1;
+            return;
+        }
         let mut seen_to = delta.through;
         for entry in delta.entries.iter() {
             let write = Write::of(&entry);
@@ -200,7 +214,6 @@ impl<P: Peer> KvState<P> {
                 break;
             }
         }
-        let max = cx.config.kv.max_writers;
         let noted = seen_to > delta.after && self.context.add(cx.key, max, delta.writer, delta.after + 1, seen_to);
         if delta.more && noted && from.answer == usize::MAX {
             // There is more where that came from: ask on at once.

@@ -104,6 +104,10 @@ impl<P: Peer> Membership<P> {
 
     /// Compares the sender's table with this node's, and tells the sender if it is accused.
     fn compare(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, fingerprint: u32) {
+        let known = from.row.map_or(0, |index| cx.table.row(index).member.generation);
+        if self.is_running() && (from.row.is_none() || known < from.sender.generation) {
+            self.joining.notice(cx.now, &cx.config.membership, from.sender, from.addr);
+        }
         if from.answer != usize::MAX || !self.is_running() {
             return;
         }

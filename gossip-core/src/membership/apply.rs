@@ -2,9 +2,10 @@
 //! incarnation and claim, so the order of arrival does not matter.
 
 use super::suspicion::Patience;
-use super::table::{ME, MemberIndex};
+use super::table::{ME, MemberIndex, Table};
 use super::{Membership, Status};
 use crate::event::{MemberChange, MemberEvent};
+use crate::identity::Identity;
 use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::wire::membership::{Claim, Record};
@@ -60,7 +61,7 @@ impl<P: Peer> Membership<P> {
         let status = status_of(record.claim);
         let index = cx.table.insert(record, status);
         if status.is_live() {
-            self.probing.admit(cx.rng, index);
+            self.probing.admit(cx.rng, index, cx.table.live().len());
         }
         self.changed(cx, index, record, Some(change_to(status)));
         Applied::Known
@@ -80,7 +81,7 @@ impl<P: Peer> Membership<P> {
         }
         cx.table.update(index, record, status_of(record.claim));
         if revived {
-            self.probing.admit(cx.rng, index);
+            self.probing.admit(cx.rng, index, cx.table.live().len());
             // One came back; others behind the same broken link may have, too.
             self.reconnect_at = cx.now + cx.config.membership.gossip_interval;
         }
@@ -114,7 +115,12 @@ impl<P: Peer> Membership<P> {
         }
         let status = cx.table.row(index).status;
         if !status.is_live() {
-            self.graves.push_back((cx.now + cx.config.membership.forget_after, record.member));
+            let grave = Grave { member: record.member, incarnation: record.incarnation };
+            self.graves.push_back((cx.now + cx.config.membership.forget_after, grave));
+            // Whoever dies again and again leaves graves behind that nobody lies in.
+            if self.graves.len() > 2 * cx.table.len() + 16 {
+                self.graves.retain(|(_, grave)| grave.occupant(cx.table).is_some());
+            }
             self.profiles.unwanted(index);
         } else if self.profiles.is_stale(cx.table, index) {
             self.profiles.want(index);
@@ -157,10 +163,8 @@ impl<P: Peer> Membership<P> {
 
     /// Forgets the member that has been down or gone for longest. Whether there was one.
     pub(super) fn forget_one(&mut self, cx: &mut Cx<'_, P>) -> bool {
-        while let Some((_, member)) = self.graves.pop_front() {
-            let Some(index) = cx.table.find(member.id) else { continue };
-            let row = cx.table.row(index);
-            if row.member == member && !row.status.is_live() {
+        while let Some((_, grave)) = self.graves.pop_front() {
+            if let Some(index) = grave.occupant(cx.table) {
                 self.updates.remove(index);
                 cx.table.remove(index);
                 return true;
@@ -176,7 +180,12 @@ impl<P: Peer> Membership<P> {
             return Applied::Older;
         }
         if record.member.generation > cx.me.generation {
-            // A later life of this node has begun elsewhere; it speaks for itself.
+            // A later life that is alive speaks for itself. One that is accused, left or down is none: this node lives,
+            // and must not be held for dead because of a name that it never bore.
+            if record.claim != Claim::Alive && self.is_running() {
+                cx.stats.refutations += 1;
+                self.outlive(cx, record.member.generation);
+            }
             return Applied::Known;
         }
         let accused = record.incarnation == mine.incarnation && rank(record.claim) > rank_of(mine.status);
@@ -203,6 +212,23 @@ impl<P: Peer> Membership<P> {
     pub(super) fn outlive(&mut self, cx: &mut Cx<'_, P>, known: u64) {
         cx.me.generation = known.saturating_add(1);
         self.restate(cx, |_| ());
+    }
+}
+
+/// Who died or left, under which incarnation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Grave {
+    member: Identity,
+    incarnation: u64,
+}
+
+impl Grave {
+    /// The member, unless something newer was heard of it.
+    fn occupant<P: Peer>(&self, table: &Table<P>) -> Option<MemberIndex> {
+        let index = table.find(self.member.id)?;
+        let row = table.row(index);
+        let same = row.member == self.member && row.incarnation == self.incarnation && !row.status.is_live();
+        same.then_some(index)
     }
 }
 

@@ -6,9 +6,10 @@ use core::time::Duration;
 
 use siphasher::sip::SipHasher24;
 
+use super::table::Table;
 use crate::config::MembershipConfig;
 use crate::error::CommandError;
-use crate::identity::NodeId;
+use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::random::Rng;
 use crate::time::Instant;
@@ -27,6 +28,8 @@ struct Contact<P> {
     report: bool,
     /// Whether it was reported already that it did not.
     failed: bool,
+    /// Whether it is forgotten once it has answered or its time is over.
+    passing: bool,
 }
 
 /// The contacts given at join, for ever.
@@ -35,17 +38,27 @@ pub(super) struct Joining<P> {
     contacts: Vec<Contact<P>>,
     turn: usize,
     next: Option<Instant>,
+    stranger: Option<Stranger<P>>,
+}
+
+/// Somebody who probes this node and whom it does not know.
+#[derive(Debug)]
+struct Stranger<P> {
+    sender: Identity,
+    addr: P,
+    /// If it is still unknown then, it is asked to let this node in.
+    at: Instant,
 }
 
 impl<P: Peer> Joining<P> {
     pub(super) fn new() -> Self {
-        Self { contacts: Vec::new(), turn: 0, next: None }
+        Self { contacts: Vec::new(), turn: 0, next: None, stranger: None }
     }
 
     pub(super) fn add(&mut self, now: Instant, config: &MembershipConfig, addr: P) -> Result<(), CommandError> {
         let asked_until = Some(now + config.join_timeout);
         let known = self.contacts.iter().position(|contact| contact.addr == addr);
-        let contact = Contact { addr, asked_until, report: true, failed: false };
+        let contact = Contact { addr, asked_until, report: true, failed: false, passing: false };
         match known {
             Some(at) => self.contacts[at] = contact,
             None if self.contacts.len() == MAX_CONTACTS => {
@@ -58,10 +71,16 @@ impl<P: Peer> Joining<P> {
     }
 
     /// Adds a contact whose outcome nobody waits for, if there is room for it.
-    pub(super) fn add_quietly(&mut self, now: Instant, config: &MembershipConfig, addr: &P) {
+    pub(super) fn add_quietly(&mut self, now: Instant, asked_for: Duration, addr: &P) {
         if self.contacts.len() < MAX_CONTACTS && !self.is_contact(addr) {
-            let asked_until = Some(now + config.join_timeout);
-            self.contacts.push(Contact { addr: addr.clone(), asked_until, report: false, failed: false });
+            let asked_until = Some(now + asked_for);
+            self.contacts.push(Contact {
+                addr: addr.clone(),
+                asked_until,
+                report: false,
+                failed: false,
+                passing: true,
+            });
             self.next = Some(now);
         }
     }
@@ -77,11 +96,29 @@ impl<P: Peer> Joining<P> {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.next
+        [self.next, self.stranger.as_ref().map(|stranger| stranger.at)].into_iter().flatten().min()
+    }
+
+    /// Somebody unknown probes this node: most likely news of it is still on its way. If not, then this node lost its
+    /// memory and others kept theirs, or two clusters are to become one. One at a time is enough for that.
+    pub(super) fn notice(&mut self, now: Instant, config: &MembershipConfig, sender: Identity, addr: &P) {
+        let at = now + config.sync_interval * 2;
+        self.stranger.get_or_insert_with(|| Stranger { sender, addr: addr.clone(), at });
+    }
+
+    /// Asks a stranger to let this node in, unless it was heard of meanwhile. It is asked once: who forges an address can
+    /// have no more than one question sent there at a time.
+    pub(super) fn meet(&mut self, now: Instant, config: &MembershipConfig, table: &Table<P>) {
+        let Some(Stranger { sender, addr, .. }) = self.stranger.take_if(|stranger| stranger.at <= now) else { return };
+        let known = table.find(sender.id).is_some_and(|index| table.row(index).member.generation >= sender.generation);
+        if !known {
+            self.add_quietly(now, config.join_retry * 2 / 3, &addr);
+        }
     }
 
     /// A contact whose time is over and whose outcome somebody waits for.
     pub(super) fn expired(&mut self, now: Instant) -> Option<P> {
+        self.contacts.retain(|contact| !contact.passing || contact.asked_until.is_some_and(|until| until > now));
         let over = |contact: &&mut Contact<P>| contact.asked_until.is_some_and(|until| until <= now);
         while let Some(contact) = self.contacts.iter_mut().find(over) {
             contact.asked_until = None;

@@ -23,7 +23,7 @@ use smallvec::SmallVec;
 pub use facade::{Member, Members, Status};
 pub(crate) use table::{ME, MemberIndex, Table};
 
-use self::apply::Applied;
+use self::apply::{Applied, Grave};
 use self::join::{Cookies, Joining};
 use self::probe::Probing;
 use self::profiles::Profiles;
@@ -32,7 +32,6 @@ use self::suspicion::Suspicions;
 use self::updates::{MAX_TRANSMISSIONS, UpdateQueue};
 use crate::config::MembershipConfig;
 use crate::error::CommandError;
-use crate::identity::Identity;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::random::Rng;
@@ -96,7 +95,7 @@ pub(crate) struct Membership<P> {
     repair: Repair<P>,
     profiles: Profiles,
     /// Members that are down or have left, and when they are forgotten.
-    graves: VecDeque<(Instant, Identity)>,
+    graves: VecDeque<(Instant, Grave)>,
     phase: Phase,
     gossip_at: Option<Instant>,
     gossiped: Instant,
@@ -201,7 +200,7 @@ impl<P: Peer> Membership<P> {
     pub(crate) fn remember(&mut self, cx: &mut Cx<'_, P>, members: &[P]) {
         for _ in 0..members.len().min(REMEMBERED) {
             let member = &members[cx.rng.below(members.len())];
-            self.joining.add_quietly(cx.now, &cx.config.membership, member);
+            self.joining.add_quietly(cx.now, cx.config.membership.join_timeout, member);
         }
     }
 

@@ -81,7 +81,13 @@ impl<P: Peer> Probing<P> {
     }
 
     /// A new member is probed at a random point of what is left of the round (SWIM §4.3).
-    pub(super) fn admit(&mut self, rng: &mut Rng, index: MemberIndex) {
+    pub(super) fn admit(&mut self, rng: &mut Rng, index: MemberIndex, live: usize) {
+        if self.round.len() > 2 * live + 16 {
+            // Members that come and go fill the round with themselves: a new one is due.
+            self.round.clear();
+            self.at = 0;
+            return;
+        }
         self.round.push(index);
         let last = self.round.len() - 1;
         let place = self.at.min(last) + rng.below(self.round.len() - self.at.min(last));

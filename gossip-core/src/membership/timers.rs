@@ -80,6 +80,7 @@ impl<P: Peer> Membership<P> {
     }
 
     fn ask_contacts(&mut self, cx: &mut Cx<'_, P>) {
+        self.joining.meet(cx.now, &cx.config.membership, cx.table);
         while let Some(contact) = self.joining.expired(cx.now) {
             cx.events.push(Event::Join { contact, result: Err(JoinError::NoAnswer) });
         }

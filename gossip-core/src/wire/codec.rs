@@ -53,8 +53,6 @@ pub(super) struct Ids<'a> {
 }
 
 impl Ids<'_> {
-    pub(super) const NONE: Self = Self { sender: NodeId::from_bytes([0; 16]), listed: &[] };
-
     pub(super) fn len(&self) -> u64 {
         (self.listed.len() / 16) as u64
     }
@@ -79,6 +77,11 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8], ids: Ids<'a>) -> Self {
         Self { rest: bytes, ids, referred: 0 }
+    }
+
+    /// A reader of bytes that refer to no ids.
+    pub(super) fn plain(bytes: &'a [u8]) -> Self {
+        Self::new(bytes, Ids { sender: NodeId::from_bytes([0; 16]), listed: &[] })
     }
 
     /// A reader of `bytes` with the same ids that goes on counting references.

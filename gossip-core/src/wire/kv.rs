@@ -53,7 +53,7 @@ impl<'a> Section<'a> {
 }
 
 /// A key's value: writer's id, generation (varint), counter (varint, from 1), stamp (8 bytes), flags (1 byte: 1 the key
-/// is one of the writer's own, 2 it is deleted), key (length, 1 to 255 bytes), value (length) unless deleted.
+/// is one of the writer's own, 2 it is deleted), key (length, at most 255 bytes), value (length) unless deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// Who wrote it, in which life.
@@ -80,9 +80,6 @@ impl<'a> Item<'a> for Entry<'a> {
             return Err(DecodeError::NonCanonical);
         }
         let key = reader.blob(MAX_KEY)?;
-        if key.is_empty() {
-            return Err(DecodeError::OutOfRange);
-        }
         let value = if flags & 2 == 0 { Some(reader.blob(usize::MAX)?) } else { None };
         Ok(Self { writer, counter, stamp, own: flags & 1 == 1, key, value })
     }
@@ -111,7 +108,7 @@ pub struct ContextPage<'a> {
     pub reply: bool,
     /// The writers, ascending. That they are is not checked: a short sender's id is known to its receiver alone. Out of
     /// order they only make the answer longer.
-    pub writers: List<'a, Seen>,
+    pub writers: List<'a, Seen<'a>>,
 }
 
 impl<'a> ContextPage<'a> {
@@ -126,7 +123,7 @@ impl<'a> ContextPage<'a> {
         let after =
             if flags & 1 == 1 { Some(Identity { id: reader.raw_id()?, generation: reader.varint()? }) } else { None };
         let cut = flags & Self::CUT != 0;
-        let writers = List::<Seen>::read(reader)?;
+        let writers = List::<Seen<'_>>::read(reader)?;
         if cut && writers.iter().next().is_none() {
             return Err(DecodeError::OutOfRange);
         }
@@ -158,24 +155,71 @@ impl<'a> ContextPage<'a> {
     }
 }
 
-/// How much of a writer was seen: id, generation (varint), the last counter up to which everything was seen (varint).
+/// How much of a writer was seen: id, generation (varint), the last counter up to which everything was seen (varint),
+/// the runs of counters seen beyond (length in bytes, then of each run how many counters the hole before it has, less
+/// one, and how many the run has, less one; varints).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct Seen<'a> {
     /// The writer.
     pub writer: Identity,
     /// Everything from 1 to this was seen.
     pub through: u64,
+    /// The runs beyond, as they are written.
+    beyond: &'a [u8],
 }
 
-impl Item<'_> for Seen {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { writer: Identity { id: reader.id()?, generation: reader.varint()? }, through: reader.varint()? })
+impl<'a> Seen<'a> {
+    /// What was seen of `writer`: everything to `through`, and the runs that `beyond` encodes.
+    pub(crate) fn new(writer: Identity, through: u64, beyond: &'a [u8]) -> Self {
+        Self { writer, through, beyond }
+    }
+
+    /// The runs of counters seen, first and last of each, ascending, with a hole between any two.
+    pub fn runs(&self) -> impl Iterator<Item = (u64, u64)> + use<'a> {
+        let contiguous = (self.through > 0).then_some((1, self.through));
+        contiguous.into_iter().chain(Runs { bytes: self.beyond, after: self.through }.map_while(Result::ok))
+    }
+}
+
+impl<'a> Item<'a> for Seen<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let writer = Identity { id: reader.id()?, generation: reader.varint()? };
+        let seen = Self { writer, through: reader.varint()?, beyond: reader.blob(usize::MAX)? };
+        Runs { bytes: seen.beyond, after: seen.through }.try_for_each(|run| run.map(|_| ()))?;
+        Ok(seen)
     }
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         writer.id(self.writer.id)?;
         writer.varint(self.writer.generation)?;
-        writer.varint(self.through)
+        writer.varint(self.through)?;
+        writer.blob(self.beyond)
+    }
+}
+
+/// Reads runs from their bytes.
+struct Runs<'a> {
+    bytes: &'a [u8],
+    after: u64,
+}
+
+impl Runs<'_> {
+    fn read(&mut self) -> Result<(u64, u64), DecodeError> {
+        let mut reader = Reader::plain(self.bytes);
+        let (hole, len) = (reader.varint()?, reader.varint()?);
+        let first = self.after.checked_add(2).and_then(|first| first.checked_add(hole));
+        let first = first.ok_or(DecodeError::OutOfRange)?;
+        let last = first.checked_add(len).ok_or(DecodeError::OutOfRange)?;
+        (self.bytes, self.after) = (reader.rest(), last);
+        Ok((first, last))
+    }
+}
+
+impl Iterator for Runs<'_> {
+    type Item = Result<(u64, u64), DecodeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        (!self.bytes.is_empty()).then(|| self.read())
     }
 }
 

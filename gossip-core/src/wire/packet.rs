@@ -69,7 +69,7 @@ impl<'a> Packet<'a> {
     }
 
     fn decode_sections<P: Peer>(full: bool, bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let mut reader = Reader::new(bytes, Ids::NONE);
+        let mut reader = Reader::plain(bytes);
         let sender = if full {
             Sender::Full(Identity { id: reader.raw_id()?, generation: reader.varint()? })
         } else {
@@ -188,7 +188,7 @@ fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'
 /// The sections of a packet by tag and size, tag and length included, without a look at their content. Bytes that are
 /// no packet have none.
 pub fn section_sizes(packet: &[u8]) -> impl Iterator<Item = (u8, usize)> + '_ {
-    let mut reader = Reader::new(packet.get(5..).unwrap_or(&[]), Ids::NONE);
+    let mut reader = Reader::plain(packet.get(5..).unwrap_or(&[]));
     let full = packet.first().is_some_and(|first| first & FLAG_FULL != 0);
     let header =
         if full { reader.bytes(16).and_then(|_| reader.varint()).map(|_| ()) } else { reader.u32().map(|_| ()) };
@@ -207,7 +207,7 @@ pub fn message_payload_bytes(packet: &[u8]) -> usize {
     let mut at = packet.len() - section_sizes(packet).map(|(_, size)| size).sum::<usize>().min(packet.len());
     let mut bytes = 0;
     for (tag, size) in section_sizes(packet) {
-        let mut reader = Reader::new(&packet[at..at + size], Ids::NONE);
+        let mut reader = Reader::plain(&packet[at..at + size]);
         at += size;
         if tag != tag::MESSAGES {
             continue;

@@ -1,0 +1,82 @@
+//! From options to a running node.
+
+use std::net::SocketAddr;
+
+use gossip_core::{Clock, Node};
+use gossip_handle::Driver;
+
+use crate::address::canonical;
+use crate::error::BindError;
+use crate::node::UdpNode;
+use crate::options::Options;
+use crate::socket::Socket;
+use crate::task;
+
+/// Opens a socket at `addr` (port 0: any free one) and starts a node on it, which waits for somebody to join it until
+/// it joins somebody itself.
+pub async fn bind(addr: SocketAddr, options: Options) -> Result<UdpNode, BindError> {
+    let runtime = tokio::runtime::Handle::try_current().map_err(|_| BindError::NoRuntime)?;
+    let bind = canonical(addr);
+    options.config.validate().map_err(BindError::Config)?;
+    check_advertise(bind, options.advertise)?;
+
+    let refused = |source| BindError::Socket { bind, source };
+    let socket = Socket::open(bind, options.socket_buffer).map_err(refused)?;
+    let local_addr = socket.local_addr().map_err(refused)?;
+    let advertised = advertised(local_addr, options.advertise);
+
+    let clock = Clock::new();
+    let leave_timeout = options.config.membership.leave_timeout;
+    let datagram_mtu = options.config.transport.datagram_mtu;
+    let mut node = Node::new(options.identity, advertised, options.config, options.seed, clock.now())
+        .map_err(BindError::Config)?;
+    if let Some(snapshot) = &options.snapshot {
+        node.restore(clock.now(), snapshot).map_err(BindError::Snapshot)?;
+    }
+    let (driver, handle) = Driver::new(node, clock);
+    let task = runtime.spawn(task::run(driver, socket, datagram_mtu));
+    tracing::debug!(%local_addr, %advertised, "node started");
+    Ok(UdpNode::new(handle, local_addr, leave_timeout, task))
+}
+
+/// Whether there will be an address to advertise; asked before anything is opened.
+fn check_advertise(bind: SocketAddr, advertise: Option<SocketAddr>) -> Result<(), BindError> {
+    match advertise.map(canonical) {
+        None if bind.ip().is_unspecified() => Err(BindError::AdvertiseNeeded { bind }),
+        Some(advertise) if advertise.ip().is_unspecified() || advertise.ip().is_multicast() => {
+            Err(BindError::AdvertiseInvalid { advertise })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn advertised(local_addr: SocketAddr, advertise: Option<SocketAddr>) -> SocketAddr {
+    let mut advertised = advertise.map_or(local_addr, canonical);
+    if advertised.port() == 0 {
+        advertised.set_port(local_addr.port());
+    }
+    advertised
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addr(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn port_0_advertises_the_bound_port() {
+        assert_eq!(advertised(addr("0.0.0.0:7946"), Some(addr("192.0.2.1:0"))), addr("192.0.2.1:7946"));
+        assert_eq!(advertised(addr("0.0.0.0:7946"), Some(addr("192.0.2.1:80"))), addr("192.0.2.1:80"));
+    }
+
+    #[test]
+    fn an_address_that_nobody_can_send_to_is_not_advertised() {
+        for nowhere in ["0.0.0.0:1", "[::]:1", "224.0.0.1:1", "[::ffff:0.0.0.0]:1"] {
+            let refused = check_advertise(addr("127.0.0.1:0"), Some(addr(nowhere)));
+            assert!(matches!(refused, Err(BindError::AdvertiseInvalid { .. })), "{nowhere}");
+        }
+    }
+}

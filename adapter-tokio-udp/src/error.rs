@@ -1,0 +1,71 @@
+//! Why a node could not be started.
+
+use std::net::SocketAddr;
+use std::{error, fmt, io};
+
+use gossip_core::{ConfigError, SnapshotError};
+
+/// Why [`crate::bind`] failed; nothing was started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The configuration cannot work.
+    Config(ConfigError),
+    /// The snapshot was refused.
+    Snapshot(SnapshotError),
+    /// Bound to all addresses, so the others must be told which one reaches the node.
+    AdvertiseNeeded {
+        /// The address asked for.
+        bind: SocketAddr,
+    },
+    /// Nobody can reach a node at the advertised address.
+    AdvertiseInvalid {
+        /// The address to be advertised.
+        advertise: SocketAddr,
+    },
+    /// The operating system refused the socket.
+    Socket {
+        /// The address asked for.
+        bind: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not called from within a tokio runtime.
+    NoRuntime,
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Snapshot(error) => write!(f, "cannot restore the snapshot: {error}"),
+            Self::AdvertiseNeeded { bind } => {
+                write!(f, "cannot bind {bind} alone: set `advertise` to the address at which others reach this node")
+            }
+            Self::AdvertiseInvalid { advertise } => {
+                write!(f, "cannot advertise {advertise}: nobody can send there; name one address of this machine")
+            }
+            Self::Socket { bind, source } => {
+                write!(f, "cannot bind {bind}: {source}")?;
+                f.write_str(match source.kind() {
+                    io::ErrorKind::AddrInUse => "; another process has this port: choose another, or 0 for any",
+                    io::ErrorKind::AddrNotAvailable => "; the address is not one of this machine",
+                    io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges",
+                    _ => "",
+                })
+            }
+            Self::NoRuntime => f.write_str("a node needs a tokio runtime with I/O and time enabled around it"),
+        }
+    }
+}
+
+impl error::Error for BindError {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            Self::Snapshot(error) => Some(error),
+            Self::Socket { source, .. } => Some(source),
+            Self::AdvertiseNeeded { .. } | Self::AdvertiseInvalid { .. } | Self::NoRuntime => None,
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Datagrams of one receiving system call.
+
+use std::array;
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+
+use quinn_udp::RecvMeta;
+
+use crate::address::canonical;
+use crate::socket::Socket;
+
+/// How many buffers one call fills.
+const BATCH: usize = 16;
+/// Holds any datagram, and any number of them that the system joined: it never joins more than this (GRO). Memory that
+/// no datagram was long enough to touch is never really taken.
+const BUFFER_LEN: usize = 65_535;
+
+pub(crate) struct Inbox {
+    bytes: Vec<u8>,
+    metas: [RecvMeta; BATCH],
+    filled: usize,
+}
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        Self { bytes: vec![0; BATCH * BUFFER_LEN], metas: [RecvMeta::default(); BATCH], filled: 0 }
+    }
+
+    /// Replaces the content by what the socket has.
+    pub(crate) fn fill(&mut self, socket: &Socket) -> io::Result<()> {
+        self.filled = 0;
+        let mut buffers = self.bytes.chunks_exact_mut(BUFFER_LEN);
+        let mut buffers: [IoSliceMut<'_>; BATCH] =
+            array::from_fn(|_| IoSliceMut::new(buffers.next().unwrap_or_default()));
+        self.filled = socket.receive(&mut buffers, &mut self.metas)?;
+        Ok(())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
+    /// Whether there may be more where this came from.
+    pub(crate) fn is_full(&self) -> bool {
+        self.filled == BATCH
+    }
+
+    /// Hands out each datagram, those that the system joined one by one, and forgets them.
+    pub(crate) fn drain(&mut self, mut take: impl FnMut(&SocketAddr, &mut [u8])) {
+        let metas = &self.metas[..self.filled];
+        for (meta, buffer) in metas.iter().zip(self.bytes.chunks_exact_mut(BUFFER_LEN)) {
+            split(meta.len, meta.stride, buffer, |datagram| take(&canonical(meta.addr), datagram));
+        }
+        self.filled = 0;
+    }
+}
+
+/// The first `len` bytes of `buffer` are datagrams of `stride` bytes each, the last one maybe shorter.
+fn split(len: usize, stride: usize, buffer: &mut [u8], mut take: impl FnMut(&mut [u8])) {
+    let joined = &mut buffer[..len];
+    if joined.is_empty() {
+        // A datagram without content is one nevertheless, for the node to count.
+        take(joined);
+    } else {
+        joined.chunks_mut(stride.max(1)).for_each(take);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lengths(len: usize, stride: usize) -> Vec<usize> {
+        let mut lengths = Vec::new();
+        split(len, stride, &mut [0; 100], |datagram| lengths.push(datagram.len()));
+        lengths
+    }
+
+    #[test]
+    fn joined_datagrams_come_out_one_by_one() {
+        assert_eq!(lengths(70, 30), [30, 30, 10]);
+    }
+
+    #[test]
+    fn a_single_datagram_comes_out_whole() {
+        assert_eq!(lengths(70, 70), [70]);
+    }
+
+    #[test]
+    fn an_empty_datagram_is_one_datagram() {
+        assert_eq!(lengths(0, 0), [0]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_comes_in_whole_even_if_the_system_joined_it() {
+        let socket = Socket::open("127.0.0.1:0".parse().unwrap(), 1 << 20).unwrap();
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let segments = quinn_udp::UdpSocketState::new((&sender).into()).unwrap();
+        let contents: Vec<u8> = (0..4).flat_map(|number| [number; 100]).take(350).collect();
+        let size = if segments.max_gso_segments() > 1 { 350 } else { 100 };
+        for contents in contents.chunks(size) {
+            let destination = socket.local_addr().unwrap();
+            let transmit =
+                quinn_udp::Transmit { destination, ecn: None, contents, segment_size: Some(100), src_ip: None };
+            segments.try_send((&sender).into(), &transmit).unwrap();
+        }
+
+        let mut received = Vec::new();
+        let mut inbox = Inbox::new();
+        while received.len() < 4 {
+            std::future::poll_fn(|cx| socket.poll_readable(cx)).await;
+            if inbox.fill(&socket).is_ok() {
+                inbox.drain(|from, datagram| received.push((*from, datagram.to_vec())));
+            }
+        }
+        let from = sender.local_addr().unwrap();
+        let expected = contents.chunks(100).map(|datagram| (from, datagram.to_vec()));
+        assert_eq!(received, expected.collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,62 @@
+//! A [`gossip_core`] node over UDP in a tokio runtime.
+//!
+//! ```no_run
+//! use gossip_adapter_tokio_udp::{Options, bind};
+//! use gossip_core::kv::Scope;
+//! use gossip_core::{Config, Identity, NodeId};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let me = Identity::new(NodeId::from_name("web-1"), 1);
+//! let node = bind("192.0.2.1:7946".parse()?, Options::new(me, Config::lan())).await?;
+//! let cluster = node.handle().clone();
+//! cluster.join("192.0.2.2:7946".parse()?).await?;
+//! cluster.set(Scope::Shared, b"color", b"blue")?;
+//! let mut events = cluster.events();
+//! while let Some(event) = events.recv().await {
+//!     println!("{event:?}");
+//! }
+//! node.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! This crate moves bytes and nothing else: one task per node waits for the socket, for one timer and for the handles;
+//! retries, limits and deadlines are in the core.
+//!
+//! # Addresses
+//! A node bound to an IPv4 address speaks IPv4, one bound to an IPv6 address speaks IPv6, one bound to `[::]` speaks
+//! both. IPv4-mapped addresses stay inside this crate: the node sees and advertises plain IPv4. What is bound to all
+//! addresses must be told by [`Options::advertise`] which of them the others reach it at.
+//!
+//! # System calls
+//! [`quinn_udp`] receives: many datagrams in one call (`recvmmsg`, GRO) where the system can, one at a time elsewhere,
+//! on every system tokio runs on; and it forbids fragmentation, so that `transport.datagram_mtu` is what travels. Its
+//! batches to send (GSO) all go to one address, though, while a gossip node tells many peers one thing each; and of an
+//! ICMP error it says who sent it, not which peer it is about. So on Linux [`rustix`] does these two: `sendmmsg`, and
+//! the socket's error queue. Segments that the system joined (GRO) are taken apart again before the node sees them.
+//!
+//! # Errors of the network
+//! None is fatal. A datagram that cannot be sent, and an ICMP error on Linux, becomes a hint to the node
+//! (`handle_unreachable`), which finds out for itself. A full send buffer makes the task wait a millisecond: what is
+//! waiting by then is one batch; everything else has not been built yet.
+//!
+//! [`rustix`]: https://docs.rs/rustix
+
+mod address;
+mod bind;
+mod error;
+mod inbox;
+mod node;
+mod options;
+mod outbox;
+#[cfg_attr(target_os = "linux", path = "platform_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "platform_other.rs")]
+mod platform;
+mod socket;
+mod task;
+
+pub use bind::bind;
+pub use error::BindError;
+pub use gossip_handle::{Events, Handle, JoinFailure};
+pub use node::UdpNode;
+pub use options::Options;

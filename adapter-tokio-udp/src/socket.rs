@@ -1,0 +1,82 @@
+//! The UDP socket: how it is opened, and its batched system calls.
+
+use std::io::{self, IoSliceMut};
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
+
+use quinn_udp::{RecvMeta, UdpSocketState};
+use socket2::{Domain, Protocol, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use crate::address::{canonical, mapped};
+use crate::outbox::Waiting;
+use crate::platform;
+
+pub(crate) struct Socket {
+    io: UdpSocket,
+    state: UdpSocketState,
+    /// Of the IPv6 family: IPv4 addresses are mapped.
+    ipv6: bool,
+}
+
+impl Socket {
+    /// Opens a socket at `addr`; `[::]` takes IPv4 as well.
+    pub(crate) fn open(addr: SocketAddr, buffer: usize) -> io::Result<Self> {
+        let socket = socket2::Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+        if addr.is_ipv6() {
+            socket.set_only_v6(!addr.ip().is_unspecified())?;
+        }
+        // Whatever the system grants: it caps some values in silence and refuses others.
+        for refused in [socket.set_recv_buffer_size(buffer), socket.set_send_buffer_size(buffer)] {
+            if let Err(error) = refused {
+                tracing::debug!(buffer, "the socket keeps its buffer size: {error}");
+            }
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        let io = UdpSocket::from_std(socket.into())?;
+        let state = UdpSocketState::new((&io).into())?;
+        if platform::READS_REPORTS
+            && let Err(error) = state.enable_transport_errors((&io).into())
+        {
+            tracing::debug!("no reports of undelivered datagrams: {error}");
+        }
+        Ok(Self { io, state, ipv6: addr.is_ipv6() })
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr().map(canonical)
+    }
+
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // An error of the runtime itself shows up again when the socket is read.
+        self.io.poll_recv_ready(cx).map(|_| ())
+    }
+
+    /// Waits until the system reports an undelivered datagram.
+    pub(crate) async fn reported(&self) {
+        if self.io.ready(Interest::ERROR).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Fills `buffers` with datagrams, or joined datagrams, and `metas` with their lengths and senders.
+    pub(crate) fn receive(&self, buffers: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]) -> io::Result<usize> {
+        self.io.try_io(Interest::READABLE, || self.state.recv((&self.io).into(), buffers, metas))
+    }
+
+    /// Sends one or more of the waiting datagrams and says how many; an error concerns the first one.
+    ///
+    /// The socket is asked, not the runtime: an error report makes tokio hold it for writable for good.
+    pub(crate) fn send(&self, waiting: Waiting<'_>) -> io::Result<usize> {
+        let datagrams = waiting.iter().map(|(to, bytes)| (if self.ipv6 { mapped(to) } else { to }, bytes));
+        platform::send(&self.io, &self.state, datagrams)
+    }
+
+    /// The next peer that the system could not deliver to, if it knows of any.
+    pub(crate) fn next_unreachable(&self) -> Option<SocketAddr> {
+        let report = || platform::next_unreachable(&self.io).ok_or_else(|| io::ErrorKind::WouldBlock.into());
+        self.io.try_io(Interest::ERROR, report).ok().map(canonical)
+    }
+}

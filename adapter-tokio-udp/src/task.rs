@@ -1,0 +1,143 @@
+//! The one task of a node: it waits for the socket, the timer and the handles, and moves bytes.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+use gossip_handle::Driver;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until};
+
+use crate::inbox::Inbox;
+use crate::outbox::Outbox;
+use crate::socket::Socket;
+
+/// How many reports of undelivered datagrams one turn reads.
+const REPORTS_PER_TURN: usize = 32;
+/// How often one turn asks a socket that answers with an error: each error may be a report that is read otherwise.
+const RECEIVE_TRIES: usize = 4;
+/// How long to leave a socket alone that is full, or that fails.
+const PAUSE: Duration = Duration::from_millis(1);
+/// The timer when the node has no deadline.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// Runs until the node has left, or until the task is aborted; both close the node.
+pub(crate) async fn run(driver: Driver<SocketAddr>, socket: Socket, datagram_mtu: usize) {
+    let mut worker = Worker::new(driver, datagram_mtu);
+    let mut timer = pin!(sleep_until(Instant::now()));
+    let mut report = pin!(socket.reported());
+    loop {
+        worker.turn(&socket);
+        if worker.driver.has_left() {
+            return;
+        }
+        if worker.busy {
+            // The socket or the node has more: the other tasks go first.
+            yield_now().await;
+            continue;
+        }
+        timer.as_mut().reset(worker.wake_at());
+        if worker.wait(&socket, timer.as_mut(), report.as_mut()).await {
+            report.set(socket.reported());
+        }
+    }
+}
+
+struct Worker {
+    driver: Driver<SocketAddr>,
+    inbox: Inbox,
+    outbox: Outbox,
+    /// Hints for the next turn.
+    unreachable: Vec<SocketAddr>,
+    deadline: Option<Instant>,
+    /// A handle or the timer wants a turn, whether anything was received or not.
+    wanted: bool,
+    /// The last turn ended with more to do at once.
+    busy: bool,
+    /// Reading fails for no reason that goes away by itself.
+    receive_paused: bool,
+}
+
+impl Worker {
+    fn new(driver: Driver<SocketAddr>, datagram_mtu: usize) -> Self {
+        Self {
+            driver,
+            inbox: Inbox::new(),
+            outbox: Outbox::new(datagram_mtu),
+            unreachable: Vec::new(),
+            deadline: None,
+            wanted: true,
+            busy: false,
+            receive_paused: false,
+        }
+    }
+
+    /// One batch in, the timers, one batch out: bounded, and with the node locked once.
+    fn turn(&mut self, socket: &Socket) {
+        self.receive(socket);
+        self.unreachable.extend((0..REPORTS_PER_TURN).map_while(|_| socket.next_unreachable()));
+        self.busy = self.inbox.is_full();
+        if !self.wanted && self.inbox.is_empty() && self.unreachable.is_empty() {
+            return;
+        }
+
+        let Self { driver, inbox, outbox, unreachable, .. } = self;
+        let deadline = driver.turn(|turn| {
+            // The node counts what it drops.
+            inbox.drain(|from, packet| _ = turn.handle_packet(from, packet));
+            unreachable.drain(..).for_each(|peer| turn.handle_unreachable(&peer));
+            turn.handle_timeout();
+            if outbox.is_empty() {
+                outbox.fill(turn);
+            }
+            turn.deadline()
+        });
+        self.deadline = deadline.map(Instant::from_std);
+
+        let more = self.outbox.is_full();
+        self.outbox.flush(socket, &mut self.unreachable);
+        self.wanted = more && self.outbox.is_empty();
+        self.busy |= self.wanted || !self.unreachable.is_empty();
+    }
+
+    fn receive(&mut self, socket: &Socket) {
+        self.receive_paused = false;
+        for _ in 0..RECEIVE_TRIES {
+            match self.inbox.fill(socket) {
+                Ok(()) => return,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => tracing::debug!("cannot receive: {error}"),
+            }
+        }
+        self.receive_paused = true;
+    }
+
+    fn wake_at(&self) -> Instant {
+        if self.receive_paused || !self.outbox.is_empty() {
+            // Not earlier even if the node's deadline is: as long as it cannot send, it may stay due.
+            return Instant::now() + PAUSE;
+        }
+        self.deadline.unwrap_or_else(|| Instant::now() + IDLE)
+    }
+
+    /// Waits for anything to do; says whether it was, among others, a `report`, which is used up then.
+    async fn wait(
+        &mut self,
+        socket: &Socket,
+        mut timer: Pin<&mut impl Future<Output = ()>>,
+        mut report: Pin<&mut impl Future<Output = ()>>,
+    ) -> bool {
+        poll_fn(|cx| {
+            let readable = !self.receive_paused && socket.poll_readable(cx).is_ready();
+            let reported = report.as_mut().poll(cx).is_ready();
+            let woken = self.driver.poll_wake(cx).is_ready();
+            let due = timer.as_mut().poll(cx).is_ready();
+            self.wanted |= woken || due;
+            if readable || reported || woken || due { Poll::Ready(reported) } else { Poll::Pending }
+        })
+        .await
+    }
+}

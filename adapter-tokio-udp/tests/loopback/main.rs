@@ -1,0 +1,7 @@
+//! Real nodes on real loopback sockets.
+
+mod cluster;
+mod network;
+mod refusals;
+mod streams;
+mod support;

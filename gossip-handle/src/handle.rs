@@ -1,0 +1,191 @@
+//! The application's side: commands and questions from any thread.
+
+use std::fmt;
+use std::sync::Arc;
+
+use gossip_core::broadcast::{BroadcastError, MessageId};
+use gossip_core::kv::{KvError, Scope, Version};
+use gossip_core::{CommandError, Event, Instant, Node, Peer, Stats};
+
+use crate::events::Events;
+use crate::shared::{Shared, State};
+
+/// Outcomes wait in a queue of their own, which holds more than anybody lets pile up.
+const OUTCOMES: usize = 64;
+
+/// One running node, as its application sees it. Cheap to clone; all clones are the same node.
+///
+/// Calls lock the node for as long as they take, microseconds; only [`Handle::join`] and [`Handle::leave`] wait. The
+/// node runs as long as its adapter does; after that it [is closed](Handle::is_closed): it can still be read, and
+/// writes are refused as while leaving.
+#[derive(Debug)]
+pub struct Handle<P: Peer> {
+    shared: Arc<Shared<P>>,
+}
+
+impl<P: Peer> Clone for Handle<P> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<P: Peer> Handle<P> {
+    pub(crate) fn new(shared: Arc<Shared<P>>) -> Self {
+        Self { shared }
+    }
+
+    /// Locks the node, calls `f` with it and the current time, then hands its events to the subscribers and lets the
+    /// adapter send. For everything that has no method here.
+    ///
+    /// `f` must be quick and must not call this handle, which would wait for itself.
+    pub fn with<R>(&self, f: impl FnOnce(&mut Node<P>, Instant) -> R) -> R {
+        self.run(|state, now| f(&mut state.node, now))
+    }
+
+    /// Joins the cluster through `contact` and waits for the answer: the number of live members that the contact
+    /// knows, itself and this node included.
+    ///
+    /// Several contacts may be asked at once, each by a call of its own. Dropped, or after [`JoinFailure::NoAnswer`],
+    /// the node goes on trying in the background.
+    pub async fn join(&self, contact: P) -> Result<usize, JoinFailure> {
+        let mut outcomes = self.run(|state, now| {
+            if state.closed {
+                return Err(JoinFailure::Closed);
+            }
+            let outcomes = state.hub.subscribe(OUTCOMES, |event| matches!(event, Event::Join { .. } | Event::Left));
+            state.node.join(now, contact.clone()).map_err(JoinFailure::Command)?;
+            Ok(Events::new(outcomes))
+        })?;
+        while let Some(event) = outcomes.recv().await {
+            match event {
+                Event::Join { contact: asked, result } if asked == contact => {
+                    return result.map_err(|_| JoinFailure::NoAnswer);
+                }
+                Event::Left => break,
+                // The outcome may be among what was missed: the table knows.
+                Event::Lagged(_) => {
+                    let live = self.shared.read(|state| state.node.members().live());
+                    if live > 1 {
+                        return Ok(live);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Err(JoinFailure::Closed)
+    }
+
+    /// Leaves the cluster and waits until that is done, which `membership.leave_timeout` bounds, or until the node is
+    /// closed.
+    pub async fn leave(&self) {
+        let outcome = self.run(|state, now| {
+            let outcome = state.hub.subscribe(OUTCOMES, |event| matches!(event, Event::Left));
+            state.node.leave(now);
+            (!state.left).then_some(outcome)
+        });
+        let Some(mut outcome) = outcome.map(Events::new) else { return };
+        while let Some(event) = outcome.recv().await {
+            if matches!(event, Event::Left) || self.shared.read(|state| state.left) {
+                return;
+            }
+        }
+    }
+
+    /// A new subscription to all events from now on. On a closed node it ends at once.
+    pub fn events(&self) -> Events<P> {
+        self.run(|state, _| {
+            let capacity = state.node.config().max_events;
+            Events::new(state.hub.subscribe(capacity, |_| true))
+        })
+    }
+
+    /// Writes a key: in [`Scope::Shared`] any, in [`Scope::Own`] of this node's own id its own.
+    pub fn set(&self, scope: Scope, key: &[u8], value: &[u8]) -> Result<Version, KvError> {
+        self.run(|state, now| {
+            state.writable(KvError::Leaving)?;
+            state.node.kv_mut(now).set(scope, key, value)
+        })
+    }
+
+    /// A key's value and the version that wrote it, as far as this node knows.
+    pub fn get(&self, scope: Scope, key: &[u8]) -> Option<(Vec<u8>, Version)> {
+        self.shared.read(|state| {
+            let kv = state.node.kv();
+            kv.get(scope, key).map(|entry| (entry.value.to_vec(), entry.version))
+        })
+    }
+
+    /// Deletes a key; the rules are those of [`Handle::set`].
+    pub fn delete(&self, scope: Scope, key: &[u8]) -> Result<Version, KvError> {
+        self.run(|state, now| {
+            state.writable(KvError::Leaving)?;
+            state.node.kv_mut(now).delete(scope, key)
+        })
+    }
+
+    /// Sends a message to all members; this node itself does not get it back.
+    pub fn publish(&self, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
+        self.run(|state, now| {
+            state.writable(BroadcastError::Leaving)?;
+            state.node.broadcasts_mut(now).send(topic, payload)
+        })
+    }
+
+    /// What the node has counted since it was made.
+    pub fn stats(&self) -> Stats {
+        self.shared.read(|state| state.node.stats().clone())
+    }
+
+    /// Whether the adapter has stopped: nothing is sent or received any more.
+    pub fn is_closed(&self) -> bool {
+        self.shared.read(|state| state.closed)
+    }
+
+    fn run<R>(&self, f: impl FnOnce(&mut State<P>, Instant) -> R) -> R {
+        let result = self.shared.run(f);
+        self.shared.wake_driver();
+        result
+    }
+}
+
+impl<P: Peer> State<P> {
+    /// No write on a closed node reports success: nobody would hear of it.
+    fn writable<E>(&self, refusal: E) -> Result<(), E> {
+        if self.closed { Err(refusal) } else { Ok(()) }
+    }
+}
+
+/// Why [`Handle::join`] failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JoinFailure {
+    /// The node refused to try.
+    Command(CommandError),
+    /// The contact did not answer within `membership.join_timeout`. While it is alone the node goes on trying each
+    /// `membership.reconnect_interval`.
+    NoAnswer,
+    /// The node left or was closed meanwhile.
+    Closed,
+}
+
+impl fmt::Display for JoinFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(error) => write!(f, "cannot join: {error}"),
+            Self::NoAnswer => f.write_str(
+                "the contact does not answer: check the address, that a node of the same cluster label runs there, and the \
+                 firewall; joining is tried again in the background",
+            ),
+            Self::Closed => f.write_str("the node has left or was stopped"),
+        }
+    }
+}
+
+impl std::error::Error for JoinFailure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Command(error) => Some(error),
+            Self::NoAnswer | Self::Closed => None,
+        }
+    }
+}

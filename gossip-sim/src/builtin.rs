@@ -1,0 +1,45 @@
+//! The scenarios that come with the crate.
+
+macro_rules! scenarios {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../scenarios/", $name, ".toml")))),*]
+    };
+}
+
+/// Names and texts of the scenarios that come with the crate. The first line of each text is a comment that says what it
+/// shows.
+pub fn builtin() -> &'static [(&'static str, &'static str)] {
+    scenarios![
+        "join-256",
+        "crash-256",
+        "crash-256-loss10",
+        "steady-256",
+        "broadcast-256",
+        "broadcast-256-loss10",
+        "partition-64",
+        "kv-64-loss10-corrupt1",
+        "scale-1000",
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scenario;
+
+    #[test]
+    fn each_scenario_parses_under_its_own_name_without_changing_the_configuration() {
+        for (name, text) in builtin() {
+            let scenario = Scenario::parse(text, name).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(scenario.name(), *name);
+            assert_eq!(scenario.spec.config, gossip_core::Config::lan(), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_scenario_begins_with_what_it_shows() {
+        for (name, text) in builtin() {
+            assert!(text.starts_with("# "), "{name}");
+        }
+    }
+}

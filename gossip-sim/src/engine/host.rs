@@ -1,0 +1,237 @@
+//! One machine: the process that runs on it, if one does, and the loop that drives its node.
+
+use gossip_core::{Config, Event, Identity, Instant, Lane, MemberChange, MemberEvent, Node};
+
+use super::stage::Stage;
+use crate::trace::{Cause, Held, Memory, Observation};
+
+/// A node that wants its timer handled that often at one instant will not stop.
+const SPINS: u32 = 1000;
+
+#[derive(Default)]
+pub(super) struct Host {
+    number: usize,
+    process: Option<Box<Process>>,
+    /// How often a process started here.
+    pub(super) starts: usize,
+    buffer: Vec<u8>,
+}
+
+struct Process {
+    node: Node<u64>,
+    generation: u64,
+    leaving: bool,
+    left: bool,
+    /// Revision, rows and live rows of the member table that the trace tells of.
+    seen: (u64, usize, usize),
+    /// The wake-up in the queue that counts; later ones are put off until it comes.
+    wake: Option<Instant>,
+    spins: (Instant, u32),
+}
+
+/// How a process begins.
+pub(super) struct Start<'a> {
+    pub(super) generation: u64,
+    pub(super) memory: Memory,
+    pub(super) snapshot: Option<&'a [u8]>,
+    pub(super) contact: Option<usize>,
+    pub(super) seed: [u8; 32],
+}
+
+impl Host {
+    pub(super) fn new(number: usize, config: &Config) -> Self {
+        Self { number, buffer: vec![0; config.transport.datagram_mtu], ..Self::default() }
+    }
+
+    pub(super) fn start(&mut self, stage: &mut Stage, config: &Config, start: &Start<'_>) -> Result<(), String> {
+        let (now, number) = (stage.now, self.number);
+        let me = Identity::new(stage.id(number), start.generation);
+        let mut node = Node::new(me, number as u64, config.clone(), start.seed, now).map_err(|e| e.to_string())?;
+        node.handle_wall_clock(now, stage.wall_clock());
+        if let Some(snapshot) = start.snapshot {
+            node.restore(now, snapshot).map_err(|error| format!("refused its own snapshot: {error}"))?;
+        }
+        self.starts += 1;
+        let generation = node.identity().generation;
+        stage.observe(&Observation::Started { node: number, generation, memory: start.memory });
+        for entry in node.kv().iter() {
+            let write = stage.ledger.check_entry(&entry)?;
+            stage.observe(&Observation::Applied { write, node: number });
+        }
+        if let Some(contact) = start.contact {
+            node.join(now, contact as u64).map_err(|error| format!("refused to join: {error}"))?;
+        }
+        let process =
+            Process { seen: (0, 0, 0), node, generation, leaving: false, left: false, wake: None, spins: (now, 0) };
+        process.rescan(number, stage);
+        self.process = Some(Box::new(process));
+        self.drain(stage)
+    }
+
+    /// Ends the process, if one runs, without another word.
+    pub(super) fn stop(&mut self, stage: &mut Stage, cause: Cause) {
+        if self.process.take().is_some() {
+            stage.observe(&Observation::Stopped { node: self.number, cause });
+        }
+    }
+
+    pub(super) fn leave(&mut self, stage: &mut Stage) -> Result<(), String> {
+        if let Some(process) = &mut self.process {
+            process.leaving = true;
+            stage.observe(&Observation::Leaving { node: self.number });
+            process.node.leave(stage.now);
+        }
+        self.drain(stage)
+    }
+
+    pub(super) fn receive(&mut self, stage: &mut Stage, from: usize, packet: &mut [u8]) -> Result<(), String> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        // What is wrong with a packet, the node counts.
+        let _ = process.node.handle_packet(stage.now, Lane::Datagram, &(from as u64), packet);
+        self.drain(stage)
+    }
+
+    /// The wake-up of this instant has come; it may have been put off, or be one of an earlier process.
+    pub(super) fn wake(&mut self, stage: &mut Stage) -> Result<(), String> {
+        let Some(process) = self.process.as_mut().filter(|process| process.wake == Some(stage.now)) else {
+            return Ok(());
+        };
+        process.wake = None;
+        if process.node.poll_timeout().is_some_and(|deadline| deadline <= stage.now) {
+            process.spins =
+                if process.spins.0 == stage.now { (stage.now, process.spins.1 + 1) } else { (stage.now, 0) };
+            if process.spins.1 > SPINS {
+                return Err(format!("wants its timer handled over and over: {:?}", process.node.poll_timeout()));
+            }
+            process.node.handle_timeout(stage.now);
+        }
+        self.drain(stage)
+    }
+
+    /// Lets the application act on the node.
+    pub(super) fn command<T>(&mut self, command: impl FnOnce(&mut Node<u64>) -> T) -> Option<T> {
+        self.process.as_mut().map(|process| command(&mut process.node))
+    }
+
+    /// Takes all that the node has to give: events, packets, its next deadline.
+    pub(super) fn drain(&mut self, stage: &mut Stage) -> Result<(), String> {
+        let Some(process) = &mut self.process else { return Ok(()) };
+        let mut told = false;
+        while let Some(event) = process.node.poll_event() {
+            told |= matches!(event, Event::Members(_));
+            process.take_event(self.number, stage, &event)?;
+        }
+        process.keep_up(self.number, stage, told);
+        while let Some(transmit) = process.node.poll_transmit(stage.now, Lane::Datagram, &mut self.buffer) {
+            let packet = self.buffer.get(..transmit.len).ok_or("wrote beyond its buffer")?;
+            stage.transmit(self.number, transmit.to, packet);
+        }
+        if process.left {
+            self.stop(stage, Cause::Left);
+            return Ok(());
+        }
+        if let Some(deadline) = process.node.poll_timeout() {
+            let deadline = deadline.max(stage.now);
+            if process.wake.is_none_or(|wake| wake > deadline) {
+                process.wake = Some(deadline);
+                stage.schedule_wake(deadline, self.number);
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the whole table and the whole map, and compares them with what the events told.
+    pub(super) fn audit(&mut self, stage: &mut Stage) -> Result<(), String> {
+        let number = self.number;
+        let Some(process) = self.process.as_mut().filter(|process| !process.leaving) else { return Ok(()) };
+        let changed = process.rescan(number, stage);
+        if changed > 0 {
+            return Err(format!("changed {changed} rows of its member table and told nobody"));
+        }
+        let entries = process.node.kv().iter().map(|entry| stage.ledger.check_entry(&entry));
+        let mut writes = entries.collect::<Result<Vec<_>, _>>()?;
+        writes.sort_unstable();
+        stage.observe(&Observation::Contents { node: number, writes: &writes });
+        Ok(())
+    }
+
+    /// Runs and is not about to leave.
+    pub(super) fn is_live(&self) -> bool {
+        self.process.as_ref().is_some_and(|process| !process.leaving)
+    }
+
+    /// The running process's generation and its snapshot.
+    pub(super) fn snapshot(&self) -> Option<(u64, Vec<u8>)> {
+        self.process.as_ref().map(|process| (process.generation, process.node.snapshot().to_vec()))
+    }
+}
+
+impl Process {
+    fn take_event(&mut self, number: usize, stage: &mut Stage, event: &Event<u64>) -> Result<(), String> {
+        match event {
+            Event::Members(batch) => batch.iter().for_each(|change| self.take_change(number, stage, change)),
+            Event::Left => self.left = true,
+            Event::Broadcast(message) => {
+                stage.ledger.check_message(message)?;
+                let (message, hops) = (message.id, message.hops);
+                stage.observe(&Observation::Delivered { message, node: number, hops });
+            }
+            Event::Kv(change) => {
+                let write = stage.ledger.write_of(change.scope, &change.key, change.version)?;
+                stage.observe(&Observation::Applied { write, node: number });
+            }
+            Event::Lagged(lost) => return Err(format!("lost {lost} events although each call was followed by a poll")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_change(&mut self, number: usize, stage: &mut Stage, told: &MemberEvent<u64>) {
+        let Some(subject) = stage.number(told.id) else { return };
+        if subject == number {
+            return;
+        }
+        let MemberEvent { generation, incarnation, change, .. } = *told;
+        // A new address is no news about life and death.
+        if change != MemberChange::Updated {
+            stage.observe(&Observation::Told { observer: number, subject, generation, incarnation, change });
+        }
+        let held = self.held(stage, subject);
+        stage.observe(&Observation::Row { observer: number, subject, held });
+    }
+
+    /// Follows changes of the table and of the node's own identity that no event tells of.
+    fn keep_up(&mut self, number: usize, stage: &mut Stage, told: bool) {
+        let generation = self.node.identity().generation;
+        if generation != self.generation {
+            self.generation = generation;
+            stage.observe(&Observation::Renamed { node: number, generation });
+        }
+        let members = self.node.members();
+        let seen = (members.revision(), members.len(), members.live());
+        // Events tell of every change of a member's state. What they leave out is that a member was forgotten.
+        if seen.0 != self.seen.0 && !told && (seen.1, seen.2) != (self.seen.1, self.seen.2) {
+            self.rescan(number, stage);
+        }
+        self.seen = seen;
+    }
+
+    /// Tells of every row that is not what the trace says of it, and how many those were.
+    fn rescan(&self, number: usize, stage: &mut Stage) -> usize {
+        let mut changed = 0;
+        for subject in (0..stage.nodes()).filter(|subject| *subject != number) {
+            let held = self.held(stage, subject);
+            let known = stage.metrics().cluster().row(number, subject);
+            if known != held.map(|held: Held| (held.status, held.generation)) {
+                changed += 1;
+                stage.observe(&Observation::Row { observer: number, subject, held });
+            }
+        }
+        changed
+    }
+
+    fn held(&self, stage: &Stage, subject: usize) -> Option<Held> {
+        let member = self.node.members().get(stage.id(subject))?;
+        Some(Held { status: member.status, generation: member.generation, incarnation: member.incarnation })
+    }
+}

@@ -1,0 +1,107 @@
+//! What the application does: broadcasts and writes.
+
+use gossip_core::Node;
+use gossip_core::kv::{KvError, Scope, Version};
+
+use super::World;
+use super::ledger::Ledger;
+use super::stage::Step;
+use crate::random::mix;
+use crate::scenario::spec::{Action, Broadcast, From, Kv, Op};
+use crate::trace::Observation;
+
+/// An accepted write, and the version that was there before.
+type Accepted = (Version, Option<Version>);
+
+impl World<'_> {
+    /// One of the times that a broadcast or kv event acts; it schedules the next.
+    pub(super) fn round(&mut self, event: usize, round: usize) -> Result<(), String> {
+        let spec = self.spec;
+        let (times, every) = match &spec.events[event].action {
+            Action::Broadcast(broadcast) => {
+                self.broadcast(event, round, broadcast)?;
+                (broadcast.times, broadcast.every)
+            }
+            Action::Kv(kv) => {
+                self.write_all(event, round, kv)?;
+                (kv.times, kv.every)
+            }
+            _ => return Ok(()),
+        };
+        if round + 1 < times {
+            self.stage.schedule(every, Step::Round { event, round: round + 1 });
+        }
+        Ok(())
+    }
+
+    /// Who acts this time; nobody if the one that should does not run.
+    fn actors(&mut self, event: usize, from: From) -> Vec<usize> {
+        let live = self.live();
+        match from {
+            From::All => live,
+            From::Random => self.randoms[event].choose(live, 1),
+            From::Node(node) => live.into_iter().filter(|live| *live == node).collect(),
+        }
+    }
+
+    fn broadcast(&mut self, event: usize, round: usize, spec: &Broadcast) -> Result<(), String> {
+        for node in self.actors(event, spec.from) {
+            let salt = salt(event, round, node);
+            let payload = Ledger::content(spec.bytes, salt);
+            let now = self.stage.now;
+            let send = |sender: &mut Node<u64>| sender.broadcasts_mut(now).send(spec.topic.as_bytes(), &payload);
+            let Some(sent) = self.hosts[node].command(send) else { continue };
+            let message = sent.map_err(|error| format!("n{node} refused to broadcast: {error}"))?;
+            self.stage.ledger.sent(message, &spec.topic, spec.bytes, salt)?;
+            let measured = round >= spec.warmup;
+            self.stage.observe(&Observation::Broadcast { message, node, bytes: spec.bytes, measured });
+            self.drain(node)?;
+        }
+        Ok(())
+    }
+
+    fn write_all(&mut self, event: usize, round: usize, spec: &Kv) -> Result<(), String> {
+        for index in 0..spec.keys {
+            for node in self.actors(event, spec.on) {
+                let key = format!("k{index}");
+                self.write(node, &key, spec, salt(event, round, index)).map_err(|what| format!("n{node} {what}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, node: usize, key: &str, spec: &Kv, salt: u64) -> Result<(), String> {
+        let scope = if spec.shared { Scope::Shared } else { Scope::Own(self.stage.id(node)) };
+        let now = self.stage.now;
+        let write = |writer: &mut Node<u64>| -> Result<Accepted, KvError> {
+            let seen = writer.kv().get(scope, key.as_bytes()).map(|entry| entry.version);
+            let version = match spec.op {
+                Op::Set => writer.kv_mut(now).set(scope, key.as_bytes(), &Ledger::content(spec.values, salt)),
+                Op::Delete => writer.kv_mut(now).delete(scope, key.as_bytes()),
+            };
+            version.map(|version| (version, seen))
+        };
+        match self.hosts[node].command(write) {
+            Some(Ok((version, seen))) => {
+                let seen = seen.map(|seen| self.stage.ledger.write_of(scope, key.as_bytes(), seen)).transpose()?;
+                let deleted = spec.op == Op::Delete;
+                let value = (!deleted).then_some((spec.values, salt));
+                let (write, key) = self.stage.ledger.written(scope, key.as_bytes(), version, value)?;
+                self.stage.observe(&Observation::Written { write, key, node, deleted, seen });
+            }
+            // Nothing there to delete: by the contract this does not count.
+            None | Some(Err(KvError::NotFound)) => {}
+            Some(Err(error)) => return Err(format!("refused to write {key}: {error}")),
+        }
+        self.hosts[node].drain(&mut self.stage)
+    }
+
+    fn drain(&mut self, node: usize) -> Result<(), String> {
+        self.hosts[node].drain(&mut self.stage).map_err(|what| format!("n{node} {what}"))
+    }
+}
+
+/// Makes each content differ from all others of the run.
+fn salt(event: usize, round: usize, which: usize) -> u64 {
+    mix(event as u64) ^ mix(mix(round as u64)) ^ mix(mix(mix(which as u64)))
+}

@@ -1,0 +1,220 @@
+//! The engine: many nodes, one virtual clock.
+
+mod faults;
+mod host;
+mod inspect;
+mod ledger;
+mod load;
+mod network;
+mod queue;
+mod stage;
+
+use std::fmt;
+use std::time::Duration;
+
+use faults::Memories;
+use gossip_core::Instant;
+use host::{Host, Start};
+use stage::{Due, Stage, Step};
+
+use crate::random::{Random, Stream};
+use crate::report::SeedReport;
+use crate::scenario::spec::{Action, State};
+use crate::scenario::{Scenario, Spec};
+use crate::trace::Memory;
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The virtual time that has passed.
+    pub at: Duration,
+    /// The virtual time at its end.
+    pub of: Duration,
+}
+
+/// A run that proves nothing, because a node broke a promise that holds in every scenario: it told another table than it
+/// holds, delivered what nobody sent, or span on its timer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunError {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The seed that shows it again.
+    pub seed: u64,
+    /// When in virtual time.
+    pub at: Duration,
+    /// What happened.
+    pub what: String,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario, seed, at, what } = self;
+        write!(f, "{scenario}, seed {seed}, at {:.6} s: {what}", at.as_secs_f64())
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// Runs a scenario once. The same scenario and seed give the same report, to the last bit.
+///
+/// `progress` is called about a hundred times.
+///
+/// # Errors
+/// If a node breaks a promise that holds in every scenario; see [`RunError`].
+///
+/// # Panics
+/// Only if a node does; the seed is then printed to standard error.
+pub fn run(scenario: &Scenario, seed: u64, progress: &mut dyn FnMut(Progress)) -> Result<SeedReport, RunError> {
+    let spec = &scenario.spec;
+    let _named = SeedOnPanic { scenario: &spec.name, seed };
+    let mut world = World::new(spec, seed);
+    let error = |at: Instant, what: String| {
+        let at = at.since(Instant::ZERO);
+        RunError { scenario: spec.name.clone(), seed, at, what }
+    };
+    let end = Instant::ZERO + spec.duration;
+    let mut percent = 0;
+    while let Some((at, due)) = world.stage.queue.pop_until(end) {
+        world.stage.now = at;
+        let passed = at.as_micros() / (end.as_micros() / 100).max(1);
+        if passed > percent {
+            percent = passed;
+            progress(Progress { seed, at: at.since(Instant::ZERO), of: spec.duration });
+        }
+        world.handle(due).map_err(|what| error(at, what))?;
+    }
+    world.stage.now = end;
+    world.audit().map_err(|what| error(end, what))?;
+    progress(Progress { seed, at: spec.duration, of: spec.duration });
+    Ok(SeedReport { seed, metrics: world.stage.into_metrics().finish(end) })
+}
+
+/// Names the run if a node panics in it.
+struct SeedOnPanic<'a> {
+    scenario: &'a str,
+    seed: u64,
+}
+
+impl Drop for SeedOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this happened in scenario {}, seed {}", self.scenario, self.seed);
+        }
+    }
+}
+
+/// Everything in a run.
+struct World<'a> {
+    spec: &'a Spec,
+    seed: u64,
+    stage: Stage,
+    hosts: Vec<Host>,
+    /// By event: its choices.
+    randoms: Vec<Random>,
+    /// By event: what its restarted nodes will remember.
+    memories: Vec<Memories>,
+}
+
+impl<'a> World<'a> {
+    fn new(spec: &'a Spec, seed: u64) -> Self {
+        let mut randoms =
+            (0..spec.events.len()).map(|event| Random::new(seed, Stream::Event(event))).collect::<Vec<_>>();
+        let mut stage = Stage::new(spec, seed);
+        let mut after = Duration::ZERO;
+        for node in 0..spec.nodes {
+            stage.schedule(after, Step::Join(node));
+            after += spec.join.every;
+        }
+        let mut memories = Vec::new();
+        for (event, random) in randoms.iter_mut().enumerate() {
+            stage.schedule(spec.events[event].at, Step::Begin { event });
+            memories.push(Memories::plan(&mut stage, spec, event, random));
+        }
+        let hosts = (0..spec.nodes).map(|node| Host::new(node, &spec.config)).collect();
+        Self { spec, seed, stage, hosts, randoms, memories }
+    }
+
+    fn handle(&mut self, due: Due) -> Result<(), String> {
+        match due {
+            Due::Step(step) => self.step(step),
+            Due::Wake(node) => self.hosts[node].wake(&mut self.stage).map_err(|what| format!("n{node} {what}")),
+            Due::Packet { from, to, mut bytes } => {
+                // A partition that began while the packet was on its way stops it too.
+                let result = if self.stage.network.connects(from, to) {
+                    self.hosts[to].receive(&mut self.stage, from, &mut bytes)
+                } else {
+                    Ok(())
+                };
+                self.stage.recycle(bytes);
+                result.map_err(|what| format!("n{to} {what}"))
+            }
+        }
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), String> {
+        match step {
+            Step::Join(node) => self.start(node, Memory::Lost, None),
+            Step::Begin { event } => self.begin(event),
+            Step::Snapshot { event, node } => {
+                self.remember(event, node);
+                Ok(())
+            }
+            Step::Stop { event, node } => {
+                self.stop(event, node);
+                Ok(())
+            }
+            Step::Start { event, node, state } => self.restart(event, node, state),
+            Step::Unite { event } => {
+                self.unite(event);
+                Ok(())
+            }
+            Step::Round { event, round } => self.round(event, round),
+        }
+    }
+
+    fn begin(&mut self, event: usize) -> Result<(), String> {
+        match &self.spec.events[event].action {
+            Action::Crash(who) => self.crash(event, who),
+            Action::Leave(who) => self.leave(event, who)?,
+            Action::Restart(restart) => self.begin_restart(event, restart),
+            Action::Partition(partition) => self.separate(event, partition),
+            Action::Broadcast(_) | Action::Kv(_) => self.round(event, 0)?,
+        }
+        Ok(())
+    }
+
+    /// Starts a process that joins through a random contact other than itself; `former` is generation and snapshot.
+    fn start(&mut self, node: usize, memory: Memory, former: Option<(Option<u64>, &[u8])>) -> Result<(), String> {
+        let host = &mut self.hosts[node];
+        let mut random = Random::new(self.seed, Stream::Process { node, starts: host.starts });
+        let seed = random.seed();
+        let contacts = self.spec.join.via.iter().copied().filter(|contact| *contact != node).collect::<Vec<_>>();
+        let contact = (!contacts.is_empty()).then(|| contacts[random.below(contacts.len())]);
+        let generation = former.and_then(|(generation, _)| generation).unwrap_or_else(|| self.stage.wall_clock());
+        let start = Start { generation, memory, snapshot: former.map(|(_, snapshot)| snapshot), contact, seed };
+        host.start(&mut self.stage, &self.spec.config, &start).map_err(|what| format!("n{node} {what}"))
+    }
+
+    /// Live nodes, ascending.
+    fn live(&self) -> Vec<usize> {
+        (0..self.hosts.len()).filter(|node| self.hosts[*node].is_live()).collect()
+    }
+
+    fn audit(&mut self) -> Result<(), String> {
+        for (node, host) in self.hosts.iter_mut().enumerate() {
+            host.audit(&mut self.stage).map_err(|what| format!("n{node} {what}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Which snapshot a state asks for, as the trace calls it.
+fn memory_of(state: State) -> Memory {
+    match state {
+        State::Lost => Memory::Lost,
+        State::Kept => Memory::Kept,
+        State::Old(_) => Memory::Old,
+    }
+}

@@ -1,0 +1,241 @@
+//! The network between the nodes: what becomes of a packet.
+
+use std::time::Duration;
+
+use gossip_core::Instant;
+
+use crate::random::{Random, Stream, mix, within};
+use crate::scenario::spec::{Latency, Network as Spec};
+
+/// What an uplink queues at most before it drops from the tail.
+const UPLINK_BYTES: u64 = 256_000;
+
+#[derive(Debug)]
+pub(super) struct Network {
+    spec: Spec,
+    random: Random,
+    /// What the latency of each pair follows from.
+    pairs: u64,
+    /// By node: when its uplink is idle again, in nanoseconds.
+    uplinks: Vec<u128>,
+    /// Partitions of this moment: their number, and the side of each node.
+    partitions: Vec<(usize, Vec<usize>)>,
+}
+
+/// One copy of a packet that will arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Delivery {
+    pub(super) at: Instant,
+    /// Which of its bits is flipped on the way.
+    pub(super) flipped: Option<usize>,
+}
+
+impl Network {
+    pub(super) fn new(spec: &Spec, nodes: usize, seed: u64) -> Self {
+        Self {
+            spec: spec.clone(),
+            random: Random::new(seed, Stream::Network),
+            pairs: Random::new(seed, Stream::Pairs).number(),
+            uplinks: vec![0; nodes],
+            partitions: Vec::new(),
+        }
+    }
+
+    /// Sends a packet of `len` bytes: no copy, one, or two arrive.
+    pub(super) fn send(&mut self, now: Instant, from: usize, to: usize, len: usize) -> [Option<Delivery>; 2] {
+        let Some(departs) = self.depart(now, from, len) else { return [None; 2] };
+        // Each packet draws its fate whether or not it can arrive: who is apart shifts nobody else's luck.
+        let lost = self.random.chance(self.spec.loss);
+        let twice = self.random.chance(self.spec.duplicate);
+        let first = self.travel(departs, from, to, len);
+        let second = twice.then(|| self.travel(departs, from, to, len));
+        if lost || !self.connects(from, to) { [None; 2] } else { [Some(first), second] }
+    }
+
+    /// Nodes on different sides exchange nothing until [`Network::unite`] of the same number.
+    pub(super) fn separate(&mut self, number: usize, sides: Vec<usize>) {
+        self.partitions.push((number, sides));
+    }
+
+    pub(super) fn unite(&mut self, number: usize) {
+        self.partitions.retain(|(other, _)| *other != number);
+    }
+
+    /// Whether no partition is between two nodes.
+    pub(super) fn connects(&self, from: usize, to: usize) -> bool {
+        self.partitions.iter().all(|(_, sides)| sides[from] == sides[to])
+    }
+
+    /// When the packet has left the uplink; `None` if its queue is full.
+    fn depart(&mut self, now: Instant, from: usize, len: usize) -> Option<Instant> {
+        let Some(bits_per_second) = self.spec.rate.map(u128::from) else { return Some(now) };
+        let now_ns = u128::from(now.as_micros()) * 1000;
+        let idle = self.uplinks[from].max(now_ns);
+        let waiting = (idle - now_ns) * bits_per_second / 8_000_000_000;
+        if waiting + len as u128 > u128::from(UPLINK_BYTES) {
+            return None;
+        }
+        self.uplinks[from] = idle + len as u128 * 8_000_000_000 / bits_per_second;
+        let micros = u64::try_from(self.uplinks[from].div_ceil(1000)).unwrap_or(u64::MAX);
+        Some(Instant::from_micros(micros))
+    }
+
+    fn travel(&mut self, departs: Instant, from: usize, to: usize, len: usize) -> Delivery {
+        let flipped = (self.random.chance(self.spec.corrupt) && len > 0).then(|| self.random.below(len * 8));
+        let latency = match self.spec.latency {
+            Latency::Fixed(latency) => latency,
+            Latency::Uniform(least, most) => self.random.between(least, most),
+            Latency::PerPair(least, most) => {
+                let pair = (from.min(to) as u64) << 32 | from.max(to) as u64;
+                least + within(mix(self.pairs ^ mix(pair)), most - least)
+            }
+        };
+        let extra = if self.spec.reorder.is_zero() {
+            Duration::ZERO
+        } else {
+            self.random.between(Duration::ZERO, self.spec.reorder)
+        };
+        Delivery { at: departs + latency + extra, flipped }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKETS: usize = 10_000;
+
+    fn spec() -> Spec {
+        Spec {
+            latency: Latency::Fixed(Duration::from_millis(10)),
+            loss: 0.0,
+            duplicate: 0.0,
+            corrupt: 0.0,
+            reorder: Duration::ZERO,
+            rate: None,
+        }
+    }
+
+    /// What becomes of packets that n0 sends to n1, one each second.
+    fn fates(spec: &Spec) -> Vec<[Option<Delivery>; 2]> {
+        let mut network = Network::new(spec, 4, 1);
+        (0..PACKETS).map(|second| network.send(Instant::from_micros(second as u64 * 1_000_000), 0, 1, 100)).collect()
+    }
+
+    fn delays(spec: &Spec) -> Vec<u64> {
+        let sent = |second: usize| Instant::from_micros(second as u64 * 1_000_000);
+        let delay = |(second, fate): (usize, [Option<Delivery>; 2])| fate[0].unwrap().at.since(sent(second));
+        fates(spec).into_iter().enumerate().map(delay).map(|delay| delay.as_micros() as u64).collect()
+    }
+
+    fn is_about(count: usize, share: f64) -> bool {
+        (count as f64 / PACKETS as f64 - share).abs() < 0.01
+    }
+
+    #[test]
+    fn a_perfect_network_delivers_each_packet_once_and_intact() {
+        for fate in fates(&spec()) {
+            assert!(matches!(fate, [Some(Delivery { flipped: None, .. }), None]), "{fate:?}");
+        }
+    }
+
+    #[test]
+    fn a_fixed_latency_is_that_of_every_packet() {
+        assert!(delays(&spec()).iter().all(|delay| *delay == 10_000));
+    }
+
+    #[test]
+    fn a_uniform_latency_fills_its_range() {
+        let latency = Latency::Uniform(Duration::from_millis(5), Duration::from_millis(50));
+        let delays = delays(&Spec { latency, ..spec() });
+        assert!(delays.iter().all(|delay| (5_000..=50_000).contains(delay)));
+        let mean = delays.iter().sum::<u64>() / delays.len() as u64;
+        assert!((27_000..28_000).contains(&mean), "{mean}");
+        assert!(*delays.iter().min().unwrap() < 5_100 && *delays.iter().max().unwrap() > 49_900);
+    }
+
+    #[test]
+    fn a_latency_per_pair_stays_is_symmetric_and_differs_between_pairs() {
+        let latency = Latency::PerPair(Duration::from_millis(5), Duration::from_millis(50));
+        let mut network = Network::new(&Spec { latency, ..spec() }, 4, 1);
+        let mut delay = |from, to| network.send(Instant::ZERO, from, to, 100)[0].unwrap().at.as_micros();
+        assert_eq!(delay(0, 1), delay(0, 1));
+        assert_eq!(delay(0, 1), delay(1, 0));
+        assert_ne!(delay(0, 1), delay(0, 2));
+    }
+
+    #[test]
+    fn losses_are_as_frequent_as_said() {
+        let lost = fates(&Spec { loss: 0.1, ..spec() }).iter().filter(|fate| fate[0].is_none()).count();
+        assert!(is_about(lost, 0.1), "{lost}");
+    }
+
+    #[test]
+    fn duplicates_are_as_frequent_as_said_and_travel_alone() {
+        let latency = Latency::Uniform(Duration::from_millis(5), Duration::from_millis(50));
+        let fates = fates(&Spec { duplicate: 0.2, latency, ..spec() });
+        let twice = fates.iter().filter_map(|fate| fate[1].map(|second| (fate[0].unwrap(), second)));
+        let twice = twice.collect::<Vec<_>>();
+        assert!(is_about(twice.len(), 0.2), "{}", twice.len());
+        assert!(twice.iter().filter(|(first, second)| first.at != second.at).count() > twice.len() / 2);
+    }
+
+    #[test]
+    fn corruption_is_as_frequent_as_said_and_hits_every_bit() {
+        let fates = fates(&Spec { corrupt: 0.3, ..spec() });
+        let flipped = fates.iter().filter_map(|fate| fate[0].unwrap().flipped).collect::<Vec<_>>();
+        assert!(is_about(flipped.len(), 0.3), "{}", flipped.len());
+        let bits = flipped.iter().collect::<std::collections::BTreeSet<_>>();
+        assert!(bits.len() > 750 && flipped.iter().all(|bit| *bit < 800), "{}", bits.len());
+    }
+
+    #[test]
+    fn reordering_delays_up_to_its_bound() {
+        let delays = delays(&Spec { reorder: Duration::from_millis(100), ..spec() });
+        assert!(delays.iter().all(|delay| (10_000..=110_000).contains(delay)));
+        assert!(*delays.iter().max().unwrap() > 105_000);
+    }
+
+    #[test]
+    fn a_partition_separates_its_sides_only_and_only_while_it_lasts() {
+        let mut network = Network::new(&spec(), 4, 1);
+        let arrives = |network: &mut Network, from, to| network.send(Instant::ZERO, from, to, 100)[0].is_some();
+        network.separate(7, vec![0, 0, 1, 1]);
+        assert!(arrives(&mut network, 0, 1) && arrives(&mut network, 3, 2));
+        assert!(!arrives(&mut network, 0, 2) && !arrives(&mut network, 2, 0));
+        network.separate(8, vec![0, 1, 0, 1]);
+        assert!(!arrives(&mut network, 0, 1), "two partitions add up");
+        network.unite(7);
+        assert!(arrives(&mut network, 0, 2) && !arrives(&mut network, 0, 1));
+    }
+
+    #[test]
+    fn an_uplink_sends_one_packet_after_the_other() {
+        // 1 000 bytes at 8 Mbit/s take 1 ms.
+        let mut network = Network::new(&Spec { rate: Some(8_000_000), ..spec() }, 4, 1);
+        let mut arrival =
+            |at, from| network.send(Instant::from_micros(at), from, 3, 1000)[0].map(|copy| copy.at.as_micros());
+        assert_eq!(arrival(0, 0), Some(11_000));
+        assert_eq!(arrival(0, 0), Some(12_000));
+        assert_eq!(arrival(0, 1), Some(11_000), "each node has its own");
+        assert_eq!(arrival(5_000, 0), Some(16_000), "an idle uplink saves nothing up");
+    }
+
+    #[test]
+    fn a_full_uplink_drops_from_the_tail() {
+        let mut network = Network::new(&Spec { rate: Some(8_000_000), ..spec() }, 4, 1);
+        let arrived = (0..300).filter(|_| network.send(Instant::ZERO, 0, 1, 1000)[0].is_some()).count();
+        assert_eq!(arrived, 256);
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same_fates_and_another_one_others() {
+        let spec = Spec { loss: 0.5, ..spec() };
+        let fates = |seed| {
+            let mut network = Network::new(&spec, 4, seed);
+            (0..64).map(|_| network.send(Instant::ZERO, 0, 1, 100)).collect::<Vec<_>>()
+        };
+        assert_eq!(fates(1), fates(1));
+        assert_ne!(fates(1), fates(2));
+    }
+}

@@ -1,0 +1,163 @@
+//! What all nodes share: the queue, the network, the books, and the metrics that watch.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use gossip_core::wire::ClusterKey;
+use gossip_core::{Instant, NodeId};
+
+use super::inspect;
+use super::ledger::Ledger;
+use super::network::Network;
+use super::queue::Queue;
+use crate::metrics::{Metrics, Plan};
+use crate::random::{Random, Stream};
+use crate::scenario::Spec;
+use crate::scenario::spec::{Order, State};
+use crate::trace::Observation;
+
+/// The Unix time in milliseconds at the beginning of every run.
+const WALL_CLOCK_MS: u64 = 1_700_000_000_000;
+/// Buffers kept for packets to come.
+const SPARE_BUFFERS: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) now: Instant,
+    pub(super) queue: Queue<Due>,
+    pub(super) network: Network,
+    pub(super) ledger: Ledger,
+    metrics: Metrics,
+    plan: Plan,
+    ids: Vec<NodeId>,
+    /// Looked up only, never walked through: its order must not matter.
+    numbers: HashMap<NodeId, usize>,
+    cluster: ClusterKey,
+    order: Order,
+    random: Random,
+    spare: Vec<Vec<u8>>,
+}
+
+/// Something due at an instant.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// A step of the scenario.
+    Step(Step),
+    Packet {
+        from: usize,
+        to: usize,
+        bytes: Vec<u8>,
+    },
+    /// A node's own deadline.
+    Wake(usize),
+}
+
+/// A step of the scenario; `event` is its index there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    Join(usize),
+    Begin { event: usize },
+    Snapshot { event: usize, node: usize },
+    Stop { event: usize, node: usize },
+    Start { event: usize, node: usize, state: State },
+    Unite { event: usize },
+    Round { event: usize, round: usize },
+}
+
+impl Stage {
+    pub(super) fn new(spec: &Spec, seed: u64) -> Self {
+        let ids = (0..spec.nodes).map(|node| NodeId::from_name(&format!("n{node}"))).collect::<Vec<_>>();
+        let plan = Plan::new(spec);
+        Self {
+            now: Instant::ZERO,
+            queue: Queue::new(),
+            network: Network::new(&spec.network, spec.nodes, seed),
+            ledger: Ledger::default(),
+            metrics: Metrics::new(&plan),
+            plan,
+            numbers: ids.iter().enumerate().map(|(number, id)| (*id, number)).collect(),
+            ids,
+            cluster: ClusterKey::new(&spec.config.cluster),
+            order: spec.order,
+            random: Random::new(seed, Stream::Driver),
+            spare: Vec::new(),
+        }
+    }
+
+    /// A step comes before whatever packets and timers are due with it; steps of one time keep their order.
+    pub(super) fn schedule(&mut self, after: Duration, step: Step) {
+        self.queue.push(self.now + after, 0, Due::Step(step));
+    }
+
+    pub(super) fn schedule_wake(&mut self, at: Instant, node: usize) {
+        let rank = self.rank(false);
+        self.queue.push(at, rank, Due::Wake(node));
+    }
+
+    fn rank(&mut self, is_input: bool) -> u64 {
+        match self.order {
+            Order::Inputs => 1 + u64::from(!is_input),
+            Order::Timers => 1 + u64::from(is_input),
+            Order::Random => 1 + (self.random.number() >> 1),
+        }
+    }
+
+    /// Takes a packet from a node to the network.
+    pub(super) fn transmit(&mut self, from: usize, to: u64, packet: &[u8]) {
+        let kv_bytes = if self.plan.kv { inspect::kv_bytes(packet) } else { 0 };
+        self.observe(&Observation::Sent { node: from, bytes: packet.len(), kv_bytes });
+        if self.plan.broadcast {
+            let (now, metrics) = (self.now, &mut self.metrics);
+            inspect::payloads(&self.cluster, self.ids[from], packet, |message, bytes| {
+                metrics.observe(now, &Observation::Payload { message, bytes });
+            });
+        }
+        let Some(to) = usize::try_from(to).ok().filter(|to| *to < self.ids.len()) else { return };
+        for delivery in self.network.send(self.now, from, to, packet.len()).into_iter().flatten() {
+            let mut bytes = self.spare.pop().unwrap_or_default();
+            bytes.clear();
+            bytes.extend_from_slice(packet);
+            if let Some(bit) = delivery.flipped {
+                bytes[bit / 8] ^= 1 << (bit % 8);
+            }
+            let rank = self.rank(true);
+            self.queue.push(delivery.at, rank, Due::Packet { from, to, bytes });
+        }
+    }
+
+    /// Takes back the buffer of a packet that was read.
+    pub(super) fn recycle(&mut self, buffer: Vec<u8>) {
+        if self.spare.len() < SPARE_BUFFERS {
+            self.spare.push(buffer);
+        }
+    }
+
+    pub(super) fn observe(&mut self, seen: &Observation<'_>) {
+        self.metrics.observe(self.now, seen);
+    }
+
+    pub(super) fn id(&self, node: usize) -> NodeId {
+        self.ids[node]
+    }
+
+    pub(super) fn number(&self, id: NodeId) -> Option<usize> {
+        self.numbers.get(&id).copied()
+    }
+
+    pub(super) fn nodes(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The Unix time in milliseconds.
+    pub(super) fn wall_clock(&self) -> u64 {
+        WALL_CLOCK_MS + self.now.as_micros() / 1000
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    pub(super) fn into_metrics(self) -> Metrics {
+        self.metrics
+    }
+}

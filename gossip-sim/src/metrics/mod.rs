@@ -1,0 +1,242 @@
+//! What a run is judged by: consumers of the trace, none of which sees a node.
+
+mod accuracy;
+mod broadcast;
+mod cluster;
+mod detect;
+mod heal;
+mod join;
+mod kv;
+mod oracle;
+mod restart;
+#[cfg(test)]
+mod script;
+mod traffic;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(crate) use cluster::Cluster;
+use gossip_core::Instant;
+
+use crate::report::Value;
+use crate::scenario::Spec;
+use crate::scenario::spec::Action;
+use crate::trace::Observation;
+
+/// How long nothing is steady after a disturbance.
+const UNSTEADY: Duration = Duration::from_secs(30);
+
+/// What there is to measure in a scenario: a metric without its cause does not appear.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) nodes: usize,
+    pub(crate) crash: bool,
+    pub(crate) restart: bool,
+    pub(crate) partition: bool,
+    pub(crate) broadcast: bool,
+    pub(crate) kv: bool,
+    /// The steady part of the run: disjoint, ascending, each without its end.
+    pub(crate) steady: Vec<(Instant, Instant)>,
+}
+
+impl Plan {
+    pub(crate) fn new(spec: &Spec) -> Self {
+        let any = |is: fn(&Action) -> bool| spec.events.iter().any(|event| is(&event.action));
+        Self {
+            nodes: spec.nodes,
+            crash: any(|action| matches!(action, Action::Crash(_))),
+            restart: any(|action| matches!(action, Action::Restart(_))),
+            partition: any(|action| matches!(action, Action::Partition(_))),
+            broadcast: any(|action| matches!(action, Action::Broadcast(_))),
+            kv: any(|action| matches!(action, Action::Kv(_))),
+            steady: steady(spec),
+        }
+    }
+}
+
+/// From 30 s after the last join, without the 30 s from each event on.
+fn steady(spec: &Spec) -> Vec<(Instant, Instant)> {
+    let mut steady = Vec::new();
+    let mut from = Instant::ZERO + spec.last_join() + UNSTEADY;
+    for event in &spec.events {
+        let at = Instant::ZERO + event.at;
+        if from < at {
+            steady.push((from, at));
+        }
+        from = from.max(at + UNSTEADY);
+    }
+    let end = Instant::ZERO + spec.duration;
+    if from < end {
+        steady.push((from, end));
+    }
+    steady
+}
+
+/// All metrics of one run.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    cluster: Cluster,
+    join: join::Join,
+    restart: Option<restart::Restart>,
+    detect: Option<detect::Detect>,
+    accuracy: accuracy::Accuracy,
+    heal: Option<heal::Heal>,
+    traffic: traffic::Traffic,
+    broadcast: Option<broadcast::Broadcast>,
+    kv: Option<kv::Kv>,
+}
+
+impl Metrics {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self {
+            cluster: Cluster::new(plan.nodes),
+            join: join::Join::new(plan),
+            restart: plan.restart.then(restart::Restart::default),
+            detect: plan.crash.then(|| detect::Detect::new(plan.nodes)),
+            accuracy: accuracy::Accuracy::new(plan.nodes),
+            heal: plan.partition.then(heal::Heal::default),
+            traffic: traffic::Traffic::new(plan),
+            broadcast: plan.broadcast.then(|| broadcast::Broadcast::new(plan.nodes)),
+            kv: plan.kv.then(|| kv::Kv::new(plan.nodes)),
+        }
+    }
+
+    /// Takes the next observation; `at` never goes back.
+    pub(crate) fn observe(&mut self, at: Instant, seen: &Observation<'_>) {
+        self.cluster.observe(at, seen);
+        let cluster = &self.cluster;
+        self.join.observe(at, seen, cluster);
+        self.accuracy.observe(at, seen, cluster);
+        self.traffic.observe(at, seen, cluster);
+        if let Some(restart) = &mut self.restart {
+            restart.observe(at, seen, cluster);
+        }
+        if let Some(detect) = &mut self.detect {
+            detect.observe(at, seen, cluster);
+        }
+        if let Some(heal) = &mut self.heal {
+            heal.observe(at, seen, cluster);
+        }
+        if let Some(broadcast) = &mut self.broadcast {
+            broadcast.observe(at, seen, cluster);
+        }
+        if let Some(kv) = &mut self.kv {
+            kv.observe(at, seen, cluster);
+        }
+    }
+
+    /// The judgement at the end of the run.
+    pub(crate) fn finish(self, end: Instant) -> BTreeMap<&'static str, Option<Value>> {
+        let mut results = Results::default();
+        let cluster = &self.cluster;
+        self.join.finish(&mut results);
+        self.accuracy.finish(cluster, &mut results);
+        self.traffic.finish(end, &mut results);
+        if let Some(restart) = self.restart {
+            restart.finish(&mut results);
+        }
+        if let Some(detect) = self.detect {
+            detect.finish(cluster, &mut results);
+        }
+        if let Some(heal) = self.heal {
+            heal.finish(cluster, &mut results);
+        }
+        if let Some(broadcast) = self.broadcast {
+            broadcast.finish(cluster, &mut results);
+        }
+        if let Some(kv) = self.kv {
+            kv.finish(cluster, &mut results);
+        }
+        results.values
+    }
+
+    /// What the trace says about the pairs of nodes.
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+/// Where metrics put their figures; `None` is one that did not finish.
+#[derive(Debug, Default)]
+struct Results {
+    values: BTreeMap<&'static str, Option<Value>>,
+}
+
+impl Results {
+    fn real(&mut self, name: &'static str, value: Option<f64>) {
+        self.values.insert(name, value.map(Value::Real));
+    }
+
+    fn integer(&mut self, name: &'static str, value: Option<u64>) {
+        self.values.insert(name, value.map(Value::Integer));
+    }
+}
+
+/// Seconds from one instant to a later one; zero if it is not later.
+fn secs(from: Instant, to: Instant) -> f64 {
+    to.since(from).as_micros() as f64 / 1e6
+}
+
+/// Milliseconds from one instant to a later one; zero if it is not later.
+fn millis(from: Instant, to: Instant) -> f64 {
+    to.since(from).as_micros() as f64 / 1e3
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0_u64), |(sum, count), value| (sum + value, count + 1));
+    (count > 0).then(|| sum / count as f64)
+}
+
+/// The middle one; of an even number of values the lower of the two.
+fn median(values: impl Iterator<Item = u64>) -> Option<u64> {
+    let mut values = values.collect::<Vec<_>>();
+    values.sort_unstable();
+    values.get(values.len().saturating_sub(1) / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::script::{Script, instant};
+    use super::*;
+    use crate::Scenario;
+
+    #[test]
+    fn the_steady_part_begins_after_the_join_and_stops_at_each_event() {
+        let text = r#"
+            name = "t"
+            nodes = 101
+            duration = "200s"
+            [network]
+            latency = { fixed = "1ms" }
+            [join]
+            every = "100ms"
+            [[event]]
+            at = "90s"
+            crash = { count = 1 }
+            [[event]]
+            at = "100s"
+            leave = { count = 1 }
+            [[event]]
+            at = "20s"
+            leave = { count = 1 }
+        "#;
+        let plan = Plan::new(&Scenario::parse(text, "t.toml").unwrap().spec);
+        assert_eq!(plan.steady, [(instant(50.0), instant(90.0)), (instant(130.0), instant(200.0))]);
+    }
+
+    #[test]
+    fn a_metric_without_its_cause_does_not_appear() {
+        let names = Script::new(2, 10).finish();
+        for prefix in ["restart.", "detect.", "heal_s", "broadcast.", "kv."] {
+            assert!(names.keys().all(|name| !name.starts_with(prefix)), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn the_median_is_the_lower_middle() {
+        assert_eq!(median([3, 1, 2].into_iter()), Some(2));
+        assert_eq!(median([4, 1, 3, 2].into_iter()), Some(2));
+        assert_eq!(median([].into_iter()), None);
+    }
+}

@@ -1,0 +1,163 @@
+//! What a scenario says, checked and without its text.
+
+use std::time::Duration;
+
+use gossip_core::Config;
+
+/// Everything the engine needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Spec {
+    pub(crate) name: String,
+    pub(crate) nodes: usize,
+    pub(crate) duration: Duration,
+    pub(crate) config: Config,
+    pub(crate) network: Network,
+    pub(crate) order: Order,
+    pub(crate) join: Join,
+    /// By time; those of one time in the order of the file.
+    pub(crate) events: Vec<Event>,
+}
+
+impl Spec {
+    /// When the last node starts.
+    pub(crate) fn last_join(&self) -> Duration {
+        self.join.every * u32::try_from(self.nodes - 1).unwrap_or(u32::MAX)
+    }
+}
+
+/// What happens to a packet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Network {
+    pub(crate) latency: Latency,
+    /// Shares of packets, from 0 to 1.
+    pub(crate) loss: f64,
+    pub(crate) duplicate: f64,
+    pub(crate) corrupt: f64,
+    /// Extra delay, uniform up to this.
+    pub(crate) reorder: Duration,
+    /// Bits per second of each node's uplink.
+    pub(crate) rate: Option<u64>,
+}
+
+/// How long a packet travels one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Latency {
+    Fixed(Duration),
+    /// Drawn per packet.
+    Uniform(Duration, Duration),
+    /// Drawn once for each pair of nodes, the same in both directions.
+    PerPair(Duration, Duration),
+}
+
+/// What a node handles first when a packet and a timer are due at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Inputs,
+    Timers,
+    Random,
+}
+
+/// How the cluster comes into being.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Join {
+    /// Contacts, by node number.
+    pub(crate) via: Vec<usize>,
+    /// Node i starts at i times this.
+    pub(crate) every: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Event {
+    pub(crate) at: Duration,
+    pub(crate) action: Action,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Action {
+    Crash(Who),
+    Restart(Restart),
+    Leave(Who),
+    Partition(Partition),
+    Broadcast(Broadcast),
+    Kv(Kv),
+}
+
+/// Whom a fault hits.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Who {
+    Nodes(Vec<usize>),
+    Count(usize),
+    Fraction(f64),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Restart {
+    pub(crate) who: Who,
+    pub(crate) down: Duration,
+    pub(crate) spread: Duration,
+    pub(crate) state: State,
+}
+
+/// What a restarted node remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Nothing.
+    Lost,
+    /// Its own snapshot of the moment it stopped.
+    Kept,
+    /// A snapshot that was this old when it stopped, and the generation of that time.
+    Old(Duration),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Partition {
+    pub(crate) groups: Groups,
+    pub(crate) lasts: Duration,
+}
+
+/// The sides of a partition; nodes in none of them form one more side together.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Groups {
+    /// Shares of all nodes.
+    Fractions(Vec<f64>),
+    Nodes(Vec<Vec<usize>>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Broadcast {
+    pub(crate) from: From,
+    pub(crate) times: usize,
+    pub(crate) every: Duration,
+    pub(crate) bytes: usize,
+    pub(crate) topic: String,
+    pub(crate) warmup: usize,
+}
+
+/// Who acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    /// A live node, drawn each time.
+    Random,
+    Node(usize),
+    /// Every live node.
+    All,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Kv {
+    /// Never [`From::All`].
+    pub(crate) on: From,
+    pub(crate) op: Op,
+    pub(crate) keys: usize,
+    /// Bytes of each value.
+    pub(crate) values: usize,
+    pub(crate) times: usize,
+    pub(crate) every: Duration,
+    pub(crate) shared: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Set,
+    Delete,
+}

@@ -1,0 +1,70 @@
+//! What happened, in order of time: all that the metrics ever see. A test writes such a trace by hand, and knows the
+//! right answer.
+
+use gossip_core::broadcast::MessageId;
+use gossip_core::{MemberChange, Status};
+
+/// One thing that happened. Nodes are named by their numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Observation<'a> {
+    /// A process started and joins. Its table is empty but for what [`Observation::Row`]s say next.
+    Started { node: usize, generation: u64, memory: Memory },
+    /// A node raised its own generation.
+    Renamed { node: usize, generation: u64 },
+    /// A node was told to leave: it runs on, but is no longer live.
+    Leaving { node: usize },
+    /// A process ended.
+    Stopped { node: usize, cause: Cause },
+    /// The network fell apart; every node is touched.
+    PartitionBegan,
+    /// It is whole again.
+    PartitionEnded,
+    /// What the observer's table says of the subject from now on.
+    Row { observer: usize, subject: usize, held: Option<Held> },
+    /// What the observer's application is told about the subject.
+    Told { observer: usize, subject: usize, generation: u64, incarnation: u64, change: MemberChange },
+    /// A packet left a node. The network may lose it still.
+    Sent { node: usize, bytes: usize, kv_bytes: usize },
+    /// A packet that left carries this many payload bytes of a message.
+    Payload { message: MessageId, bytes: usize },
+    /// A node sent a message to all. One that is not measured warms up.
+    Broadcast { message: MessageId, node: usize, bytes: usize, measured: bool },
+    /// The application got a message.
+    Delivered { message: MessageId, node: usize, hops: u32 },
+    /// A node accepted a write. `seen` are the writes of this key that it held right before.
+    Written { write: usize, key: usize, node: usize, deleted: bool, seen: Option<usize> },
+    /// A key's newest write at a node, from now on.
+    Applied { write: usize, node: usize },
+    /// All live entries of a node at the end: writes, ascending.
+    Contents { node: usize, writes: &'a [usize] },
+}
+
+/// One row of a member table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Held {
+    pub(crate) status: Status,
+    pub(crate) generation: u64,
+    pub(crate) incarnation: u64,
+}
+
+/// What a process remembers of its former life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Memory {
+    /// It has no former life, or forgot it.
+    Lost,
+    /// All of it.
+    Kept,
+    /// What it knew some time before its end.
+    Old,
+}
+
+/// Why a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// For good, silently.
+    Crash,
+    /// To start again.
+    Restart,
+    /// After a graceful leave.
+    Left,
+}
