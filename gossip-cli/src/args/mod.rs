@@ -15,7 +15,7 @@ pub(crate) use client::{
     PublishArgs, SetArgs, SubscribeArgs,
 };
 pub(crate) use demo::DemoArgs;
-pub(crate) use sim::{SimCommand, SimRunArgs};
+pub(crate) use sim::{Seeds, SimCommand, SimFloorsArgs, SimRunArgs};
 
 const EXAMPLES: &str = "\
 Examples:

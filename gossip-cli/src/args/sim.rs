@@ -8,6 +8,7 @@ Examples:
   gossip sim run crash-256
   gossip sim run scenario.toml --seeds 1..10
   gossip sim run join-256 --set network.loss=0.1 --set nodes=64 --json";
+const FLOORS_EXAMPLES: &str = "Examples:\n  gossip sim floors\n  gossip sim floors --seeds 1..3 --json";
 const LIST_EXAMPLES: &str = "Examples:\n  gossip sim list\n  gossip sim list --json";
 
 #[derive(Debug, Subcommand)]
@@ -17,6 +18,16 @@ pub(crate) enum SimCommand {
     /// List the scenarios that are built in
     #[command(after_help = LIST_EXAMPLES)]
     List,
+    /// Run every scenario that is built in and say whether it keeps its floors; exit code 1 if not
+    #[command(after_help = FLOORS_EXAMPLES)]
+    Floors(SimFloorsArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SimFloorsArgs {
+    /// The seeds to run: N, or A..B with B included
+    #[arg(long, value_name = "A..B", default_value = "1..10")]
+    pub(crate) seeds: Seeds,
 }
 
 #[derive(Args, Debug)]

@@ -1,5 +1,7 @@
 //! `gossip sim`: scenarios on simulated networks, one seed a core at a time.
 
+mod floors;
+
 use std::io::{self, IsTerminal as _};
 use std::num::NonZero;
 use std::path::Path;
@@ -11,7 +13,7 @@ use gossip_sim::{Progress, Report, RunError, Scenario, SeedReport};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
-use crate::args::{SimCommand, SimRunArgs};
+use crate::args::{Seeds, SimCommand, SimRunArgs};
 use crate::exit::Failure;
 use crate::output;
 
@@ -24,23 +26,28 @@ pub(crate) fn run(command: SimCommand, json: bool) -> Result<(), Failure> {
     match command {
         SimCommand::Run(args) => run_scenario(&args, json),
         SimCommand::List => list(json),
+        SimCommand::Floors(args) => floors::run(&args, json),
     }
 }
 
 fn run_scenario(args: &SimRunArgs, json: bool) -> Result<(), Failure> {
-    let scenario = open(args)?;
-    let (first, last) = (*args.seeds.0.start(), *args.seeds.0.end());
+    let report = report(&open(args)?, &args.seeds)?;
+    if json { output::line(&report.to_json()) } else { output::bytes(report.to_string().as_bytes()) }
+}
+
+/// Runs a scenario with each seed.
+fn report(scenario: &Scenario, seeds: &Seeds) -> Result<Report, Failure> {
+    let (first, last) = (*seeds.0.start(), *seeds.0.end());
     if last - first >= MAX_SEEDS {
         return Err(Failure::input(format!("--seeds {first}..{last} are too many: at most {MAX_SEEDS} at once")));
     }
     let bar = progress_bar((last - first + 1) * STEPS);
-    let seeds = run_seeds(&scenario, first..=last, &bar);
+    let seeds = run_seeds(scenario, first..=last, &bar);
     bar.finish_and_clear();
     let seeds = seeds.map_err(|error| {
         Failure::failed(&error).hint("a node broke a promise that holds in every scenario: the seed shows it again")
     })?;
-    let report = Report::new(&scenario, seeds);
-    if json { output::line(&report.to_json()) } else { output::bytes(report.to_string().as_bytes()) }
+    Ok(Report::new(scenario, seeds))
 }
 
 fn list(json: bool) -> Result<(), Failure> {
