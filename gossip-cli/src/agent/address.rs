@@ -8,7 +8,7 @@ use crate::exit::Failure;
 /// The port of an address that is written without one.
 pub(crate) const DEFAULT_PORT: u16 = 7946;
 
-/// Reads `IP[:PORT]`; `flag` is how an error calls it.
+/// Reads `IP or IP:PORT`; `flag` is how an error calls it.
 pub(crate) fn parse(text: &str, flag: &str, default_port: u16) -> Result<SocketAddr, Failure> {
     numeric(text, default_port).ok_or_else(|| {
         Failure::input(format!("{flag} {text}: not an address"))
@@ -61,13 +61,14 @@ pub(crate) fn advertised(
         return Ok(None);
     }
     let Some(contact) = contacts.first() else {
-        return Err(Failure::input(format!("--bind {bind} does not say where others reach this member"))
-            .hint("add --advertise IP[:PORT], or --join CONTACT: the local address of the route to it is taken then"));
+        return Err(Failure::input(format!("--bind {bind} does not say where others reach this member")).hint(
+            "add --advertise IP or IP:PORT, or --join CONTACT: the local address of the route to it is taken then",
+        ));
     };
     match route_to(*contact) {
         Ok(ip) => Ok(Some(SocketAddr::new(ip, 0))),
         Err(error) => Err(Failure::failed(format!("no route to the contact {contact}: {error}"))
-            .hint("add --advertise IP[:PORT] to say where others reach this member")),
+            .hint("add --advertise IP or IP:PORT to say where others reach this member")),
     }
 }
 

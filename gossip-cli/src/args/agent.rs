@@ -16,10 +16,10 @@ signal ends it at once.";
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct AgentArgs {
-    /// Address to listen on, IP[:PORT]; port 0 takes a free one
+    /// Address to listen on, IP or IP:PORT; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7946")]
     pub(crate) bind: String,
-    /// Address that others reach this member at, IP[:PORT]. Default: the bound address; with an unspecified one such as
+    /// Address that others reach this member at, IP or IP:PORT. Default: the bound address; with an unspecified one such as
     /// 0.0.0.0 the local address of the route to the first contact
     #[arg(long, value_name = "ADDR")]
     pub(crate) advertise: Option<String>,
