@@ -16,7 +16,7 @@ pub(crate) fn parse(text: &str, flag: &str, default_port: u16) -> Result<SocketA
     })
 }
 
-/// Resolves `HOST[:PORT]` to an address that a socket bound to `bind` can send to.
+/// Resolves `HOST or HOST:PORT` to an address that a socket bound to `bind` can send to.
 pub(crate) async fn resolve(contact: &str, bind: SocketAddr) -> Result<SocketAddr, Failure> {
     let usable = |addr: &SocketAddr| bind.is_ipv6() || addr.is_ipv4();
     let wrong_family = || {

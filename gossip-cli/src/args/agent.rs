@@ -23,7 +23,7 @@ pub(crate) struct AgentArgs {
     /// 0.0.0.0 the local address of the route to the first contact
     #[arg(long, value_name = "ADDR")]
     pub(crate) advertise: Option<String>,
-    /// A member to join through, HOST[:PORT]; names are resolved. Repeatable: one that answers is enough
+    /// A member to join through, HOST or HOST:PORT; names are resolved. Repeatable: one that answers is enough
     #[arg(long, value_name = "CONTACT")]
     pub(crate) join: Vec<String>,
     /// The cluster's label: packets of other clusters are refused and counted

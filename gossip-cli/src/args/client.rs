@@ -123,7 +123,7 @@ pub(crate) enum StatusName {
 #[derive(Args, Debug)]
 #[command(after_help = JOIN_EXAMPLES)]
 pub(crate) struct JoinArgs {
-    /// Members to join through, HOST[:PORT]; one that answers is enough
+    /// Members to join through, HOST or HOST:PORT; one that answers is enough
     #[arg(required = true, value_name = "CONTACT")]
     pub(crate) contacts: Vec<String>,
 }
