@@ -324,7 +324,9 @@ impl<P: Peer> Node<P> {
         let cx = &mut self.shared.cx(now);
         let limit = buf.len().min(to.limit).min(cx.config.transport.datagram_mtu);
         let row = cx.table.find_addr(&to.addr);
-        let short = row.is_some_and(|row| cx.table.row(row).knows_me());
+        // Two nodes that ask each other who they are must not both do so under names that the other does not know.
+        let asks_who = matches!(purpose, Purpose::Membership(membership::Intent::WhoAreYou));
+        let short = !asks_who && row.is_some_and(|row| cx.table.row(row).knows_me());
         let mut packet = Writer::new(&mut buf[..limit], ids, cx.key, *cx.me, !short).ok()?;
         let header = packet.len();
         let probe = matches!(purpose, Purpose::Membership(membership::Intent::Ping(_) | membership::Intent::Ack(_)));

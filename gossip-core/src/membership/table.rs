@@ -158,11 +158,17 @@ impl<P: Peer> Table<P> {
     /// Changes what a member's fellow members compare and look it up by.
     pub(super) fn update(&mut self, index: MemberIndex, record: &Record<P>, status: Status) {
         self.unlink(index.0);
-        let row = self.row_mut(index);
-        if row.member.generation != record.member.generation && index != ME {
-            row.knows_me = false;
-            row.profile = None;
+        if self.row(index).member.generation != record.member.generation {
+            if index == ME {
+                // Nobody knows this node under its new name yet.
+                self.rows.iter_mut().flatten().for_each(|row| row.knows_me = false);
+            } else {
+                let row = self.row_mut(index);
+                row.knows_me = false;
+                row.profile = None;
+            }
         }
+        let row = self.row_mut(index);
         row.member = record.member;
         row.incarnation = record.incarnation;
         row.status = status;

@@ -113,7 +113,7 @@ impl Item<'_> for Announcement {
 }
 
 /// Asks for messages of an origin: id, generation (varint), the first number (varint), and which of the 64 that follow
-/// it are wanted too (8 bytes, the lowest bit for the next number).
+/// it are wanted too (8 bytes, the lowest bit for the next number; none above 2^64 - 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// The origin.
@@ -135,11 +135,11 @@ impl Wanted {
 
 impl Item<'_> for Wanted {
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            origin: Identity { id: reader.id()?, generation: reader.varint()? },
-            first: sequence(reader)?,
-            more: reader.u64()?,
-        })
+        let origin = Identity { id: reader.id()?, generation: reader.varint()? };
+        let (first, more) = (sequence(reader)?, reader.u64()?);
+        let span = u64::from(u64::BITS - more.leading_zeros());
+        first.checked_add(span).ok_or(DecodeError::OutOfRange)?;
+        Ok(Self { origin, first, more })
     }
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {

@@ -19,6 +19,8 @@ pub enum DecodeError {
     OutOfRange,
     /// A reference to an id that the packet does not list, or an id listed in vain.
     IdReference,
+    /// A second section of those of which a packet has one at most: [`super::tag::CONVERSATION`].
+    Repeated,
     /// Bytes that are no address of this transport.
     InvalidPeer,
 }
@@ -31,6 +33,7 @@ impl fmt::Display for DecodeError {
             Self::NonCanonical => "a value is not in its canonical form",
             Self::OutOfRange => "a value is outside its range",
             Self::IdReference => "the list of ids does not fit the references",
+            Self::Repeated => "it asks or answers more than one thing",
             Self::InvalidPeer => "an address is not of this transport",
         })
     }

@@ -31,6 +31,9 @@ pub const FLAG_SEALED: u8 = 2;
 
 /// The tags of sections.
 pub mod tag {
+    /// What a packet is made for, questions and their answers: a packet has at most one section of these tags, so that
+    /// one datagram is never answered by many.
+    pub const CONVERSATION: core::ops::RangeInclusive<u8> = PING..=WHO_ARE_YOU;
     /// A probe: [`super::membership::Probe`].
     pub const PING: u8 = 1;
     /// The answer to a probe: [`super::membership::Probe`].

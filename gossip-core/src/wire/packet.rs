@@ -69,7 +69,6 @@ impl<'a> Packet<'a> {
     }
 
     fn decode_sections<P: Peer>(full: bool, bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let nobody = NodeId::from_bytes([0; 16]);
         let mut reader = Reader::plain(bytes);
         let sender = if full {
             Sender::Full(Identity { id: reader.raw_id()?, generation: reader.varint()? })
@@ -78,12 +77,21 @@ impl<'a> Packet<'a> {
         };
         let (sections, listed) = split_ids(reader)?;
         let packet = Self { sender, sections, listed };
+        let ids = packet.ids(match sender {
+            Sender::Full(sender) => sender.id,
+            Sender::Short(_) => stand_in(listed),
+        });
+        check_ids(ids)?;
         let mut referred = 0;
         let mut unknown = false;
-        let mut reader = Reader::new(sections, packet.ids(nobody));
+        let mut conversation = false;
+        let mut reader = Reader::new(sections, ids);
         while !reader.is_empty() {
             let (tag, body) = next_section(&mut reader)?;
             let mut body = reader.over(body);
+            if tag::CONVERSATION.contains(&tag) && core::mem::replace(&mut conversation, true) {
+                return Err(DecodeError::Repeated);
+            }
             match read_section::<P>(tag, &mut body)? {
                 Section::Unknown(..) => unknown = true,
                 _ if !body.is_empty() => return Err(DecodeError::TrailingBytes),
@@ -92,7 +100,7 @@ impl<'a> Packet<'a> {
             reader = body.over(reader.rest());
         }
         // What a section of a later version refers to cannot be known.
-        if !unknown && referred != packet.ids(nobody).len() {
+        if !unknown && referred != ids.len() {
             return Err(DecodeError::IdReference);
         }
         Ok(packet)
@@ -137,6 +145,27 @@ fn split_ids(reader: Reader<'_>) -> Result<(&[u8], &[u8]), DecodeError> {
             return Ok((&all[..before], body));
         }
     }
+}
+
+/// An id that the list does not hold, for the sender whose id only its receiver knows: what is compared while the packet
+/// is checked compares the same once that id is known.
+fn stand_in(listed: &[u8]) -> NodeId {
+    let mut id = 0_u128;
+    while listed.chunks_exact(16).any(|other| other == id.to_be_bytes()) {
+        id += 1;
+    }
+    NodeId::from_bytes(id.to_be_bytes())
+}
+
+/// Every id is written once, and the sender's not at all. As many comparisons as its writer made.
+fn check_ids(ids: Ids<'_>) -> Result<(), DecodeError> {
+    for at in (0..ids.listed.len()).step_by(16) {
+        let (before, id) = (&ids.listed[..at], &ids.listed[at..at + 16]);
+        if id == ids.sender.as_bytes() || before.chunks_exact(16).any(|other| other == id) {
+            return Err(DecodeError::NonCanonical);
+        }
+    }
+    Ok(())
 }
 
 fn next_section<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), DecodeError> {
@@ -199,4 +228,64 @@ fn skip_message(reader: &mut Reader<'_>) -> Result<usize, DecodeError> {
     }
     reader.blob(usize::MAX)?;
     reader.blob(usize::MAX).map(<[u8]>::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    const SENDER: Identity = Identity { id: NodeId::from_bytes([7; 16]), generation: 1 };
+
+    /// A packet of these bytes after its header, its checksum right.
+    fn packet(full: bool, bytes: &[u8]) -> Vec<u8> {
+        let (key, mut ids, mut buf) = (ClusterKey::new(""), Vec::new(), vec![0; 600]);
+        let mut writer = Writer::new(&mut buf, &mut ids, &key, SENDER, full).unwrap();
+        writer.bytes(bytes).unwrap();
+        let len = writer.finish(&key);
+        buf.truncate(len);
+        buf
+    }
+
+    fn decoded(full: bool, bytes: &[u8]) -> Result<(), DecodeError> {
+        match Packet::decode::<u64>(&ClusterKey::new(""), &packet(full, bytes)) {
+            Ok(_) => Ok(()),
+            Err(PacketError::Malformed(error)) => Err(error),
+            Err(other) => unreachable!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_packet_asks_or_answers_one_thing() {
+        assert_eq!(decoded(true, &[tag::WHO_ARE_YOU, 0]), Ok(()));
+        assert_eq!(decoded(true, &[tag::WHO_ARE_YOU, 0, tag::PING_REPLY, 4, 0, 0, 0, 1]), Err(DecodeError::Repeated));
+    }
+
+    #[test]
+    fn an_id_stands_once_in_the_list_and_the_sender_s_not_at_all() {
+        let asks_for = |listed: &[[u8; 16]]| {
+            let mut bytes = vec![tag::PROFILE_REQUEST, listed.len() as u8];
+            bytes.extend(1..=listed.len() as u8);
+            bytes.extend([tag::IDS, (listed.len() * 16) as u8]);
+            bytes.extend(listed.as_flattened());
+            bytes
+        };
+        assert_eq!(decoded(true, &asks_for(&[[1; 16], [2; 16]])), Ok(()));
+        assert_eq!(decoded(true, &asks_for(&[[1; 16], [2; 16], [1; 16]])), Err(DecodeError::NonCanonical));
+        assert_eq!(decoded(true, &asks_for(&[*SENDER.id.as_bytes()])), Err(DecodeError::NonCanonical));
+    }
+
+    #[test]
+    fn what_fits_a_short_sender_of_any_id_fits_it_of_every_id() {
+        // A delta of writer 1 with an entry of writer 0, the sender: not the same, even where 1 is the all-zero id.
+        let mut bytes = vec![tag::KV_DELTA, 32, 0, 1, 1];
+        bytes.extend([[0_u8; 8], 9_u64.to_be_bytes()].as_flattened());
+        bytes.extend([0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, b'k']);
+        bytes[1] = bytes.len() as u8 - 2;
+        bytes.extend([tag::IDS, 16]);
+        bytes.extend([0; 16]);
+        assert_eq!(decoded(false, &bytes), Err(DecodeError::OutOfRange));
+    }
 }

@@ -1,0 +1,163 @@
+//! Says in words what a section holds: a line for itself, then one for each of its items.
+
+use std::fmt::{Display, Write as _};
+
+use gossip_core::wire::broadcast::Section as Broadcast;
+use gossip_core::wire::kv::{ContextPage, Delta, Entry, Section as Kv, Seen};
+use gossip_core::wire::membership::{Claim, Record, Section as Membership};
+use gossip_core::wire::{List, Section};
+use gossip_core::{Identity, NodeId, Peer};
+
+/// What an id is called.
+type Names<'n> = &'n dyn Fn(NodeId) -> String;
+
+pub(crate) fn of<P: Peer + Display>(section: &Section<'_, P>, names: Names<'_>) -> Vec<String> {
+    match section {
+        Section::Membership(section) => membership(section, names),
+        Section::Broadcast(section) => broadcast(section, names),
+        Section::Kv(section) => kv(section, names),
+        Section::Unknown(tag, body) => vec![format!("unknown tag={tag} body={}", hex(body))],
+    }
+    .into_iter()
+    .collect()
+}
+
+fn membership<P: Peer + Display>(section: &Membership<'_, P>, names: Names<'_>) -> Vec<String> {
+    let records = |head: String, list: &List<'_, Record<P>>| {
+        items(head, list.iter().map(|r| format!("record {}", record(&r, names))))
+    };
+    match section {
+        Membership::Ping(probe) => {
+            vec![format!("ping number={:08x} fingerprint={:08x}", probe.number, probe.fingerprint)]
+        }
+        Membership::Ack(probe) => {
+            vec![format!("ack number={:08x} fingerprint={:08x}", probe.number, probe.fingerprint)]
+        }
+        Membership::PingRequest(request) => {
+            vec![format!("ping_request number={:08x} target={}", request.number, names(request.target))]
+        }
+        Membership::PingReply(number) => vec![format!("ping_reply number={number:08x}")],
+        Membership::Join(join) => {
+            items(format!("join cookie={:016x}", join.cookie), [format!("record {}", record(&join.record, names))])
+        }
+        Membership::Cookie(cookie) => vec![format!("cookie {cookie:016x}")],
+        Membership::Welcome(welcome) => {
+            vec![format!("welcome live={} generation={}", welcome.live, welcome.generation)]
+        }
+        Membership::WhoAreYou => vec!["who_are_you".into()],
+        Membership::Updates(list) => records("updates".into(), list),
+        Membership::TableDigest(digest) => {
+            vec![format!("table_digest log_buckets={} hashes={}", digest.log_buckets, hex(digest.hashes))]
+        }
+        Membership::TablePage(page) => {
+            let answer = if page.answer { " answer" } else { "" };
+            records(format!("table_page{answer} first={:08x} last={:08x}", page.first, page.last), &page.records)
+        }
+        Membership::ProfileRequest(ids) => {
+            items("profile_request".into(), ids.iter().map(|id| format!("id {}", names(id))))
+        }
+        Membership::Profile(profile) => vec![format!(
+            "profile {} version={} metadata={} hints={}",
+            identity(profile.member, names),
+            profile.version,
+            bytes(profile.metadata),
+            bytes(profile.hints),
+        )],
+    }
+}
+
+fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
+    match section {
+        Broadcast::Messages(list) => items(
+            "messages".into(),
+            list.iter().map(|m| {
+                format!(
+                    "message {} sequence={} hops={} topic={} payload={}",
+                    identity(m.origin, names),
+                    m.sequence,
+                    m.hops,
+                    bytes(m.topic),
+                    bytes(m.payload),
+                )
+            }),
+        ),
+        Broadcast::Digest(list) => items(
+            "message_digest".into(),
+            list.iter().map(|a| format!("holds {} first={} last={}", identity(a.origin, names), a.first, a.last)),
+        ),
+        Broadcast::Pull(list) => items(
+            "message_pull".into(),
+            list.iter().map(|wanted| {
+                let sequences: Vec<String> = wanted.sequences().map(|sequence| sequence.to_string()).collect();
+                format!("wants {} sequences={}", identity(wanted.origin, names), sequences.join(","))
+            }),
+        ),
+    }
+}
+
+fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
+    let entries = |head: String, list: &List<'_, Entry<'_>>| {
+        items(head, list.iter().map(|e| format!("entry {}", entry(&e, names))))
+    };
+    match section {
+        Kv::Entries(list) => entries("kv_entries".into(), list),
+        Kv::Summary(fingerprint) => vec![format!("kv_summary {fingerprint:016x}")],
+        Kv::Context(ContextPage { after, cut, reply, writers }) => {
+            let mut head = "kv_context".to_owned();
+            head += if *cut { " cut" } else { "" };
+            head += if *reply { " reply" } else { "" };
+            head += &after.map_or_else(String::new, |after| format!(" after={}", identity(after, names)));
+            let runs = |seen: &Seen<'_>| {
+                let runs: Vec<String> = seen.runs().map(|(first, last)| format!("{first}-{last}")).collect();
+                if runs.is_empty() { "none".into() } else { runs.join(",") }
+            };
+            items(head, writers.iter().map(|s| format!("seen {} runs={}", identity(s.writer, names), runs(&s))))
+        }
+        Kv::Delta(Delta { more, writer, after, through, entries: list }) => {
+            let more = if *more { " more" } else { "" };
+            entries(format!("kv_delta{more} {} after={after} through={through}", identity(*writer, names)), list)
+        }
+    }
+}
+
+fn items(head: String, items: impl IntoIterator<Item = String>) -> Vec<String> {
+    std::iter::once(head).chain(items.into_iter().map(|item| format!("  {item}"))).collect()
+}
+
+fn record<P: Peer + Display>(record: &Record<P>, names: Names<'_>) -> String {
+    let Record { member, incarnation, claim, addr, profile } = record;
+    let claim = match claim {
+        Claim::Alive => "alive".into(),
+        Claim::Suspect { by } => format!("suspect by={}", names(*by)),
+        Claim::Down => "down".into(),
+        Claim::Left => "left".into(),
+    };
+    format!("{} incarnation={incarnation} {claim} addr={addr} profile={profile}", identity(*member, names))
+}
+
+fn entry(entry: &Entry<'_>, names: Names<'_>) -> String {
+    let own = if entry.own { " own" } else { "" };
+    let value = entry.value.map_or_else(|| "deleted".into(), |value| format!("value={}", bytes(value)));
+    let writer = identity(entry.writer, names);
+    format!("{writer} counter={} stamp={:016x}{own} key={} {value}", entry.counter, entry.stamp, bytes(entry.key))
+}
+
+fn identity(identity: Identity, names: Names<'_>) -> String {
+    format!("{} generation={}", names(identity.id), identity.generation)
+}
+
+/// Printable text in quotes, anything else in hexadecimal.
+fn bytes(bytes: &[u8]) -> String {
+    let plain = |byte: &u8| (b' '..0x7f).contains(byte) && !b"\"\\".contains(byte);
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !bytes.is_empty() && bytes.iter().all(plain) => format!("\"{text}\""),
+        _ => hex(bytes),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold("0x".to_owned(), |mut text, byte| {
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}
