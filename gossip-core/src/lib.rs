@@ -1,6 +1,28 @@
-//! One gossip cluster member as a pure state machine.
+//! One gossip cluster member as a pure state machine: packets, commands and the time go in; packets, events and the next
+//! deadline come out. It opens no socket, reads no clock, spawns nothing and draws no randomness but from its seed; the
+//! same calls give the same answers, always.
+//!
+//! Start with [`Node`], whose documentation is the driving loop; then [`Event`], what it tells, and [`Config`], what may be
+//! turned. Everything else is reached from these.
+//!
+//! ```text
+//!  handle_packet  --> +------ Node ------+ --> poll_transmit
+//!  handle_timeout --> |  membership      | --> poll_event
+//!  join, leave    --> |  broadcast       | --> poll_timeout
+//!  kv_mut, ...    --> |  kv              | <-- members, kv, stats
+//!                     +------------------+
+//! ```
+//!
+//! - Network input never panics, never grows memory without bound and never blocks. A panic is a bug of this crate.
+//! - Whatever the network sends, on an error nothing but counters has changed.
+//! - Every limit is in [`Config`], with what happens at it.
+//! - A packet is built when it is polled, into the caller's slice; what waits is what to say, not bytes.
+//!
+//! Features: `broadcast` and `kv` (both on by default) are the protocols above membership; `serde` reads and writes
+//! [`Config`]; `std` adds the `Clock`. Without `std` the crate needs `alloc` alone.
 #![no_std]
-#![cfg_attr(docsrs, feature(doc_cfg))]
+#![deny(missing_docs, unreachable_pub)]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
@@ -24,6 +46,11 @@ mod snapshot;
 mod stats;
 mod time;
 pub mod wire;
+
+/// The example in the README compiles.
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 pub use config::{Config, ConfigError};
 pub use error::{CommandError, PacketError};

@@ -20,6 +20,7 @@
 mod builtin;
 pub mod config;
 mod engine;
+mod floors;
 mod metrics;
 mod random;
 mod report;
@@ -28,5 +29,6 @@ mod trace;
 
 pub use builtin::builtin;
 pub use engine::{Progress, RunError, run};
+pub use floors::{Floor, Judgement, floors};
 pub use report::{Report, SeedReport, Summary, Value};
 pub use scenario::{Scenario, ScenarioError};

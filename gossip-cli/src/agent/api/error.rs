@@ -1,0 +1,94 @@
+//! Errors as the socket carries them.
+
+use std::fmt::Display;
+
+use gossip_core::broadcast::BroadcastError;
+use gossip_core::kv::KvError;
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::exit::{Code, Failure};
+
+/// A failure and the HTTP status that fits it.
+#[derive(Debug)]
+pub(super) struct ApiError {
+    pub(super) status: StatusCode,
+    failure: Failure,
+}
+
+impl ApiError {
+    pub(super) fn failed(message: impl Display) -> Self {
+        Self { status: StatusCode::CONFLICT, failure: Failure::failed(message) }
+    }
+
+    pub(super) fn input(message: impl Display) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, failure: Failure::input(message) }
+    }
+
+    pub(super) fn not_found(message: impl Display) -> Self {
+        Self { status: StatusCode::NOT_FOUND, failure: Failure::failed(message) }
+    }
+
+    pub(super) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
+    }
+
+    pub(super) fn hint(self, hint: impl Display) -> Self {
+        Self { failure: self.failure.hint(hint), ..self }
+    }
+
+    /// Says what the failure means before what it is.
+    pub(super) fn prefixed(mut self, prefix: &str) -> Self {
+        self.failure.message.insert_str(0, prefix);
+        self
+    }
+
+    pub(super) fn body(&self) -> Value {
+        let Failure { code, message, hint } = &self.failure;
+        json!({ "error": message, "hint": hint, "exit": code.number() })
+    }
+}
+
+impl From<Failure> for ApiError {
+    fn from(failure: Failure) -> Self {
+        let status = if failure.code == Code::Input { StatusCode::BAD_REQUEST } else { StatusCode::CONFLICT };
+        Self { status, failure }
+    }
+}
+
+/// What the map refuses, for the key as the user wrote it.
+pub(super) fn of_key(key: &str, error: KvError) -> ApiError {
+    let message = format!("the key {key:?}: {error}");
+    match error {
+        KvError::NotFound => {
+            ApiError::not_found(format!("no key {key:?}")).hint("`gossip list` shows the keys that this agent knows")
+        }
+        KvError::TooLarge { .. } => ApiError::input(message)
+            .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+            .hint("key and value must fit one datagram together: split the value, or store where it is to be found"),
+        KvError::ReservedKey => {
+            ApiError::input(message).hint("@NAME/KEY is a member's own key: write your own with --own KEY")
+        }
+        KvError::NotOwner => ApiError::input(message).hint("only the member itself can write its own keys"),
+        KvError::InvalidKey => ApiError::input(message).hint("a key is at most 255 bytes long"),
+        KvError::Full { .. } => {
+            ApiError::failed(message).hint("delete keys, or raise kv.max_entries in the configuration of every member")
+        }
+        KvError::Disabled => ApiError::failed(message).hint("set kv.enabled in the agent's configuration"),
+        _ => ApiError::failed(message),
+    }
+}
+
+/// What broadcast refuses.
+pub(super) fn of_message(error: BroadcastError) -> ApiError {
+    let message = format!("cannot publish: {error}");
+    match error {
+        BroadcastError::TooLarge { max } => ApiError::input(message)
+            .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+            .hint(format!("topic and payload take at most {max} bytes together, the topic at most 255")),
+        BroadcastError::Disabled => {
+            ApiError::failed(message).hint("set broadcast.enabled in the agent's configuration")
+        }
+        _ => ApiError::failed(message),
+    }
+}

@@ -1,0 +1,72 @@
+//! The agent itself: who it is, what it holds, what it counted.
+
+use gossip_core::{Stats, Status};
+use serde_json::{Map, Value, json};
+
+use super::error::ApiError;
+use super::members::status_name;
+use super::{Answer, State};
+
+pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
+    let answer = state.handle.with(|node, _| {
+        let identity = node.identity();
+        let (members, kv, broadcasts) = (node.members(), node.kv(), node.broadcasts());
+        let me = members.get(identity.id);
+        let mut counts: Map<String, Value> = Map::new();
+        for status in [Status::Alive, Status::Suspect, Status::Down, Status::Left] {
+            let count = members.iter().filter(|member| member.status == status).count();
+            counts.insert(status_name(status).into(), count.into());
+        }
+        json!({
+            "name": state.profile.name,
+            "id": identity.id.to_string(),
+            "generation": identity.generation,
+            "incarnation": me.as_ref().map(|me| me.incarnation),
+            "addr": me.as_ref().map(|me| me.addr.to_string()),
+            "bind": state.bound.to_string(),
+            "cluster": node.config().cluster,
+            "tags": state.profile.tags,
+            "socket": state.socket.display().to_string(),
+            "data_dir": state.data_dir.as_ref().map(|dir| dir.display().to_string()),
+            "version": env!("CARGO_PKG_VERSION"),
+            "uptime_s": state.started.elapsed().as_secs(),
+            "members": counts,
+            "kv": {
+                "entries": kv.len(),
+                "tombstones": kv.tombstones(),
+                "fingerprint": format!("{:016x}", kv.fingerprint()),
+            },
+            "broadcast": { "history": broadcasts.history_len(), "history_bytes": broadcasts.history_bytes() },
+            "stats": counters(node.stats()),
+        })
+    });
+    Ok(answer.into())
+}
+
+/// Lists counters by name; the struct cannot, since it does not know its own fields.
+macro_rules! fields {
+    ($stats:ident: $($name:ident)*) => {{
+        let mut object = Map::new();
+        $(object.insert(stringify!($name).into(), $stats.$name.into());)*
+        Value::Object(object)
+    }};
+}
+
+fn counters(stats: &Stats) -> Value {
+    fields!(stats: packets_sent bytes_sent packets_received bytes_received dropped_checksum dropped_version
+        dropped_malformed dropped_unknown_sender dropped_not_for_us dropped_intents dropped_events dropped_members probes
+        probes_failed suspicions verdicts refutations table_syncs broadcast_duplicates broadcast_pulls broadcast_missed
+        kv_duplicates kv_dropped kv_syncs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_counter_is_listed() {
+        let stats = Stats::default();
+        let fields = format!("{stats:?}").matches(": ").count();
+        assert_eq!(counters(&stats).as_object().unwrap().len(), fields);
+    }
+}

@@ -1,0 +1,186 @@
+//! Who is in the cluster, joining it and leaving it.
+
+use std::net::SocketAddr;
+
+use gossip_core::{Member, Status};
+use gossip_handle::JoinFailure;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::error::ApiError;
+use super::request::{self, Query};
+use super::{Answer, State};
+use crate::agent::address;
+use crate::profile::{Profile, parse_tag};
+
+/// What to show; everything that is given must match.
+struct Filter {
+    statuses: Vec<Status>,
+    name: Option<String>,
+    tags: Vec<(String, String)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Join {
+    contacts: Vec<String>,
+}
+
+pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiError> {
+    let filter = Filter::new(query)?;
+    let mut members: Vec<(Profile, Value)> = state.handle.with(|node, _| {
+        let rows = node.members();
+        let rows = rows.iter().map(|member| (Profile::decode(member.id, member.metadata), member));
+        let chosen = rows.filter(|(profile, member)| filter.matches(profile, member.status));
+        chosen
+            .map(|(profile, member)| (row(&profile, &member, member.id == state.me), profile))
+            .map(|(v, p)| (p, v))
+            .collect()
+    });
+    members.sort_by(|(a, row_a), (b, row_b)| (&a.name, row_a["id"].as_str()).cmp(&(&b.name, row_b["id"].as_str())));
+    let members: Vec<Value> = members.into_iter().map(|(_, row)| row).collect();
+    Ok(json!({ "members": members }).into())
+}
+
+/// Joins through every contact at once; one that answers is enough.
+pub(super) async fn join(state: &State, body: Incoming) -> Result<Answer, ApiError> {
+    let Join { contacts } = request::json(body).await?;
+    if contacts.is_empty() {
+        return Err(ApiError::input("no contact to join through"));
+    }
+    let mut resolved = Vec::new();
+    for contact in &contacts {
+        let addr = address::resolve(contact, state.bound).await?;
+        if addr == state.advertised() || addr == state.bound {
+            return Err(ApiError::input(format!("{contact} is this agent itself")).hint("name another member"));
+        }
+        resolved.push(addr);
+    }
+    let mut joins = JoinSet::new();
+    for contact in resolved {
+        let handle = state.handle.clone();
+        joins.spawn(async move { (contact, handle.join(contact).await) });
+    }
+    let mut refusal = None;
+    while let Some(ended) = joins.join_next().await {
+        match ended {
+            Ok((contact, Ok(live))) => {
+                return Ok(json!({ "joined": true, "contact": contact.to_string(), "members": live }).into());
+            }
+            Ok((_, Err(failure))) => refusal = Some(failure),
+            Err(error) => return Err(ApiError::failed(format!("joining failed: {error}"))),
+        }
+    }
+    Err(refused(refusal.unwrap_or(JoinFailure::Closed), &contacts))
+}
+
+fn refused(failure: JoinFailure, contacts: &[String]) -> ApiError {
+    match failure {
+        JoinFailure::NoAnswer => ApiError::failed(format!("no answer from {}", contacts.join(", "))).hint(
+            "is an agent of the same --cluster label there, and does a firewall let UDP through? Joining is tried again \
+             in the background",
+        ),
+        other => ApiError::failed(other),
+    }
+}
+
+/// Asks the agent to leave and stop, and answers when it has left.
+pub(super) async fn leave(state: &State) -> Result<Answer, ApiError> {
+    state.leave.notify_one();
+    state.handle.leave().await;
+    Ok(json!({ "left": true }).into())
+}
+
+impl Filter {
+    fn new(query: Option<&str>) -> Result<Self, ApiError> {
+        let query = Query::parse(query, &["all", "name", "status", "tag"])?;
+        let named = query.all("status").map(status_named).collect::<Result<Vec<_>, _>>()?;
+        let statuses = match (named.is_empty(), query.flag("all")?) {
+            (false, _) => named,
+            (true, true) => vec![Status::Alive, Status::Suspect, Status::Down, Status::Left],
+            (true, false) => vec![Status::Alive, Status::Suspect],
+        };
+        let tags = query.all("tag").map(parse_tag).collect::<Result<_, _>>()?;
+        Ok(Self { statuses, name: query.one("name").map(ToString::to_string), tags })
+    }
+
+    fn matches(&self, profile: &Profile, status: Status) -> bool {
+        self.statuses.contains(&status)
+            && self.name.as_deref().is_none_or(|pattern| matches(pattern, &profile.name))
+            && self.tags.iter().all(|(key, value)| profile.tags.get(key) == Some(value))
+    }
+}
+
+fn row(profile: &Profile, member: &Member<'_, SocketAddr>, local: bool) -> Value {
+    json!({
+        "name": profile.name,
+        "id": member.id.to_string(),
+        "addr": member.addr.to_string(),
+        "generation": member.generation,
+        "incarnation": member.incarnation,
+        "status": status_name(member.status),
+        "tags": profile.tags,
+        "local": local,
+    })
+}
+
+/// The word for a status, here and in the counts of `info`.
+pub(super) fn status_name(status: Status) -> &'static str {
+    match status {
+        Status::Alive => "alive",
+        Status::Suspect => "suspect",
+        Status::Down => "down",
+        Status::Left => "left",
+    }
+}
+
+fn status_named(name: &str) -> Result<Status, ApiError> {
+    let all = [Status::Alive, Status::Suspect, Status::Down, Status::Left];
+    all.into_iter().find(|status| status_name(*status) == name).ok_or_else(|| {
+        ApiError::input(format!("unknown status `{name}`")).hint("a status is alive, suspect, down or left")
+    })
+}
+
+/// Whether the name fits the pattern, in which `*` stands for any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((head, rest)) => name.strip_prefix(head).is_some_and(|tail| {
+            let ends = tail.char_indices().map(|(at, _)| at).chain([tail.len()]);
+            ends.into_iter().any(|at| matches(rest, &tail[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, name, expected) in [
+            ("web-1", "web-1", true),
+            ("web-1", "web-10", false),
+            ("web-*", "web-", true),
+            ("*-1", "web-1", true),
+            ("w*b*1", "web-1", true),
+            ("*", "ä", true),
+            ("a*c", "ab", false),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn without_a_status_the_filter_shows_live_members() {
+        let profile = Profile::new("a", &["role=web".to_string()]).unwrap();
+        let shown = |query, status| Filter::new(Some(query)).ok().unwrap().matches(&profile, status);
+        assert!(shown("", Status::Suspect) && !shown("", Status::Down));
+        assert!(shown("all=true", Status::Left));
+        assert!(shown("status=down", Status::Down) && !shown("status=down", Status::Alive));
+        assert!(shown("tag=role%3Dweb", Status::Alive) && !shown("tag=role%3Ddb", Status::Alive));
+        assert!(Filter::new(Some("status=dead")).is_err());
+    }
+}

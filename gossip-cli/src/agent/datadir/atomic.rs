@@ -1,0 +1,40 @@
+//! Files that are replaced as a whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Replaces `folder/name`: after a crash there is the old content or the new one.
+pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temporary = folder.join(format!("{name}.new"));
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    drop(file);
+    fs::rename(&temporary, folder.join(name))?;
+    // The rename itself is on disk only when the folder is.
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_replaces_the_file_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "f", b"old").unwrap();
+        write(folder.path(), "f", b"new").unwrap();
+        assert_eq!(fs::read(folder.path().join("f")).unwrap(), b"new");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_write_that_cannot_finish_keeps_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "f", b"old").unwrap();
+        fs::create_dir(folder.path().join("f.new")).unwrap();
+        assert!(write(folder.path(), "f", b"new").is_err());
+        assert_eq!(fs::read(folder.path().join("f")).unwrap(), b"old");
+    }
+}

@@ -1,0 +1,104 @@
+//! `gossip agent`: one cluster member in a process of its own.
+
+mod address;
+mod api;
+mod datadir;
+mod logs;
+mod saver;
+mod setup;
+mod signals;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gossip_adapter_tokio_udp::UdpNode;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::args::AgentArgs;
+use crate::exit::Failure;
+use crate::{output, socket};
+use api::State;
+use setup::Setup;
+
+/// How much longer than the adapter itself, which has a limit of its own, the agent waits for a leave.
+const LEAVE_GRACE: Duration = Duration::from_secs(2);
+
+/// Runs a member until a signal, `gossip leave` or a failure ends it.
+pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) -> Result<(), Failure> {
+    logs::init(args.log);
+    let socket = socket::path(socket);
+    let setup = Setup::new(&args).await?;
+    let mut signals = signals::Signals::new()?;
+    // The socket first: a second agent by mistake fails here, before it disturbs anything.
+    let listener = api::Listener::bind(&socket)?;
+    let (node, opened) = setup.start(&args).await?;
+
+    let (saver, saving) = match opened.dir {
+        Some(dir) => {
+            let (saver, task) = saver::spawn(node.handle().clone(), Arc::new(dir), opened.profile.name.clone());
+            (Some(saver), Some(task))
+        }
+        None => (None, None),
+    };
+    let watching = watch::spawn(node.handle());
+    let state = Arc::new(State::new(&node, opened.profile, socket, args.data_dir.clone(), saver));
+    let server = listener.serve(Arc::clone(&state));
+    if let Err(failure) = announce(&state, &node, json) {
+        tracing::warn!("the agent is ready, but could not say so: {}", failure.message);
+    }
+    watch::join(node.handle(), &setup.contacts, state.advertised());
+
+    let outcome = tokio::select! {
+        name = signals.recv() => {
+            tracing::info!("{name}: leaving");
+            Ok(())
+        }
+        () = state.left() => {
+            tracing::info!("left on request");
+            Ok(())
+        }
+        // The task reads the node's events until the node ends, which it does not do by itself.
+        _ = watching => Err(Failure::failed("the node stopped unexpectedly").hint("the log says why")),
+    };
+    tokio::select! {
+        () = stop(node, server, state, saving) => outcome,
+        name = signals.recv() => Err(Failure::failed(format!("{name} again: stopped without leaving"))),
+    }
+}
+
+/// Tells whoever started the agent that it is ready, in one line.
+fn announce(state: &State, node: &UdpNode, json: bool) -> Result<(), Failure> {
+    let identity = node.handle().with(|node, _| node.identity());
+    let (name, addr, socket) = (&state.profile.name, state.advertised(), state.socket.display().to_string());
+    if json {
+        return output::json(&json!({
+            "ready": true,
+            "name": name,
+            "id": identity.id.to_string(),
+            "generation": identity.generation,
+            "addr": addr.to_string(),
+            "bind": node.local_addr().to_string(),
+            "socket": socket,
+        }));
+    }
+    output::line(&format!("ready: {name} at {addr}, socket {socket}"))
+}
+
+/// Leaves, answers what is still being asked, writes what is left to write. Each step is bounded.
+async fn stop(node: UdpNode, server: api::Server, state: Arc<State>, saving: Option<JoinHandle<()>>) {
+    let limit = node.handle().with(|node, _| node.config().membership.leave_timeout) + LEAVE_GRACE;
+    if tokio::time::timeout(limit, node.shutdown()).await.is_err() {
+        tracing::warn!("leaving took longer than {limit:?}: the others will see a failure");
+    }
+    server.stop().await;
+    // The saver writes for the last time when the state, which holds the way to it, is gone.
+    drop(state);
+    if let Some(saving) = saving
+        && let Err(error) = saving.await
+    {
+        tracing::error!("writing the data folder failed: {error}");
+    }
+}

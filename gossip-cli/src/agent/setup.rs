@@ -1,0 +1,140 @@
+//! From the command line to a running node.
+
+use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gossip_adapter_tokio_udp::{BindError, Options, UdpNode};
+use gossip_core::{Config, Identity, NodeId};
+
+use super::address;
+use super::datadir::DataDir;
+use crate::args::AgentArgs;
+use crate::config;
+use crate::exit::Failure;
+use crate::profile::{self, Profile};
+
+/// Everything that can be checked before anything is touched.
+pub(super) struct Setup {
+    config: Config,
+    bind: SocketAddr,
+    advertise: Option<SocketAddr>,
+    /// Whom to join through.
+    pub(super) contacts: Vec<SocketAddr>,
+}
+
+/// What a started member is and keeps.
+pub(super) struct Opened {
+    pub(super) profile: Profile,
+    pub(super) dir: Option<DataDir>,
+}
+
+impl Setup {
+    pub(super) async fn new(args: &AgentArgs) -> Result<Self, Failure> {
+        let config = read_config(args)?;
+        // The name may still come from the data folder; what was given must be right in any case.
+        Profile::new(args.name.as_deref().unwrap_or("unnamed"), &args.tag)?.encode(config.membership.max_metadata)?;
+        let bind = address::parse(&args.bind, "--bind", address::DEFAULT_PORT)?;
+        let mut contacts = Vec::new();
+        for contact in &args.join {
+            contacts.push(address::resolve(contact, bind).await?);
+        }
+        let advertise = address::advertised(bind, args.advertise.as_deref(), &contacts)?;
+        if !bind.ip().is_loopback() {
+            tracing::warn!(
+                "bound to {bind}: packets are not sealed yet, so whoever can reach this port can read and write \
+                 everything in the cluster; keep it inside a network you trust"
+            );
+        }
+        Ok(Self { config, bind, advertise, contacts })
+    }
+
+    /// Opens the data folder, the socket and the node on it.
+    pub(super) async fn start(&self, args: &AgentArgs) -> Result<(UdpNode, Opened), Failure> {
+        let now_ms = unix_ms();
+        let (dir, name, identity, snapshot) = match &args.data_dir {
+            Some(folder) => {
+                let (dir, start) = DataDir::open(folder, args.name.as_deref(), generated_name, now_ms)?;
+                if start.state_missing {
+                    let folder = folder.display();
+                    tracing::warn!("{folder} holds no state of the life before: starting without its keys");
+                }
+                (Some(dir), start.name, start.identity, start.state)
+            }
+            None => {
+                let name = args.name.clone().unwrap_or_else(generated_name);
+                let identity = Identity::new(NodeId::from_name(&name), now_ms);
+                (None, name, identity, None)
+            }
+        };
+        let profile = Profile::new(&name, &args.tag)?;
+        let metadata = profile.encode(self.config.membership.max_metadata)?;
+
+        let mut options = Options::new(identity, self.config.clone());
+        options.advertise = self.advertise;
+        options.snapshot = snapshot;
+        let bound = gossip_adapter_tokio_udp::bind(self.bind, options).await;
+        let node = bound.map_err(|error| refused(&error, dir.as_ref()))?;
+        node.handle()
+            .with(|node, now| node.set_metadata(now, &metadata))
+            .map_err(|error| Failure::input(format!("name and tags: {error}")))?;
+        Ok((node, Opened { profile, dir }))
+    }
+}
+
+fn read_config(args: &AgentArgs) -> Result<Config, Failure> {
+    let mut config = match &args.config {
+        Some(file) => config::load(file)?,
+        None => Config::default(),
+    };
+    if let Some(label) = &args.cluster {
+        config.cluster.clone_from(label);
+        // The rest was checked when it was read.
+        config.validate().map_err(|error| Failure::input(format!("--cluster: the label must {}", error.must)))?;
+    }
+    Ok(config)
+}
+
+fn refused(error: &BindError, dir: Option<&DataDir>) -> Failure {
+    match (error, dir) {
+        (BindError::Snapshot(error), Some(dir)) => dir.damaged_state(error),
+        (BindError::Socket { source, .. }, _) if source.kind() == std::io::ErrorKind::AddrInUse => {
+            Failure::failed(error).hint("--bind IP:0 takes a free port; `gossip info` shows whether an agent runs here")
+        }
+        _ => Failure::failed(error),
+    }
+}
+
+/// The host's name and a suffix, so that agents on one host differ.
+fn generated_name() -> String {
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy();
+    let host = host.split('.').next().unwrap_or_default();
+    let host: String = host.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(40).collect();
+    let host = if host.is_empty() { "node" } else { &host };
+    let mut suffix = [0; 3];
+    if getrandom::fill(&mut suffix).is_err() {
+        // Without randomness the process id still tells agents of one host apart.
+        suffix.copy_from_slice(&std::process::id().to_be_bytes()[1..]);
+    }
+    let suffix: String = suffix.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = format!("{host}-{suffix}");
+    debug_assert!(profile::check_name(&name).is_ok());
+    name
+}
+
+fn unix_ms() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_generated_name_is_a_valid_one_and_differs_each_time() {
+        let name = generated_name();
+        assert_eq!(profile::check_name(&name), Ok(()));
+        assert_ne!(name, generated_name());
+    }
+}

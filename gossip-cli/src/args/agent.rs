@@ -1,0 +1,58 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  gossip agent                                          a member on this machine, 127.0.0.1:7946
+  gossip agent --bind 0.0.0.0 --join seed.example.net   in a network; the port is 7946 unless written
+  gossip agent --name web-1 --tag role=web --data-dir /var/lib/gossip --join 10.0.0.5:7946
+  gossip agent --config gossip.toml --cluster staging --json
+
+Once the agent is ready it prints one line with its address and its socket on standard output; logs go to standard
+error. SIGTERM, SIGINT and `gossip leave` make it leave the cluster gracefully and end with exit code 0; a second
+signal ends it at once.";
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct AgentArgs {
+    /// Address to listen on, IP or IP:PORT; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7946")]
+    pub(crate) bind: String,
+    /// Address that others reach this member at, IP or IP:PORT. Default: the bound address; with an unspecified one such as
+    /// 0.0.0.0 the local address of the route to the first contact
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) advertise: Option<String>,
+    /// A member to join through, HOST or HOST:PORT; names are resolved. Repeatable: one that answers is enough
+    #[arg(long, value_name = "CONTACT")]
+    pub(crate) join: Vec<String>,
+    /// The cluster's label: packets of other clusters are refused and counted
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) cluster: Option<String>,
+    /// This member's name, unique in the cluster. Default: the one in the data folder, else host name and a suffix
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// A tag that all members see, KEY=VALUE. Repeatable
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) tag: Vec<String>,
+    /// TOML file with the fields that `gossip config default` prints
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Folder that keeps identity, generation, keys and member list across restarts; one agent per folder. A write of an
+    /// own key is on disk before it is answered, everything else within a second
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// The least severe messages to log
+    #[arg(long, value_name = "LEVEL", env = "GOSSIP_LOG", default_value = "info")]
+    pub(crate) log: LogLevel,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogLevel {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}

@@ -1,0 +1,229 @@
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+const MEMBERS_EXAMPLES: &str = "\
+Examples:
+  gossip members
+  gossip members --all                      those down and left too
+  gossip members --tag role=web --status alive
+  gossip members --name 'web-*' --json";
+const INFO_EXAMPLES: &str = "Examples:\n  gossip info\n  gossip info --json";
+const JOIN_EXAMPLES: &str =
+    "Examples:\n  gossip join 10.0.0.5:7946\n  gossip join seed-1.example.net seed-2.example.net";
+const LEAVE_EXAMPLES: &str = "Examples:\n  gossip leave";
+const SET_EXAMPLES: &str = "\
+Examples:
+  gossip set greeting hello
+  gossip set --own port 8080          this member's own key: others see it as @NAME/port
+  gossip set config - < config.json   the value is read from standard input";
+const GET_EXAMPLES: &str = "\
+Examples:
+  gossip get greeting
+  gossip get @web-1/port              the key `port` of the member web-1
+  gossip get --own port";
+const DELETE_EXAMPLES: &str = "Examples:\n  gossip delete greeting\n  gossip delete --own port";
+const LIST_EXAMPLES: &str = "\
+Examples:
+  gossip list                         every key
+  gossip list services/
+  gossip list @                       the own keys of all members
+  gossip list @web-1/ --json";
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  gossip import services.json                 an object: each field becomes a key
+  gossip import catalogue.json --key name     an array: each element is stored under its field `name`
+  gossip import --sample                      the catalogue that is built in
+
+Text is stored as it is, anything else as compact JSON, so that `gossip export` gives back what was imported. The file
+is read and checked as a whole: if any of it is wrong, nothing is imported.";
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  gossip export > backup.json
+  gossip export --prefix services/
+  gossip export --all                 own keys too, as @NAME/KEY
+
+Values that are JSON stand as such, others as strings.";
+const PUBLISH_EXAMPLES: &str = "\
+Examples:
+  gossip publish deploy 'v1.4.2 is out'
+  gossip publish deploy - < note.txt  the payload is read from standard input";
+const SUBSCRIBE_EXAMPLES: &str = "\
+Examples:
+  gossip subscribe deploy
+  gossip subscribe --count 1 --json   wait for the next message of any topic
+
+Messages that were sent through this agent are shown too. With --json the first line is {\"event\":\"start\"}: every message
+from then on follows.";
+const EVENTS_EXAMPLES: &str = "\
+Examples:
+  gossip events
+  gossip events --json | jq 'select(.event == \"member\")'
+
+With --json the first line is {\"event\":\"start\"}: everything that happens from then on follows.";
+
+/// Commands that talk to the local agent.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClientCommand {
+    /// Show who is in the cluster
+    Members(MembersArgs),
+    /// Show the local agent: identity, address, counters
+    #[command(after_help = INFO_EXAMPLES)]
+    Info,
+    /// Make the agent join through other members
+    Join(JoinArgs),
+    /// Make the agent leave the cluster gracefully and stop
+    #[command(after_help = LEAVE_EXAMPLES)]
+    Leave,
+    /// Write a key; prints the version of the write
+    Set(SetArgs),
+    /// Print a key's value
+    Get(GetArgs),
+    /// Delete a key; prints the version of the write
+    Delete(DeleteArgs),
+    /// List keys and values
+    List(ListArgs),
+    /// Write many keys from a JSON file
+    Import(ImportArgs),
+    /// Print keys and values as one JSON object
+    Export(ExportArgs),
+    /// Send a message to all members
+    Publish(PublishArgs),
+    /// Print messages as they arrive
+    Subscribe(SubscribeArgs),
+    /// Print whatever happens in the cluster, as it happens
+    Events(EventsArgs),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = MEMBERS_EXAMPLES)]
+pub(crate) struct MembersArgs {
+    /// Only members with this tag. Repeatable: all must match
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) tag: Vec<String>,
+    /// Only members of this status. Repeatable: any may match. Without it: alive and suspect
+    #[arg(long)]
+    pub(crate) status: Vec<StatusName>,
+    /// Only members of this name; `*` stands for any text
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) name: Option<String>,
+    /// Those down and left too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusName {
+    Alive,
+    Suspect,
+    Down,
+    Left,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = JOIN_EXAMPLES)]
+pub(crate) struct JoinArgs {
+    /// Members to join through, HOST or HOST:PORT; one that answers is enough
+    #[arg(required = true, value_name = "CONTACT")]
+    pub(crate) contacts: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = SET_EXAMPLES)]
+pub(crate) struct SetArgs {
+    /// A shared key, which any member may write; it may not start with @
+    pub(crate) key: String,
+    /// The value; `-` reads it from standard input
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+    /// Write a key of this member's own, which nobody else can change
+    #[arg(long)]
+    pub(crate) own: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = GET_EXAMPLES)]
+pub(crate) struct GetArgs {
+    /// A shared key, or @NAME/KEY for a member's own
+    pub(crate) key: String,
+    /// Read a key of this member's own
+    #[arg(long)]
+    pub(crate) own: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = DELETE_EXAMPLES)]
+pub(crate) struct DeleteArgs {
+    /// A shared key
+    pub(crate) key: String,
+    /// Delete a key of this member's own
+    #[arg(long)]
+    pub(crate) own: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = LIST_EXAMPLES)]
+pub(crate) struct ListArgs {
+    /// Only keys that start with this; @NAME/ for a member's own
+    #[arg(default_value = "")]
+    pub(crate) prefix: String,
+    /// Only keys of this member's own
+    #[arg(long)]
+    pub(crate) own: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = IMPORT_EXAMPLES)]
+pub(crate) struct ImportArgs {
+    /// A JSON file that holds an object or an array of objects; `-` reads standard input
+    #[arg(required_unless_present = "sample", conflicts_with = "sample")]
+    pub(crate) file: Option<PathBuf>,
+    /// For an array: the field whose text is the key
+    #[arg(long, value_name = "FIELD", conflicts_with = "sample")]
+    pub(crate) key: Option<String>,
+    /// Import the sample catalogue that is built in
+    #[arg(long)]
+    pub(crate) sample: bool,
+    /// Write them as keys of this member's own
+    #[arg(long)]
+    pub(crate) own: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EXPORT_EXAMPLES)]
+pub(crate) struct ExportArgs {
+    /// Only keys that start with this
+    #[arg(long, default_value = "")]
+    pub(crate) prefix: String,
+    /// Own keys of all members too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = PUBLISH_EXAMPLES)]
+pub(crate) struct PublishArgs {
+    /// What the message is about, at most 255 bytes
+    pub(crate) topic: String,
+    /// The message; `-` reads it from standard input
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) payload: String,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = SUBSCRIBE_EXAMPLES)]
+pub(crate) struct SubscribeArgs {
+    /// Only messages of this topic
+    pub(crate) topic: Option<String>,
+    /// Stop after so many messages
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = EVENTS_EXAMPLES)]
+pub(crate) struct EventsArgs {
+    /// Stop after so many events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+}

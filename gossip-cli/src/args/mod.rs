@@ -1,0 +1,90 @@
+//! The command line: what may be said, and its help.
+
+mod agent;
+mod client;
+mod demo;
+mod sim;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use agent::{AgentArgs, LogLevel};
+pub(crate) use client::{
+    ClientCommand, DeleteArgs, EventsArgs, ExportArgs, GetArgs, ImportArgs, JoinArgs, ListArgs, MembersArgs,
+    PublishArgs, SetArgs, SubscribeArgs,
+};
+pub(crate) use demo::DemoArgs;
+pub(crate) use sim::{Seeds, SimCommand, SimFloorsArgs, SimRunArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  gossip demo                                      see a whole cluster at work on this machine
+  gossip agent --name a --bind 127.0.0.1:7946      start the first member
+  gossip agent --name b --bind 127.0.0.1:0 --join 127.0.0.1:7946 --socket b.sock
+  gossip members                                   who is there
+  gossip set greeting hello && gossip --socket b.sock get greeting
+
+Exit codes:
+  0 done   1 failed   2 bad usage or input   3 no agent at the socket";
+
+/// Membership, failure detection, shared state and broadcast for processes that find each other by gossip.
+#[derive(Debug, Parser)]
+#[command(name = "gossip", version, after_help = EXAMPLES, max_term_width = 120)]
+pub(crate) struct Cli {
+    /// The local agent's Unix socket. Default: gossip.sock in the runtime folder
+    #[arg(long, global = true, value_name = "PATH", env = "GOSSIP_SOCKET", hide_env_values = true)]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON, errors on standard error included
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a cluster member until it is told to stop
+    Agent(AgentArgs),
+    /// Show the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Run a whole cluster in one process, live: join, share a catalogue, broadcast, crash, return
+    Demo(DemoArgs),
+    /// Run scenarios on simulated networks
+    #[command(subcommand)]
+    Sim(SimCommand),
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print a commented template that holds every field and its default
+    #[command(after_help = "Examples:\n  gossip config default > gossip.toml && gossip agent --config gossip.toml")]
+    Default,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples_in_its_help() {
+        fn check(command: &clap::Command) {
+            if command.get_subcommands().next().is_none() || command.get_name() == "gossip" {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.contains("Examples:"), "{} has no examples", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,83 @@
+//! `set`, `get`, `delete`, `list` and `publish`.
+
+use serde_json::{Value, json};
+
+use super::argument_or_stdin;
+use super::http::{Client, Query};
+use super::members::text;
+use crate::args::{DeleteArgs, GetArgs, ListArgs, PublishArgs, SetArgs};
+use crate::exit::Failure;
+use crate::output;
+
+pub(super) async fn set(client: &Client, args: &SetArgs, json: bool) -> Result<(), Failure> {
+    let value = argument_or_stdin(&args.value)?;
+    let body = json!({ "key": args.key, "value": value, "own": args.own });
+    version(&client.put("/v1/key", &body).await?, json)
+}
+
+pub(super) async fn get(client: &Client, args: &GetArgs, json: bool) -> Result<(), Failure> {
+    let query = Query::new().add("key", &args.key).flag("own", args.own);
+    let answer = client.get("/v1/key", query).await?;
+    if json {
+        return output::json(&answer);
+    }
+    let mut bytes = value_bytes(&answer);
+    bytes.push(b'\n');
+    output::bytes(&bytes)
+}
+
+pub(super) async fn delete(client: &Client, args: &DeleteArgs, json: bool) -> Result<(), Failure> {
+    let query = Query::new().add("key", &args.key).flag("own", args.own);
+    version(&client.delete("/v1/key", query).await?, json)
+}
+
+pub(super) async fn list(client: &Client, args: &ListArgs, json: bool) -> Result<(), Failure> {
+    let query = Query::new().add("prefix", &args.prefix).flag("own", args.own);
+    let answer = client.get("/v1/keys", query).await?;
+    if json {
+        return output::json(&answer);
+    }
+    for entry in entries(&answer) {
+        let value = String::from_utf8_lossy(&value_bytes(entry)).into_owned();
+        output::line(&format!("{}\t{}", output::printable(&text(&entry["key"])), output::printable(&value)))?;
+    }
+    Ok(())
+}
+
+pub(super) async fn publish(client: &Client, args: &PublishArgs, json: bool) -> Result<(), Failure> {
+    let payload = argument_or_stdin(&args.payload)?;
+    let body = json!({ "topic": args.topic, "payload": payload });
+    version(&client.post("/v1/publish", &body).await?, json)
+}
+
+/// The rows of a list.
+pub(super) fn entries(answer: &Value) -> &[Value] {
+    answer["entries"].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn version(answer: &Value, json: bool) -> Result<(), Failure> {
+    if json { output::json(answer) } else { output::line(&text(&answer["version"])) }
+}
+
+/// The value as it was written: text, or bytes that travelled as hexadecimal digits.
+fn value_bytes(entry: &Value) -> Vec<u8> {
+    match (entry["value"].as_str(), entry["value_hex"].as_str()) {
+        (Some(text), _) => text.as_bytes().to_vec(),
+        (None, Some(digits)) => {
+            let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap_or_default());
+            pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
+        }
+        (None, None) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_back_from_their_digits() {
+        assert_eq!(value_bytes(&json!({ "value_hex": "00ff7f" })), [0, 255, 127]);
+        assert_eq!(value_bytes(&json!({ "value": "ä" })), "ä".as_bytes());
+    }
+}

@@ -1,0 +1,48 @@
+//! Commands that ask the local agent.
+
+mod http;
+mod keys;
+mod members;
+mod stream;
+mod transfer;
+
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use crate::args::ClientCommand;
+use crate::exit::Failure;
+use crate::socket;
+use http::Client;
+
+/// Runs one command against the agent at `socket`.
+pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: bool) -> Result<(), Failure> {
+    let client = Client::new(socket::path(socket));
+    match command {
+        ClientCommand::Members(args) => members::list(&client, &args, json).await,
+        ClientCommand::Info => members::info(&client, json).await,
+        ClientCommand::Join(args) => members::join(&client, &args, json).await,
+        ClientCommand::Leave => members::leave(&client, json).await,
+        ClientCommand::Set(args) => keys::set(&client, &args, json).await,
+        ClientCommand::Get(args) => keys::get(&client, &args, json).await,
+        ClientCommand::Delete(args) => keys::delete(&client, &args, json).await,
+        ClientCommand::List(args) => keys::list(&client, &args, json).await,
+        ClientCommand::Import(args) => transfer::import(&client, &args, json).await,
+        ClientCommand::Export(args) => transfer::export(&client, &args).await,
+        ClientCommand::Publish(args) => keys::publish(&client, &args, json).await,
+        ClientCommand::Subscribe(args) => stream::subscribe(&client, &args, json).await,
+        ClientCommand::Events(args) => stream::events(&client, &args, json).await,
+    }
+}
+
+/// The argument itself, or standard input if it is `-`.
+fn argument_or_stdin(argument: &str) -> Result<String, Failure> {
+    if argument == "-" { stdin() } else { Ok(argument.to_string()) }
+}
+
+fn stdin() -> Result<String, Failure> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::input(format!("cannot read standard input: {error}")))?;
+    Ok(text)
+}

@@ -1,0 +1,94 @@
+//! `subscribe` and `events`: what happens, until the reader has enough.
+
+use serde_json::{Value, json};
+
+use super::http::{Client, Lines};
+use super::members::text;
+use crate::args::{EventsArgs, SubscribeArgs};
+use crate::exit::Failure;
+use crate::output::{self, printable};
+
+pub(super) async fn events(client: &Client, args: &EventsArgs, json: bool) -> Result<(), Failure> {
+    let mut source = client.lines("/v1/events").await?;
+    let mut left = args.count;
+    while left != Some(0) {
+        let event = next(&mut source).await?;
+        let start = event["event"] == "start";
+        if json {
+            output::json(&event)?;
+        } else if !start {
+            output::line(&described(&event))?;
+        }
+        if !start {
+            left = left.map(|left| left - 1);
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn subscribe(client: &Client, args: &SubscribeArgs, json: bool) -> Result<(), Failure> {
+    let mut source = client.lines("/v1/events").await?;
+    let mut left = args.count;
+    while left != Some(0) {
+        let event = next(&mut source).await?;
+        match event["event"].as_str() {
+            Some("message") if args.topic.as_deref().is_none_or(|topic| event["topic"] == topic) => {
+                if json {
+                    output::json(&event)?;
+                } else {
+                    output::line(&text_of_message(&event))?;
+                }
+                left = left.map(|left| left - 1);
+            }
+            Some("lagged") => output::warn(&described(&event)),
+            // A script must know when it can publish without being missed.
+            Some("start") if json => output::json(&json!({ "event": "start" }))?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn next(source: &mut Lines) -> Result<Value, Failure> {
+    source.next().await?.ok_or_else(|| Failure::failed("the agent has stopped"))
+}
+
+/// One event in words.
+fn described(event: &Value) -> String {
+    let field = |name: &str| printable(&text(&event[name]));
+    match event["event"].as_str().unwrap_or_default() {
+        "member" => format!("member {} {} {}", field("change"), field("name"), field("addr")),
+        "key" if event["deleted"] == true => format!("key {} deleted", field("key")),
+        "key" => {
+            format!("key {} = {}", field("key"), field(if event["value"].is_null() { "value_hex" } else { "value" }))
+        }
+        "message" => format!("message {}", text_of_message(event)),
+        "join" if !event["error"].is_null() => format!("join {}: {}", field("contact"), field("error")),
+        "join" => format!("join {}: {} members", field("contact"), field("members")),
+        "lagged" => format!("{} events were missed", field("missed")),
+        other => other.to_string(),
+    }
+}
+
+fn text_of_message(event: &Value) -> String {
+    let field = |name: &str| {
+        let hex = format!("{name}_hex");
+        printable(&text(if event[name].is_null() { &event[hex.as_str()] } else { &event[name] }))
+    };
+    format!("{} {}: {}", field("from"), field("topic"), field("payload"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_told_in_words() {
+        let member = json!({ "event": "member", "change": "down", "name": "a", "addr": "1.2.3.4:5" });
+        assert_eq!(described(&member), "member down a 1.2.3.4:5");
+        let key = json!({ "event": "key", "key": "k", "deleted": false, "value": "v\n" });
+        assert_eq!(described(&key), "key k = v\\n");
+        let message = json!({ "event": "message", "from": "a", "topic": "t", "payload_hex": "ff" });
+        assert_eq!(described(&message), "message a t: ff");
+    }
+}

@@ -1,0 +1,114 @@
+//! Keys and messages by command, on two agents.
+
+mod support;
+
+use support::{Agent, Site};
+
+fn two(site: &Site) -> (Agent, Agent) {
+    let first = site.start("a", &[]);
+    let second = site.start("b", &["--join", first.addr()]);
+    for agent in [&first, &second] {
+        agent.wait_for_alive(&["a", "b"]);
+    }
+    (first, second)
+}
+
+#[test]
+fn a_shared_key_is_read_written_and_deleted_anywhere() {
+    let site = Site::new();
+    let (a, b) = two(&site);
+    let version = a.run(&["set", "greeting", "grüß dich"]).ok().stdout;
+    assert_eq!(version.trim().split('.').count(), 3, "a write prints its version: {version}");
+    b.wait("the key", |agent| (agent.run(&["get", "greeting"]).code == 0).then_some(()));
+    assert_eq!(b.run(&["get", "greeting"]).ok().stdout, "grüß dich\n");
+    assert_eq!(b.ask(&["get", "greeting"])["version"], version.trim());
+    assert_eq!(b.run(&["list"]).ok().stdout, "greeting\tgrüß dich\n");
+
+    assert!(b.ask(&["delete", "greeting"])["version"].is_string());
+    a.wait("the key gone", |agent| (agent.run(&["get", "greeting"]).code == 1).then_some(()));
+    b.run(&["delete", "greeting"]).refused(1, &["greeting", "hint"]);
+}
+
+#[test]
+fn an_own_key_is_shown_with_its_owner_and_nobody_else_may_write_it() {
+    let site = Site::new();
+    let (a, b) = two(&site);
+    a.run(&["set", "--own", "port", "80"]).ok();
+    a.run(&["set", "port", "81"]).ok();
+    b.wait("both keys", |agent| (agent.ask(&["list"])["entries"].as_array()?.len() == 2).then_some(()));
+    assert_eq!(b.run(&["get", "@a/port"]).ok().stdout, "80\n");
+    assert_eq!(a.run(&["get", "--own", "port"]).ok().stdout, "80\n");
+    assert_eq!(b.run(&["get", "port"]).ok().stdout, "81\n");
+    assert_eq!(b.run(&["list", "@"]).ok().stdout, "@a/port\t80\n");
+    b.run(&["set", "@a/port", "82"]).refused(2, &["@a/port", "hint"]);
+    b.run(&["delete", "@a/port"]).refused(2, &["@a/port"]);
+    a.run(&["set", "@a/port", "83"]).ok();
+    b.wait("the new value", |agent| (agent.run(&["get", "@a/port"]).stdout == "83\n").then_some(()));
+    assert_eq!(b.run(&["export"]).ok().json(), serde_json::json!({ "port": 81 }));
+    assert_eq!(b.run(&["export", "--all"]).ok().json(), serde_json::json!({ "@a/port": 83, "port": 81 }));
+}
+
+#[test]
+fn a_value_and_a_file_can_come_from_standard_input() {
+    let site = Site::new();
+    let agent = site.start("a", &[]);
+    agent.run_with_input(&["set", "k", "-"], "two\nlines").ok();
+    assert_eq!(agent.run(&["get", "k"]).ok().stdout, "two\nlines\n");
+    agent.run_with_input(&["import", "-"], "{\"x\": {\"y\": [1, 2]}, \"z\": \"5\"}").ok();
+    let exported = agent.run(&["export"]).ok().json();
+    assert_eq!(exported, serde_json::json!({ "k": "two\nlines", "x": { "y": [1, 2] }, "z": "5" }));
+}
+
+#[test]
+fn the_sample_needs_no_file() {
+    let site = Site::new();
+    let agent = site.start("a", &[]);
+    let imported = agent.ask(&["import", "--sample"])["imported"].as_u64().unwrap();
+    assert!(imported >= 100);
+    assert_eq!(agent.run(&["export"]).ok().json().as_object().unwrap().len() as u64, imported);
+}
+
+#[test]
+fn a_message_reaches_subscribers_here_and_elsewhere() {
+    let site = Site::new();
+    let (a, b) = two(&site);
+    let readers = [a.stream(&["subscribe", "deploy"]), b.stream(&["subscribe", "deploy"])];
+    for reader in &readers {
+        reader.next("the start", |line| line["event"] == "start");
+    }
+    a.run(&["publish", "other", "not for them"]).ok();
+    let version = a.ask(&["publish", "deploy", "v1.4 ist da"])["version"].clone();
+    for reader in &readers {
+        let message = reader.next("the message", |line| line["event"] == "message");
+        assert_eq!((&message["topic"], &message["payload"]), (&"deploy".into(), &"v1.4 ist da".into()));
+        assert_eq!((&message["from"], &message["version"]), (&"a".into(), &version));
+    }
+}
+
+#[test]
+fn events_tell_of_members_and_keys() {
+    let site = Site::new();
+    let a = site.start("a", &[]);
+    let events = a.stream(&["events"]);
+    events.next("the start", |line| line["event"] == "start");
+    let b = site.start("b", &["--join", a.addr()]);
+    let up =
+        events.next("b", |line| line["event"] == "member" && line["change"] == "up" && line["id"] == b.ready["id"]);
+    assert_eq!((&up["addr"], &up["generation"]), (&b.addr().into(), &b.generation().into()));
+    b.run(&["set", "k", "v"]).ok();
+    let key = events.next("the key", |line| line["event"] == "key");
+    assert_eq!((&key["key"], &key["value"], &key["deleted"]), (&"k".into(), &"v".into(), &false.into()));
+    b.run(&["delete", "k"]).ok();
+    events.next("the end of the key", |line| line["event"] == "key" && line["deleted"] == true);
+}
+
+#[test]
+fn a_stream_with_a_count_ends_by_itself() {
+    let site = Site::new();
+    let agent = site.start("a", &[]);
+    let reader = agent.stream(&["subscribe", "--count", "1"]);
+    reader.next("the start", |line| line["event"] == "start");
+    agent.run(&["publish", "t", "p"]).ok();
+    assert_eq!(reader.next("the message", |line| line["event"] == "message")["payload"], "p");
+    assert_eq!(reader.next_before(std::time::Instant::now() + support::PATIENCE), None);
+}
