@@ -229,9 +229,13 @@ impl<P: Peer> Node<P> {
         if source.sender == *cx.me {
             return Err(PacketError::OwnPacket);
         }
+        let heard = self.membership.listens_to(cx.table, &source);
         for section in packet.sections::<P>(source.sender.id) {
             match section {
-                Section::Membership(section) => self.membership.handle(cx, &source, section),
+                Section::Membership(section) if heard || section.is_conversation() => {
+                    self.membership.handle(cx, &source, section);
+                }
+                _ if !heard => cx.stats.ignored_sections += 1,
                 #[cfg(feature = "broadcast")]
                 Section::Broadcast(section) => self.broadcast.handle(cx, &source, section),
                 #[cfg(feature = "kv")]

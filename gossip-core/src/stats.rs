@@ -22,6 +22,8 @@ pub struct Stats {
     pub dropped_unknown_sender: u64,
     /// This node's own packets that came back, and packets that arrived after it had left.
     pub dropped_not_for_us: u64,
+    /// Sections passed over because their sender is neither a member known here nor a contact that was asked.
+    pub ignored_sections: u64,
     /// Answers left out because the queue of answers was full.
     pub dropped_intents: u64,
     /// Events left out because the application polled too slowly.

@@ -177,6 +177,15 @@ impl<P: Peer> Membership<P> {
         }
     }
 
+    /// Whether news of this sender are taken note of: it is in the table, by its address or its identity, or it was asked
+    /// to let this node in. Strangers may ask and answer; else a forged packet could name any address as a member's, and
+    /// all members would turn to it.
+    pub(crate) fn listens_to(&self, table: &Table<P>, source: &Source<'_, P>) -> bool {
+        source.answer == usize::MAX
+            || source.row.is_some_and(|row| table.row(row).member == source.sender)
+            || self.joining.is_contact(source.addr)
+    }
+
     /// The name that a packet's sender wrote short is not known here.
     pub(crate) fn ask_who(&mut self, cx: &mut Cx<'_, P>, source: &Source<'_, P>) {
         self.intents.push(cx.stats, Target::answer(source), Intent::WhoAreYou);

@@ -75,6 +75,11 @@ impl<'a, P: Peer> Section<'a, P> {
         }
     }
 
+    /// Whether it asks or answers something: see [`tag::CONVERSATION`].
+    pub fn is_conversation(&self) -> bool {
+        tag::CONVERSATION.contains(&self.tag())
+    }
+
     /// Writes the section's body.
     pub fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         match self {
