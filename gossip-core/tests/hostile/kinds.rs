@@ -1,0 +1,92 @@
+//! One packet of each kind, from a stranger at address 99 that speaks of a victim at address 77.
+
+use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
+use gossip_core::wire::kv::Entry;
+use gossip_core::wire::membership::{Claim, Join, PingRequest, Probe, Profile, Record, Welcome};
+use gossip_core::wire::{NoSpace, Writer, tag};
+use gossip_core::{Identity, NodeId};
+
+use super::lab::{id, packet};
+
+pub(crate) const STRANGER: u64 = 99;
+pub(crate) const VICTIM: u64 = 77;
+
+pub(crate) fn stranger() -> Identity {
+    Identity::new(NodeId::from_name("stranger"), 1_700_000_000_001)
+}
+
+/// What is said of a member.
+pub(crate) fn record(member: Identity, incarnation: u64, claim: Claim, addr: u64) -> Record<u64> {
+    Record { member, incarnation, claim, addr, profile: incarnation.min(1) }
+}
+
+pub(crate) fn section(w: &mut Writer<'_>, tag: u8, body: impl FnOnce(&mut Writer<'_>) -> Result<(), NoSpace>) {
+    w.section(tag, body).expect("room for a section");
+}
+
+/// All kinds by name, the stranger written in full or short.
+pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
+    let one = |name, tag, body: &dyn Fn(&mut Writer<'_>) -> Result<(), NoSpace>| {
+        (name, packet(stranger(), full, |w| section(w, tag, body)))
+    };
+    let probe = Probe { number: 7, fingerprint: 8 };
+    let me = record(stranger(), 1, Claim::Alive, STRANGER);
+    let victim = record(Identity::new(NodeId::from_name("victim"), 1), 1, Claim::Alive, VICTIM);
+    let accused = record(Identity::new(id(1), 1_700_000_000_000), 0, Claim::Suspect { by: stranger().id }, 1);
+    let profile = Profile { member: stranger(), version: 1, metadata: b"m", hints: b"h" };
+    let message = Message { origin: stranger(), sequence: 1, hops: 1, topic: b"t", payload: b"p" };
+    let entry =
+        Entry { writer: stranger(), counter: 1, stamp: 1 << 40, own: false, key: b"k", value: Some(b"v".as_slice()) };
+    vec![
+        one("ping", tag::PING, &|w| w.item(&probe)),
+        one("ack", tag::ACK, &|w| w.item(&probe)),
+        one("ping_request", tag::PING_REQUEST, &|w| w.item(&PingRequest { number: 1, target: id(2) })),
+        one("ping_reply", tag::PING_REPLY, &|w| w.u32(1)),
+        one("join", tag::JOIN, &|w| w.item(&Join { cookie: 0, record: me })),
+        one("join with a cookie that is none", tag::JOIN, &|w| w.item(&Join { cookie: 1, record: me })),
+        one("cookie", tag::COOKIE, &|w| w.u64(1)),
+        one("welcome", tag::WELCOME, &|w| w.item(&Welcome { live: 5, generation: u64::MAX })),
+        one("who_are_you", tag::WHO_ARE_YOU, &|_| Ok(())),
+        one("updates", tag::UPDATES, &|w| [me, victim, accused].iter().try_for_each(|record| w.item(record))),
+        one("table_digest", tag::TABLE_DIGEST, &|w| w.u8(8).and_then(|()| w.bytes(&[7; 768]))),
+        one("table_page", tag::TABLE_PAGE, &|w| {
+            w.u8(1)?;
+            w.u32(0)?;
+            w.u32(u32::MAX)?;
+            [me, victim].iter().try_for_each(|record| w.item(record))
+        }),
+        one("profile_request", tag::PROFILE_REQUEST, &|w| [id(1), id(2)].iter().try_for_each(|id| w.item(id))),
+        one("profile", tag::PROFILE, &|w| w.item(&profile)),
+        one("messages", tag::MESSAGES, &|w| w.item(&message)),
+        one("message_digest", tag::MESSAGE_DIGEST, &|w| {
+            w.item(&Announcement { origin: stranger(), first: 1, last: u64::MAX })
+        }),
+        one("message_pull", tag::MESSAGE_PULL, &|w| {
+            w.item(&Wanted { origin: Identity::new(id(1), 1_700_000_000_000), first: 1, more: u64::MAX })
+        }),
+        one("kv_entries", tag::KV_ENTRIES, &|w| w.item(&entry)),
+        one("kv_summary", tag::KV_SUMMARY, &|w| w.u64(1)),
+        one("kv_context", tag::KV_CONTEXT, &|w| w.u8(0)),
+        one("kv_delta", tag::KV_DELTA, &|w| {
+            w.u8(1)?;
+            w.id(stranger().id)?;
+            w.varint(stranger().generation)?;
+            w.u64(0)?;
+            w.u64(u64::MAX)?;
+            w.item(&entry)
+        }),
+        ("twenty pings", twenty_pings(full)),
+        one("unknown", 100, &|w| w.bytes(&[1; 100])),
+        one("many updates", tag::UPDATES, &|w| {
+            (0..20).try_for_each(|at| {
+                let member = Identity::new(NodeId::from_name(&format!("x{at}")), 1);
+                w.item(&record(member, 1, Claim::Alive, if at % 2 == 0 { VICTIM } else { STRANGER }))
+            })
+        }),
+    ]
+}
+
+/// A packet that its writer would not make: sections that ask, one after the other.
+fn twenty_pings(full: bool) -> Vec<u8> {
+    packet(stranger(), full, |w| (0..20).for_each(|_| section(w, tag::PING, |w| w.u64(7))))
+}
