@@ -1,0 +1,76 @@
+//! Any bytes as a packet.
+
+use std::net::SocketAddr;
+
+use gossip_core::wire::{
+    ClusterKey, Packet, Section, broadcast, kv, membership, message_payload_bytes, section_sizes, tag,
+};
+use gossip_core::{NodeId, Peer};
+
+use crate::input::Input;
+use crate::{LABELS, fix_checksum};
+
+/// Decodes the bytes as they are, and again with a checksum that fits, and reads all that a packet holds.
+///
+/// # Panics
+/// If the decoder does, or if what was checked cannot be read, whoever the sender turns out to be.
+pub fn decode(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let (label, peer) = (LABELS[input.below(LABELS.len())], input.below(3));
+    let key = ClusterKey::new(label);
+    let mut packet = input.0.to_vec();
+    for _ in 0..2 {
+        match peer {
+            0 => read::<u64>(&key, &packet),
+            1 => read::<SocketAddr>(&key, &packet),
+            _ => read::<[u8; 32]>(&key, &packet),
+        }
+        fix_checksum(&key, &mut packet);
+    }
+}
+
+fn read<P: Peer>(key: &ClusterKey, bytes: &[u8]) {
+    let sections = section_sizes(bytes).filter(|(tag, _)| *tag != tag::IDS).count();
+    let payload = message_payload_bytes(bytes);
+    assert!(payload <= bytes.len());
+    let Ok(packet) = Packet::decode::<P>(key, bytes) else { return };
+    for sender in [0, 1, 23].map(|byte| NodeId::from_bytes([byte; 16])) {
+        let (mut read, mut carried) = (0, 0);
+        for section in packet.sections::<P>(sender) {
+            read += 1;
+            carried += read_section(&section);
+        }
+        assert_eq!((read, carried), (sections, payload), "sections, bytes of payload");
+    }
+}
+
+/// Reads every item; how many bytes of payload there are.
+fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
+    match section {
+        Section::Membership(membership::Section::Updates(list)) => _ = list.iter().count(),
+        Section::Membership(membership::Section::TablePage(page)) => _ = page.records.iter().count(),
+        Section::Membership(membership::Section::ProfileRequest(ids)) => _ = ids.iter().count(),
+        Section::Broadcast(broadcast::Section::Messages(list)) => {
+            return list.iter().map(|message| message.payload.len()).sum();
+        }
+        Section::Broadcast(broadcast::Section::Digest(list)) => {
+            assert!(list.iter().all(|announcement| announcement.first <= announcement.last));
+        }
+        Section::Broadcast(broadcast::Section::Pull(list)) => {
+            assert!(list.iter().all(|wanted| wanted.sequences().is_sorted_by(|a, b| a < b)));
+        }
+        Section::Kv(kv::Section::Entries(list)) => assert!(list.iter().all(|entry| entry.counter > 0)),
+        Section::Kv(kv::Section::Context(page)) => {
+            for seen in page.writers.iter() {
+                assert!(seen.runs().all(|(first, last)| first <= last));
+                assert!(seen.runs().is_sorted_by(|a, b| a.1 + 1 < b.0), "runs with a hole between any two");
+            }
+        }
+        Section::Kv(kv::Section::Delta(delta)) => {
+            let inside = |counter| delta.after < counter && counter <= delta.through;
+            assert!(delta.entries.iter().all(|entry| entry.writer == delta.writer && inside(entry.counter)));
+        }
+        Section::Membership(_) | Section::Kv(kv::Section::Summary(_)) | Section::Unknown(..) => (),
+    }
+    0
+}

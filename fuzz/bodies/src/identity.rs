@@ -1,0 +1,128 @@
+//! What is read is what was written, and has one encoding.
+
+use gossip_core::wire::{ClusterKey, NoSpace, Packet, Section, Sender, Writer, broadcast, kv, membership};
+use gossip_core::{Identity, NodeId};
+
+use crate::input::Input;
+use crate::sections::{Model, Seen};
+use crate::{LABELS, fix_checksum};
+
+/// The bytes twice: as a packet, which is written again if it is one; and as choices of what to write, which is then read.
+///
+/// # Panics
+/// If a packet has two encodings, or if what is read is not what was written.
+pub fn identity(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let key = ClusterKey::new(LABELS[input.below(LABELS.len())]);
+    let mut packet = input.0.to_vec();
+    fix_checksum(&key, &mut packet);
+    write_again(&key, &packet);
+    read_again(&key, &mut input);
+}
+
+fn write_again(key: &ClusterKey, bytes: &[u8]) {
+    let Ok(packet) = Packet::decode::<u64>(key, bytes) else { return };
+    let (sender, full) = match packet.sender() {
+        Sender::Full(sender) => (sender, true),
+        // Whose short name that is cannot be told here: somebody's who is not listed, and put back after writing.
+        Sender::Short(_) => {
+            let mut ids = (0..=255).map(|byte| [byte; 16]);
+            let free = ids.find(|id| !bytes.windows(16).any(|other| other == id)).expect("a short input");
+            (Identity::new(NodeId::from_bytes(free), 1), false)
+        }
+    };
+    let sections: Vec<Section<'_, u64>> = packet.sections(sender.id).collect();
+    if sections.iter().any(|section| matches!(section, Section::Unknown(..))) {
+        return;
+    }
+    let (mut ids, mut buf) = (Vec::new(), vec![0; bytes.len() + 64]);
+    let mut writer = Writer::new(&mut buf, &mut ids, key, sender, full).expect("room for a header");
+    for section in &sections {
+        section.write(&mut writer).expect("room for what was read");
+    }
+    let len = writer.finish(key);
+    let again = &mut buf[..len];
+    if !full {
+        again[5..9].copy_from_slice(&bytes[5..9]);
+        fix_checksum(key, again);
+    }
+    assert_eq!(again, bytes, "written again");
+}
+
+fn read_again(key: &ClusterKey, input: &mut Input<'_>) {
+    let (sender, full) = (input.identity(), input.flag());
+    let room = [1200, 508, 65_507, input.below(256)][input.below(4)];
+    let (mut ids, mut buf) = (Vec::new(), vec![0; room]);
+    let Ok(mut writer) = Writer::new(&mut buf, &mut ids, key, sender, full) else { return };
+    let mut written: Vec<Model<'_>> = Vec::new();
+    while !input.is_empty() && written.len() < 64 {
+        let model = Model::choose(input);
+        if model.is_conversation() && written.iter().any(Model::is_conversation) {
+            continue;
+        }
+        let (before, left) = (writer.len(), writer.room());
+        match model.write(&mut writer) {
+            Ok(()) => written.push(model),
+            Err(NoSpace) => assert_eq!((writer.len(), writer.room()), (before, left), "nothing stays"),
+        }
+    }
+    let expected = writer.len();
+    let len = writer.finish(key);
+    assert!(len == expected && len <= room, "{len} bytes, {expected} expected, {room} allowed");
+    let packet = Packet::decode::<u64>(key, &buf[..len]).expect("what was written can be read");
+    let named = if full { Sender::Full(sender) } else { Sender::Short(key.short(sender)) };
+    assert_eq!(packet.sender(), named);
+    let read: Vec<Model<'_>> = packet.sections::<u64>(sender.id).map(|section| model_of(&section)).collect();
+    assert_eq!(read, written);
+}
+
+/// A section as it was read.
+fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
+    match section {
+        Section::Membership(section) => model_of_membership(section),
+        Section::Broadcast(section) => match section {
+            broadcast::Section::Messages(list) => Model::Messages(list.iter().collect()),
+            broadcast::Section::Digest(list) => Model::Announcements(list.iter().collect()),
+            broadcast::Section::Pull(list) => Model::Wanted(list.iter().collect()),
+        },
+        Section::Kv(section) => match section {
+            kv::Section::Entries(list) => Model::Entries(list.iter().collect()),
+            kv::Section::Summary(fingerprint) => Model::Summary(*fingerprint),
+            kv::Section::Context(kv::ContextPage { after, cut, reply, writers }) => {
+                let writers = writers.iter().map(|seen| Seen { writer: seen.writer, runs: seen.runs().collect() });
+                Model::Context { after: *after, cut: *cut, reply: *reply, writers: writers.collect() }
+            }
+            kv::Section::Delta(kv::Delta { more, writer, after, through, entries }) => Model::Delta {
+                more: *more,
+                writer: *writer,
+                after: *after,
+                through: *through,
+                entries: entries.iter().collect(),
+            },
+        },
+        Section::Unknown(tag, _) => panic!("tag {tag} was not written"),
+    }
+}
+
+fn model_of_membership<'a>(section: &membership::Section<'a, u64>) -> Model<'a> {
+    use membership::Section;
+    match section {
+        Section::Ping(probe) | Section::Ack(probe) => Model::Probe(section.tag(), *probe),
+        Section::PingRequest(request) => Model::PingRequest(*request),
+        Section::PingReply(number) => Model::PingReply(*number),
+        Section::Join(join) => Model::Join(*join),
+        Section::Cookie(cookie) => Model::Cookie(*cookie),
+        Section::Welcome(welcome) => Model::Welcome(*welcome),
+        Section::WhoAreYou => Model::WhoAreYou,
+        Section::Updates(list) => Model::Updates(list.iter().collect()),
+        Section::TableDigest(digest) => Model::Digest(digest.log_buckets, digest.hashes.to_vec()),
+        Section::TablePage(page) => Model::Page {
+            answer: page.answer,
+            first: page.first,
+            last: page.last,
+            records: page.records.iter().collect(),
+        },
+        Section::ProfileRequest(ids) => Model::ProfileRequest(ids.iter().collect()),
+        Section::Profile(profile) => Model::Profile(*profile),
+    }
+}

@@ -1,0 +1,269 @@
+//! Sections out of a fuzzer's choices: well-formed, of every kind, with any values.
+
+use gossip_core::NodeId;
+use gossip_core::wire::broadcast::{Announcement, MAX_TOPIC, Message, Wanted};
+use gossip_core::wire::kv::{Entry, MAX_KEY};
+use gossip_core::wire::membership::{Claim, Join, PingRequest, Probe, Profile, Record, Welcome};
+use gossip_core::wire::{Item, NoSpace, Writer, tag};
+
+use crate::input::Input;
+
+/// Items that are written into one list at most.
+const MAX_ITEMS: usize = 40;
+
+/// What one section holds.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Model<'a> {
+    Probe(u8, Probe),
+    PingRequest(PingRequest),
+    PingReply(u32),
+    Join(Join<u64>),
+    Cookie(u64),
+    Welcome(Welcome),
+    WhoAreYou,
+    Updates(Vec<Record<u64>>),
+    Digest(u8, Vec<u8>),
+    Page { answer: bool, first: u32, last: u32, records: Vec<Record<u64>> },
+    ProfileRequest(Vec<NodeId>),
+    Profile(Profile<'a>),
+    Messages(Vec<Message<'a>>),
+    Announcements(Vec<Announcement>),
+    Wanted(Vec<Wanted>),
+    Entries(Vec<Entry<'a>>),
+    Summary(u64),
+    Context { after: Option<gossip_core::Identity>, cut: bool, reply: bool, writers: Vec<Seen> },
+    Delta { more: bool, writer: gossip_core::Identity, after: u64, through: u64, entries: Vec<Entry<'a>> },
+}
+
+/// What was seen of a writer, as runs with holes between them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Seen {
+    pub(crate) writer: gossip_core::Identity,
+    pub(crate) runs: Vec<(u64, u64)>,
+}
+
+impl<'a> Model<'a> {
+    pub(crate) fn choose(input: &mut Input<'a>) -> Self {
+        match input.below(21) {
+            0 => Self::Probe(tag::PING, Probe { number: input.u32(), fingerprint: input.u32() }),
+            1 => Self::Probe(tag::ACK, Probe { number: input.u32(), fingerprint: input.u32() }),
+            2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
+            3 => Self::PingReply(input.u32()),
+            4 => Self::Join(Join { cookie: input.number(), record: record(input) }),
+            5 => Self::Cookie(input.number()),
+            6 => Self::Welcome(Welcome { live: input.number(), generation: input.number() }),
+            7 => Self::WhoAreYou,
+            8 | 9 => Self::Updates(many(input, record)),
+            10 => {
+                let log = input.below(9) as u8;
+                Self::Digest(log, (0..3 << log).map(|_| input.byte()).collect())
+            }
+            11 => Self::page(input),
+            12 => Self::ProfileRequest(many(input, Input::id)),
+            13 => Self::Profile(Profile {
+                member: input.identity(),
+                version: input.number(),
+                metadata: input.bytes(512),
+                hints: input.bytes(256),
+            }),
+            14 => Self::Messages(many(input, message)),
+            15 => Self::Announcements(many(input, announcement)),
+            16 => Self::Wanted(many(input, wanted)),
+            17 => Self::Entries(many(input, entry)),
+            18 => {
+                let (after, cut, reply) = (input.flag().then(|| input.identity()), input.flag(), input.flag());
+                let writers = many(input, seen);
+                Self::Context { after, cut: cut && !writers.is_empty(), reply, writers }
+            }
+            19 => Self::Summary(input.number()),
+            _ => Self::delta(input),
+        }
+    }
+
+    /// Whether it is a question or an answer, of which a packet has one.
+    pub(crate) fn is_conversation(&self) -> bool {
+        tag::CONVERSATION.contains(&self.tag())
+    }
+
+    pub(crate) fn tag(&self) -> u8 {
+        match self {
+            Self::Probe(tag, _) => *tag,
+            Self::PingRequest(_) => tag::PING_REQUEST,
+            Self::PingReply(_) => tag::PING_REPLY,
+            Self::Join(_) => tag::JOIN,
+            Self::Cookie(_) => tag::COOKIE,
+            Self::Welcome(_) => tag::WELCOME,
+            Self::WhoAreYou => tag::WHO_ARE_YOU,
+            Self::Updates(_) => tag::UPDATES,
+            Self::Digest(..) => tag::TABLE_DIGEST,
+            Self::Page { .. } => tag::TABLE_PAGE,
+            Self::ProfileRequest(_) => tag::PROFILE_REQUEST,
+            Self::Profile(_) => tag::PROFILE,
+            Self::Messages(_) => tag::MESSAGES,
+            Self::Announcements(_) => tag::MESSAGE_DIGEST,
+            Self::Wanted(_) => tag::MESSAGE_PULL,
+            Self::Entries(_) => tag::KV_ENTRIES,
+            Self::Summary(_) => tag::KV_SUMMARY,
+            Self::Context { .. } => tag::KV_CONTEXT,
+            Self::Delta { .. } => tag::KV_DELTA,
+        }
+    }
+
+    /// Writes the section, or nothing that stays.
+    pub(crate) fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.section(self.tag(), |w| self.write_body(w))
+    }
+
+    fn write_body(&self, w: &mut Writer<'_>) -> Result<(), NoSpace> {
+        match self {
+            Self::Probe(_, probe) => w.item(probe),
+            Self::PingRequest(request) => w.item(request),
+            Self::PingReply(number) => w.u32(*number),
+            Self::Join(join) => w.item(join),
+            Self::Cookie(number) | Self::Summary(number) => w.u64(*number),
+            Self::Welcome(welcome) => w.item(welcome),
+            Self::WhoAreYou => Ok(()),
+            Self::Updates(records) => all(w, records),
+            Self::Digest(log, hashes) => w.u8(*log).and_then(|()| w.bytes(hashes)),
+            Self::Page { answer, first, last, records } => {
+                w.u8(u8::from(*answer))?;
+                w.u32(*first)?;
+                w.u32(*last)?;
+                all(w, records)
+            }
+            Self::ProfileRequest(ids) => all(w, ids),
+            Self::Profile(profile) => w.item(profile),
+            Self::Messages(messages) => all(w, messages),
+            Self::Announcements(announcements) => all(w, announcements),
+            Self::Wanted(wanted) => all(w, wanted),
+            Self::Entries(entries) => all(w, entries),
+            Self::Context { after, cut, reply, writers } => {
+                w.u8(u8::from(after.is_some()) | u8::from(*cut) << 1 | u8::from(*reply) << 2)?;
+                if let Some(after) = after {
+                    w.bytes(after.id.as_bytes())?;
+                    w.varint(after.generation)?;
+                }
+                writers.iter().try_for_each(|seen| seen.write(w))
+            }
+            Self::Delta { more, writer, after, through, entries } => {
+                w.u8(u8::from(*more))?;
+                w.id(writer.id)?;
+                w.varint(writer.generation)?;
+                w.u64(*after)?;
+                w.u64(*through)?;
+                all(w, entries)
+            }
+        }
+    }
+
+    fn page(input: &mut Input<'a>) -> Self {
+        let (a, b) = if input.flag() { (0, u32::MAX) } else { (input.u32(), input.u32()) };
+        Self::Page { answer: input.flag(), first: a.min(b), last: a.max(b), records: many(input, record) }
+    }
+
+    fn delta(input: &mut Input<'a>) -> Self {
+        let (more, writer) = (input.flag(), input.identity());
+        let (a, b) = (input.number(), input.number());
+        let (after, through) = if a == b { (0, b.max(1)) } else { (a.min(b), a.max(b)) };
+        let mut entries: Vec<Entry<'a>> = many(input, entry);
+        let mut last = after;
+        entries.retain_mut(|entry| {
+            entry.writer = writer;
+            let fits = entry.counter <= through - last;
+            if fits {
+                last += entry.counter;
+                entry.counter = last;
+            }
+            fits
+        });
+        Self::Delta { more, writer, after, through, entries }
+    }
+}
+
+impl Seen {
+    fn write(&self, w: &mut Writer<'_>) -> Result<(), NoSpace> {
+        let (mut through, mut beyond) = (0, &self.runs[..]);
+        if let [(1, last), rest @ ..] = beyond {
+            (through, beyond) = (*last, rest);
+        }
+        let mut bytes = Vec::new();
+        let mut after = through;
+        for (first, last) in beyond {
+            for mut value in [first - after - 2, last - first] {
+                while value >= 0x80 {
+                    bytes.push(value as u8 | 0x80);
+                    value >>= 7;
+                }
+                bytes.push(value as u8);
+            }
+            after = *last;
+        }
+        w.id(self.writer.id)?;
+        w.varint(self.writer.generation)?;
+        w.varint(through)?;
+        w.blob(&bytes)
+    }
+}
+
+fn all<'a, T: Item<'a>>(w: &mut Writer<'_>, items: &[T]) -> Result<(), NoSpace> {
+    items.iter().try_for_each(|item| w.item(item))
+}
+
+fn many<'a, T>(input: &mut Input<'a>, one: impl Fn(&mut Input<'a>) -> T) -> Vec<T> {
+    (0..input.below(MAX_ITEMS)).map_while(|_| (!input.is_empty()).then(|| one(input))).collect()
+}
+
+fn record(input: &mut Input<'_>) -> Record<u64> {
+    let (member, incarnation) = (input.identity(), input.number());
+    let claim = match input.below(4) {
+        0 => Claim::Alive,
+        1 => Claim::Suspect { by: input.id() },
+        2 => Claim::Down,
+        _ => Claim::Left,
+    };
+    Record { member, incarnation, claim, addr: input.number(), profile: input.number().min(incarnation) }
+}
+
+fn message<'a>(input: &mut Input<'a>) -> Message<'a> {
+    Message {
+        origin: input.identity(),
+        sequence: input.counter(),
+        hops: input.u32(),
+        topic: input.bytes(MAX_TOPIC),
+        payload: input.bytes(255),
+    }
+}
+
+fn announcement(input: &mut Input<'_>) -> Announcement {
+    let (origin, first) = (input.identity(), input.counter());
+    Announcement { origin, first, last: first.saturating_add(input.number()) }
+}
+
+fn wanted(input: &mut Input<'_>) -> Wanted {
+    let (origin, first, more) = (input.identity(), input.counter(), input.number());
+    let room = u64::MAX - first;
+    Wanted { origin, first, more: if room < 64 { more & ((1 << room) - 1) } else { more } }
+}
+
+fn entry<'a>(input: &mut Input<'a>) -> Entry<'a> {
+    Entry {
+        writer: input.identity(),
+        counter: input.counter(),
+        stamp: input.number(),
+        own: input.flag(),
+        key: input.bytes(MAX_KEY),
+        value: input.flag().then(|| input.bytes(255)),
+    }
+}
+
+fn seen(input: &mut Input<'_>) -> Seen {
+    let writer = input.identity();
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for _ in 0..input.below(6) {
+        let after = runs.last().map_or(Some(1), |run| run.1.checked_add(2));
+        let first = after.and_then(|after| after.checked_add(input.number()));
+        let Some(first) = first else { break };
+        runs.push((first, first.saturating_add(input.number())));
+    }
+    Seen { writer, runs }
+}
