@@ -244,6 +244,7 @@ impl<P: Peer> Node<P> {
             }
         }
         self.membership.follow_generation(cx);
+        self.go_on_leaving(now);
         Ok(())
     }
 
@@ -261,6 +262,15 @@ impl<P: Peer> Node<P> {
         self.broadcast.handle_timeout(cx);
         #[cfg(feature = "kv")]
         self.kv.handle_timeout(cx);
+        self.go_on_leaving(now);
+    }
+
+    fn go_on_leaving(&mut self, now: Instant) {
+        #[cfg(feature = "kv")]
+        let handed_over = self.kv.is_handed_over();
+        #[cfg(not(feature = "kv"))]
+        let handed_over = true;
+        self.membership.go_on_leaving(&mut self.shared.cx(now), handed_over);
     }
 
     /// Tells the Unix time in milliseconds. It orders concurrent writes, nothing else; without it they are ordered by
@@ -400,10 +410,12 @@ impl<P: Peer> Node<P> {
         self.membership.join(&self.shared.cx(now), contact)
     }
 
-    /// Leaves the cluster: says so to the others, and tells [`Event::Left`] when that is done, within
-    /// `membership.leave_timeout`. Drive the node on until then.
+    /// Leaves the cluster: makes sure that another member holds what was written here, says goodbye, and tells
+    /// [`Event::Left`] when that is done, within `membership.leave_timeout`. Drive the node on until then; it takes no
+    /// commands meanwhile.
     pub fn leave(&mut self, now: Instant) {
-        self.membership.leave(&mut self.shared.cx(now));
+        self.membership.leave(&self.shared.cx(now));
+        self.go_on_leaving(now);
     }
 
     /// States a new address of this node.
@@ -456,7 +468,7 @@ impl<P: Peer> Node<P> {
     /// The key-value map, to write.
     #[cfg(feature = "kv")]
     pub fn kv_mut(&mut self, now: Instant) -> KvMut<'_, P> {
-        KvMut::new(&mut self.kv, self.shared.cx(now), self.membership.is_running())
+        KvMut::new(&mut self.kv, self.shared.cx(now), self.membership.takes_commands())
     }
 
     /// Broadcast, to look at.
@@ -468,6 +480,6 @@ impl<P: Peer> Node<P> {
     /// Broadcast, to send.
     #[cfg(feature = "broadcast")]
     pub fn broadcasts_mut(&mut self, now: Instant) -> BroadcastsMut<'_, P> {
-        BroadcastsMut::new(&mut self.broadcast, self.shared.cx(now), self.membership.is_running())
+        BroadcastsMut::new(&mut self.broadcast, self.shared.cx(now), self.membership.takes_commands())
     }
 }

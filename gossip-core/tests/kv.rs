@@ -121,6 +121,21 @@ fn a_snapshot_carries_the_map_into_the_next_life() {
 }
 
 #[test]
+fn a_member_that_leaves_hands_over_what_it_wrote_just_before() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    cluster.lost = |packet| packet % 4 == 0;
+    let now = cluster.now;
+    for number in 0..300 {
+        cluster.node(2).kv_mut(now).set(SHARED, format!("k{number}").as_bytes(), &[1; 300]).unwrap();
+    }
+    cluster.node(2).leave(now);
+    assert_eq!(cluster.node(2).kv_mut(now).set(SHARED, b"late", b""), Err(KvError::Leaving));
+    cluster.until(4, "2 has left", |cluster| cluster.events[&2].contains(&gossip_core::Event::Left));
+    cluster.crash(2);
+    settle(&mut cluster, 300);
+}
+
+#[test]
 fn a_damaged_snapshot_is_refused_as_a_whole() {
     let mut cluster = Cluster::joined(2, &Config::lan());
     let now = cluster.now;

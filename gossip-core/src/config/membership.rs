@@ -37,7 +37,8 @@ pub struct MembershipConfig {
     /// `reconnect_interval`. Default 10 s.
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub join_timeout: Duration,
-    /// The longest time a graceful leave takes. Default 3 s.
+    /// The longest time a graceful leave takes: half of it to see that another member holds what was written here, half to
+    /// say goodbye. Default 3 s.
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub leave_timeout: Duration,
     /// How long a member that is down or has left stays in the table, so that stale news cannot bring it back.

@@ -52,6 +52,8 @@ pub(crate) struct KvState<P> {
     clock: Clock,
     /// This node's last write, in which of its lives.
     counter: (Identity, u64),
+    /// Whether another member was seen to hold all that this one wrote.
+    handed_over: bool,
     hot: Hot,
     push_at: Option<Instant>,
     sync: Sync<P>,
@@ -65,6 +67,7 @@ impl<P: Peer> KvState<P> {
             context: Context::default(),
             clock: Clock::default(),
             counter: (Identity::new(crate::NodeId::from_bytes([0; 16]), 0), 0),
+            handed_over: true,
             hot: Hot::default(),
             push_at: None,
             sync: Sync::new(now),
@@ -73,6 +76,11 @@ impl<P: Peer> KvState<P> {
 
     pub(crate) fn facade(&self) -> Kv<'_> {
         Kv::new(&self.store, self.context.fingerprint())
+    }
+
+    /// Whether another member was seen to hold all that this one wrote.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.handed_over
     }
 
     /// How many writes of this life were made.
@@ -96,13 +104,15 @@ impl<P: Peer> KvState<P> {
     /// A local write was stored.
     fn wrote(&mut self, cx: &Cx<'_, P>, version: Version) {
         self.counter = (version.writer(), version.counter);
+        self.handed_over = false;
         let added = self.context.add(cx.key, usize::MAX, version.writer(), version.counter, version.counter);
         debug_assert!(added, "this node's own writes have no holes");
         self.push(cx, version);
     }
 
     fn push(&mut self, cx: &Cx<'_, P>, version: Version) {
-        self.hot.add(version, cx.config.kv.fanout);
+        let others = cx.table.live().len().saturating_sub(1).max(1);
+        self.hot.add(version, cx.config.kv.fanout.min(others));
         self.push_at.get_or_insert(cx.now + cx.config.kv.push_interval);
     }
 
@@ -153,10 +163,11 @@ impl<P: Peer> KvState<P> {
         if self.hot.len() == 0 {
             return;
         }
-        // A packet holds a few entries: where many wait, more members are sent to at a time.
-        let members = (self.hot.len() / 8).clamp(cx.config.kv.fanout, 16);
-        for index in cx.table.sample(cx.rng, members, |_| true) {
-            self.intents.push(cx.stats, Target::to(cx.table.row(index).addr.clone()), Intent::Push);
+        // A packet holds a few entries: where many wait, more are sent at a time.
+        let packets = (self.hot.len() / 8).clamp(cx.config.kv.fanout, 16);
+        let members = cx.table.sample(cx.rng, packets, |_| true);
+        for index in members.iter().cycle().take(packets) {
+            self.intents.push(cx.stats, Target::to(cx.table.row(*index).addr.clone()), Intent::Push);
         }
         self.push_at = Some(cx.now + cx.config.kv.push_interval);
     }
@@ -174,9 +185,8 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         match section {
             Section::Entries(entries) => self.handle_entries(cx, entries),
             Section::Delta(delta) => self.handle_delta(cx, from, delta),
-            Section::Summary(fingerprint) if known && fingerprint != self.context.fingerprint() => {
-                self.mismatch(cx, from);
-            }
+            Section::Summary(fingerprint) if fingerprint == self.context.fingerprint() => self.handed_over = true,
+            Section::Summary(_) if known => self.mismatch(cx, from),
             Section::Context(page) if known => self.handle_context(cx, from, page),
             Section::Summary(_) | Section::Context(_) => (),
         }

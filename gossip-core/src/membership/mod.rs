@@ -8,6 +8,7 @@ mod answer;
 mod apply;
 mod facade;
 mod join;
+mod leave;
 mod probe;
 mod profiles;
 mod repair;
@@ -25,6 +26,7 @@ pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};
 use self::join::{Cookies, Joining};
+use self::leave::Phase;
 use self::probe::Probing;
 use self::profiles::Profiles;
 use self::repair::Repair;
@@ -72,17 +74,6 @@ pub(crate) enum Intent {
     Profiles(SmallVec<[MemberIndex; 4]>),
 }
 
-/// Whether this node takes part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Running,
-    /// Its leave is on its way, until then at most.
-    Leaving {
-        until: Instant,
-    },
-    Left,
-}
-
 /// The ground floor: everything above reads the table it keeps.
 #[derive(Debug)]
 pub(crate) struct Membership<P> {
@@ -121,28 +112,11 @@ impl<P: Peer> Membership<P> {
         }
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.phase == Phase::Running
-    }
-
-    pub(crate) fn has_left(&self) -> bool {
-        self.phase == Phase::Left
-    }
-
     pub(crate) fn join(&mut self, cx: &Cx<'_, P>, contact: P) -> Result<(), CommandError> {
-        if !self.is_running() {
+        if !self.takes_commands() {
             return Err(CommandError::Leaving);
         }
         self.joining.add(cx.now, &cx.config.membership, contact)
-    }
-
-    /// Says goodbye; [`crate::Event::Left`] follows when that has spread or its time is over.
-    pub(crate) fn leave(&mut self, cx: &mut Cx<'_, P>) {
-        if self.is_running() {
-            self.phase = Phase::Leaving { until: cx.now + cx.config.membership.leave_timeout };
-            self.restate(cx, |_| ());
-            self.finish_leave(cx);
-        }
     }
 
     pub(crate) fn set_address(&mut self, cx: &mut Cx<'_, P>, addr: P) {
@@ -156,7 +130,7 @@ impl<P: Peer> Membership<P> {
         metadata: Option<&[u8]>,
         hints: Option<&[u8]>,
     ) -> Result<(), CommandError> {
-        if !self.is_running() {
+        if !self.takes_commands() {
             return Err(CommandError::Leaving);
         }
         for (bytes, max) in [(metadata, cx.config.membership.max_metadata), (hints, MAX_HINTS)] {

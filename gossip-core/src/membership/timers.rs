@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::probe::Step;
-use super::table::{ME, MemberIndex};
+use super::table::MemberIndex;
 use super::{Intent, Membership, Phase};
 use crate::event::{Event, JoinError};
 use crate::peer::Peer;
@@ -13,12 +13,14 @@ use crate::wire::membership::PingRequest;
 
 impl<P: Peer> Membership<P> {
     pub(super) fn next_timer(&self) -> Option<Instant> {
-        match self.phase {
+        let leaving = match self.phase {
             Phase::Left => return None,
             Phase::Leaving { until } => return Some(self.gossip_at.map_or(until, |at| at.min(until))),
-            Phase::Running => (),
-        }
+            Phase::HandingOver { until, next } => Some(until.min(next)),
+            Phase::Running => None,
+        };
         let timers = [
+            leaving,
             Some(self.probing.poll_timeout()),
             Some(self.reconnect_at),
             self.suspicions.next(),
@@ -31,7 +33,7 @@ impl<P: Peer> Membership<P> {
     }
 
     pub(super) fn handle_timers(&mut self, cx: &mut Cx<'_, P>) {
-        if self.phase == Phase::Running {
+        if self.is_running() {
             self.probe(cx);
             while let Some(index) = self.suspicions.expired(cx.now) {
                 self.declare_down(cx, index);
@@ -49,7 +51,6 @@ impl<P: Peer> Membership<P> {
         if self.gossip_at.is_some_and(|at| at <= cx.now) {
             self.gossip(cx);
         }
-        self.finish_leave(cx);
     }
 
     fn probe(&mut self, cx: &mut Cx<'_, P>) {
@@ -124,16 +125,6 @@ impl<P: Peer> Membership<P> {
         // The packets are not written yet: whether that was the last time shows at the next.
         if updates || profiles {
             self.gossip_at = Some(cx.now + cx.config.membership.gossip_interval);
-        }
-    }
-
-    pub(super) fn finish_leave(&mut self, cx: &mut Cx<'_, P>) {
-        let Phase::Leaving { until } = self.phase else { return };
-        let told = !self.updates.contains(ME) && self.intents.is_empty();
-        if told || until <= cx.now || cx.table.live().is_empty() {
-            self.phase = Phase::Left;
-            self.intents.clear();
-            cx.events.push(Event::Left);
         }
     }
 }

@@ -170,6 +170,7 @@ pub struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     /// What was seen of `writer`: everything to `through`, and the runs that `beyond` encodes.
+    #[cfg(feature = "kv")]
     pub(crate) fn new(writer: Identity, through: u64, beyond: &'a [u8]) -> Self {
         Self { writer, through, beyond }
     }

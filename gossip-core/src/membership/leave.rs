@@ -1,0 +1,75 @@
+//! Leaving gracefully: first what this node alone may hold is handed over, then it says goodbye.
+
+use super::{Intent, Membership};
+use crate::event::Event;
+use crate::membership::ME;
+use crate::peer::Peer;
+use crate::protocol::{Cx, Target};
+use crate::time::Instant;
+
+/// Whether this node takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Running,
+    /// It is about to leave, and still a member like any other: until another has all that it wrote, or until then.
+    /// Somebody is probed at `next` to find out.
+    HandingOver {
+        until: Instant,
+        next: Instant,
+    },
+    /// Its goodbye is on its way, until then at most.
+    Leaving {
+        until: Instant,
+    },
+    Left,
+}
+
+impl<P: Peer> Membership<P> {
+    /// Whether this node is a member that probes, answers and lets others in.
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running | Phase::HandingOver { .. })
+    }
+
+    /// Whether the application may still ask for something.
+    pub(crate) fn takes_commands(&self) -> bool {
+        self.phase == Phase::Running
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        self.phase == Phase::Left
+    }
+
+    /// Begins to leave; [`Event::Left`] follows when the goodbye has spread, or `membership.leave_timeout` is over.
+    pub(crate) fn leave(&mut self, cx: &Cx<'_, P>) {
+        if self.phase == Phase::Running {
+            // Half of the time for what was written, half for the goodbye.
+            let until = cx.now + cx.config.membership.leave_timeout / 2;
+            self.phase = Phase::HandingOver { until, next: cx.now };
+        }
+    }
+
+    /// Takes the next step of leaving. `handed_over`: another member holds all that was written here.
+    pub(crate) fn go_on_leaving(&mut self, cx: &mut Cx<'_, P>, handed_over: bool) {
+        if let Phase::HandingOver { until, next } = self.phase {
+            if handed_over || until <= cx.now || cx.table.live().len() == 1 {
+                self.phase = Phase::Leaving { until: cx.now + cx.config.membership.leave_timeout / 2 };
+                self.restate(cx, |_| ());
+            } else if next <= cx.now {
+                let number = cx.rng.u32();
+                for index in cx.table.sample(cx.rng, 1, |_| true) {
+                    let to = Target::to(cx.table.row(index).addr.clone());
+                    self.intents.push(cx.stats, to, Intent::Ping(number));
+                }
+                self.phase = Phase::HandingOver { until, next: cx.now + cx.config.membership.gossip_interval };
+            }
+        }
+        if let Phase::Leaving { until } = self.phase {
+            let told = !self.updates.contains(ME) && self.intents.is_empty();
+            if told || until <= cx.now || cx.table.live().is_empty() {
+                self.phase = Phase::Left;
+                self.intents.clear();
+                cx.events.push(Event::Left);
+            }
+        }
+    }
+}
