@@ -8,11 +8,13 @@ mod kinds;
 #[path = "hostile/lab.rs"]
 mod lab;
 
+use std::time::Duration;
+
 use gossip_core::kv::Scope;
 use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
 use gossip_core::wire::kv::Entry;
 use gossip_core::wire::membership::Claim;
-use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, membership, tag};
+use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, membership, section_sizes, tag};
 use gossip_core::{Config, Event, Identity, Node, NodeId, PacketError, Stats, Status};
 use kinds::{STRANGER, VICTIM, record, section, stranger};
 use lab::{Lab, Random, fix, id, packet};
@@ -372,4 +374,28 @@ fn all_sequence_numbers_up_to_the_last_can_be_used_up() {
         lab.forge(2, 1, &messages).unwrap();
     }
     lab.run(300);
+}
+
+#[test]
+fn a_member_that_is_forgotten_while_it_is_probed_ends_the_probe() {
+    let mut config = Config::lan();
+    config.membership.forget_after = Duration::from_secs(60);
+    let mut lab = Lab::new(2, &config);
+    let say = |lab: &mut Lab, claim| {
+        let said = record(stranger(), 1, claim, STRANGER);
+        for (from, to) in [(2, 1), (1, 2)] {
+            let news = packet(lab.identity(from), true, |w| section(w, tag::UPDATES, |w| w.item(&said)));
+            lab.forge(from, to, &news).unwrap();
+        }
+    };
+    say(&mut lab, Claim::Alive);
+    let probed = |packet: &[u8]| section_sizes(packet).any(|(tag, _)| tag == tag::PING);
+    while !lab.outside.iter().any(|(to, packet)| *to == STRANGER && probed(packet)) {
+        lab.step();
+    }
+    say(&mut lab, Claim::Left);
+    // The nodes sleep for longer than they remember; then the member is forgotten before the probe goes on.
+    lab.now = lab.now + Duration::from_secs(120);
+    lab.run(10);
+    assert!(lab.node(1).members().get(stranger().id).is_none());
 }

@@ -45,7 +45,13 @@ impl Run {
             let me = Identity::new(NodeId::from_bytes([at as u8; 16]), 1);
             Node::new(me, at, config.clone(), [at as u8; 32], Instant::ZERO).expect("a valid configuration")
         });
-        Self { now: Instant::ZERO, nodes, mtu }
+        let mut run = Self { now: Instant::ZERO, nodes, mtu };
+        if !input.flag() {
+            run.nodes[1].join(run.now, ADDRESSES[0]).expect("room for a contact");
+            (0..2).for_each(|_| run.exchange(&mut Input(&[])));
+            assert!(run.nodes.iter().all(|node| node.members().live() == 2), "the two have met");
+        }
+        run
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
@@ -103,7 +109,8 @@ impl Run {
         }
         let len = writer.finish(&key);
         buf.truncate(len);
-        self.receive(input.number() % 32, &mut buf);
+        let from = if input.flag() { input.number() % 32 } else { ADDRESSES[1] };
+        self.receive(from, &mut buf);
     }
 
     /// Any bytes, with a right checksum.

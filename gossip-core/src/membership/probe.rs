@@ -121,7 +121,12 @@ impl<P: Peer> Probing<P> {
         if now < current.until {
             return None;
         }
-        let Current { target, number, .. } = *current;
+        let Current { target, member, number, .. } = *current;
+        if table.get(target).is_none_or(|row| row.member != member) {
+            // It was forgotten meanwhile, or lives another life.
+            self.current = None;
+            return self.step(now, config, table, rng);
+        }
         match current.stage {
             Stage::Direct => {
                 current.stage = Stage::Indirect;
@@ -134,10 +139,8 @@ impl<P: Peer> Probing<P> {
                 Some(Step::Ping(target, number))
             }
             Stage::Last => {
-                let member = current.member;
                 self.current = None;
-                let still = table.get(target).is_some_and(|row| row.member == member);
-                if still { Some(Step::Failed(target)) } else { self.step(now, config, table, rng) }
+                Some(Step::Failed(target))
             }
         }
     }

@@ -77,18 +77,27 @@ impl Lab {
         }
     }
 
+    /// Runs until the next deadline has been acted on; how many packets that took.
+    pub(crate) fn step(&mut self) -> usize {
+        self.now = self.due().map_or(self.now, |due| due.max(self.now)) + Duration::from_micros(10);
+        for node in self.nodes.values_mut() {
+            if node.poll_timeout().is_some_and(|due| due <= self.now) {
+                node.handle_timeout(self.now);
+            }
+        }
+        self.settle()
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.nodes.values().filter_map(Node::poll_timeout).min()
+    }
+
     /// Runs for so many seconds; how many packets that took.
     pub(crate) fn run(&mut self, seconds: u64) -> usize {
         let end = self.now + Duration::from_secs(seconds);
         let mut count = self.settle();
-        while let Some(due) = self.nodes.values().filter_map(Node::poll_timeout).min().filter(|due| *due <= end) {
-            self.now = self.now.max(due) + Duration::from_micros(10);
-            for node in self.nodes.values_mut() {
-                if node.poll_timeout().is_some_and(|due| due <= self.now) {
-                    node.handle_timeout(self.now);
-                }
-            }
-            count += self.settle();
+        while self.due().is_some_and(|due| due <= end) {
+            count += self.step();
         }
         self.now = self.now.max(end);
         count
