@@ -7,6 +7,7 @@ mod client;
 mod config;
 mod demo;
 mod entries;
+mod event_kind;
 mod exit;
 mod output;
 mod profile;

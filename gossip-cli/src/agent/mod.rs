@@ -3,6 +3,8 @@
 mod address;
 mod api;
 mod datadir;
+mod feed;
+mod hooks;
 mod logs;
 mod saver;
 mod setup;
@@ -38,13 +40,16 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
 
     let (saver, saving) = match opened.dir {
         Some(dir) => {
-            let (saver, task) = saver::spawn(node.handle().clone(), Arc::new(dir), opened.profile.name.clone());
+            let (saver, task) = saver::spawn(node.handle().clone(), Arc::new(dir), opened.name.clone());
             (Some(saver), Some(task))
         }
         None => (None, None),
     };
     let watching = watch::spawn(node.handle());
-    let state = Arc::new(State::new(&node, opened.profile, socket, args.data_dir.clone(), saver));
+    let state = Arc::new(State::new(&node, opened.name, socket, args.data_dir.clone(), saver));
+    let (_hooks, changes) = tokio::sync::watch::channel(setup.hooks.clone());
+    let context = hooks::Context { name: state.name.clone(), socket: state.socket.clone() };
+    let handlers = hooks::spawn(state.feed.subscribe(), changes, context, Arc::clone(&state.hooks));
     let server = listener.serve(Arc::clone(&state));
     if let Err(failure) = announce(&state, &node, json) {
         tracing::warn!("the agent is ready, but could not say so: {}", failure.message);
@@ -64,7 +69,7 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
         _ = watching => Err(Failure::failed("the node stopped unexpectedly").hint("the log says why")),
     };
     tokio::select! {
-        () = stop(node, server, state, saving) => outcome,
+        () = stop(node, server, handlers, state, saving) => outcome,
         name = signals.recv() => Err(Failure::failed(format!("{name} again: stopped without leaving"))),
     }
 }
@@ -72,7 +77,7 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
 /// Tells whoever started the agent that it is ready, in one line.
 fn announce(state: &State, node: &UdpNode, json: bool) -> Result<(), Failure> {
     let identity = node.handle().with(|node, _| node.identity());
-    let (name, addr, socket) = (&state.profile.name, state.advertised(), state.socket.display().to_string());
+    let (name, addr, socket) = (&state.name, state.advertised(), state.socket.display().to_string());
     if json {
         return output::json(&json!({
             "ready": true,
@@ -88,10 +93,20 @@ fn announce(state: &State, node: &UdpNode, json: bool) -> Result<(), Failure> {
 }
 
 /// Leaves, answers what is still being asked, writes what is left to write. Each step is bounded.
-async fn stop(node: UdpNode, server: api::Server, state: Arc<State>, saving: Option<JoinHandle<()>>) {
+async fn stop(
+    node: UdpNode,
+    server: api::Server,
+    handlers: JoinHandle<()>,
+    state: Arc<State>,
+    saving: Option<JoinHandle<()>>,
+) {
     let limit = node.handle().with(|node, _| node.config().membership.leave_timeout) + LEAVE_GRACE;
     if tokio::time::timeout(limit, node.shutdown()).await.is_err() {
         tracing::warn!("leaving took longer than {limit:?}: the others will see a failure");
+    }
+    // They end with the node, or at a limit of their own.
+    if let Err(error) = handlers.await {
+        tracing::error!("running handlers failed: {error}");
     }
     server.stop().await;
     // The saver writes for the last time when the state, which holds the way to it, is gone.

@@ -8,6 +8,7 @@ use gossip_core::{Config, Identity, NodeId};
 
 use super::address;
 use super::datadir::DataDir;
+use super::hooks::{Hooks, Limits, Rule};
 use crate::args::AgentArgs;
 use crate::config;
 use crate::exit::Failure;
@@ -20,11 +21,13 @@ pub(super) struct Setup {
     advertise: Option<SocketAddr>,
     /// Whom to join through.
     pub(super) contacts: Vec<SocketAddr>,
+    /// What to run on which events.
+    pub(super) hooks: Hooks,
 }
 
 /// What a started member is and keeps.
 pub(super) struct Opened {
-    pub(super) profile: Profile,
+    pub(super) name: String,
     pub(super) dir: Option<DataDir>,
 }
 
@@ -34,6 +37,7 @@ impl Setup {
         // The name may still come from the data folder; what was given must be right in any case.
         Profile::new(args.name.as_deref().unwrap_or("unnamed"), &args.tag)?.encode(config.membership.max_metadata)?;
         let bind = address::parse(&args.bind, "--bind", address::DEFAULT_PORT)?;
+        let rules = args.on_event.iter().map(|text| Rule::parse(text, "--on-event")).collect::<Result<_, _>>()?;
         let mut contacts = Vec::new();
         for contact in &args.join {
             contacts.push(address::resolve(contact, bind).await?);
@@ -45,7 +49,7 @@ impl Setup {
                  everything in the cluster; keep it inside a network you trust"
             );
         }
-        Ok(Self { config, bind, advertise, contacts })
+        Ok(Self { config, bind, advertise, contacts, hooks: Hooks { rules, limits: Limits::default() } })
     }
 
     /// Opens the data folder, the socket and the node on it.
@@ -77,7 +81,7 @@ impl Setup {
         node.handle()
             .with(|node, now| node.set_metadata(now, &metadata))
             .map_err(|error| Failure::input(format!("name and tags: {error}")))?;
-        Ok((node, Opened { profile, dir }))
+        Ok((node, Opened { name, dir }))
     }
 }
 

@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::http::{Client, Lines};
+use super::http::{Client, Lines, Query};
 use super::members::text;
 use crate::args::{EventsArgs, SubscribeArgs};
+use crate::event_kind::EventKind;
 use crate::exit::Failure;
 use crate::output::{self, printable};
 
 pub(super) async fn events(client: &Client, args: &EventsArgs, json: bool) -> Result<(), Failure> {
-    let mut source = client.lines("/v1/events").await?;
+    let query = args.only.iter().fold(Query::new(), |query, kind| query.add("kind", kind.name()));
+    let mut source = client.lines("/v1/events", query).await?;
     let mut left = args.count;
     while left != Some(0) {
         let event = next(&mut source).await?;
@@ -27,7 +29,7 @@ pub(super) async fn events(client: &Client, args: &EventsArgs, json: bool) -> Re
 }
 
 pub(super) async fn subscribe(client: &Client, args: &SubscribeArgs, json: bool) -> Result<(), Failure> {
-    let mut source = client.lines("/v1/events").await?;
+    let mut source = client.lines("/v1/events", Query::new().add("kind", EventKind::Message.name())).await?;
     let mut left = args.count;
     while left != Some(0) {
         let event = next(&mut source).await?;

@@ -230,6 +230,19 @@ impl Agent {
         }
     }
 
+    /// Waits until the question has an answer, for what no event tells. Each question starts a process, which keeps the
+    /// loop from spinning.
+    #[track_caller]
+    pub(crate) fn poll<T>(&self, what: &str, mut question: impl FnMut(&Self) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(answer) = question(self) {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "{}: {what} did not come true; log:\n{}", self.name, self.log());
+        }
+    }
+
     /// Waits until this agent holds all of them alive.
     #[track_caller]
     pub(crate) fn wait_for_alive(&self, names: &[&str]) {

@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 use super::error::ApiError;
 use super::members::status_name;
 use super::{Answer, State};
+use crate::agent::hooks::{Counts, Outcome};
+use crate::profile::Profile;
 
 pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
     let answer = state.handle.with(|node, _| {
@@ -18,14 +20,14 @@ pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
             counts.insert(status_name(status).into(), count.into());
         }
         json!({
-            "name": state.profile.name,
+            "name": state.name,
             "id": identity.id.to_string(),
             "generation": identity.generation,
             "incarnation": me.as_ref().map(|me| me.incarnation),
             "addr": me.as_ref().map(|me| me.addr.to_string()),
             "bind": state.bound.to_string(),
             "cluster": node.config().cluster,
-            "tags": state.profile.tags,
+            "tags": me.as_ref().map(|me| Profile::decode(me.id, me.metadata).tags),
             "socket": state.socket.display().to_string(),
             "data_dir": state.data_dir.as_ref().map(|dir| dir.display().to_string()),
             "version": env!("CARGO_PKG_VERSION"),
@@ -38,9 +40,21 @@ pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
             },
             "broadcast": { "history": broadcasts.history_len(), "history_bytes": broadcasts.history_bytes() },
             "stats": counters(node.stats()),
+            "on_event": handlers(&state.hooks),
         })
     });
     Ok(answer.into())
+}
+
+fn handlers(counts: &Counts) -> Value {
+    let mut object = Map::new();
+    object.insert("running".into(), counts.running().into());
+    object.insert("waiting".into(), counts.waiting().into());
+    for outcome in Outcome::ALL {
+        object.insert(outcome.name().into(), counts.ended(outcome).into());
+    }
+    object.insert("dropped".into(), counts.dropped().into());
+    Value::Object(object)
 }
 
 /// Lists counters by name; the struct cannot, since it does not know its own fields.

@@ -25,26 +25,26 @@ mod stream;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use gossip_adapter_tokio_udp::UdpNode;
 use gossip_core::NodeId;
 use gossip_handle::Handle;
 use serde_json::{Map, Value};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 
+pub(super) use keyname::Shown;
 pub(super) use listener::{Listener, Server};
 
+use super::feed::Feed;
+use super::hooks;
 use super::saver::Saver;
-use crate::profile::Profile;
 use error::ApiError;
-
-/// Messages published here that wait for a slow local reader.
-const ECHO: usize = 256;
 
 /// What the answers are made from.
 pub(super) struct State {
-    pub(super) profile: Profile,
+    pub(super) name: String,
     pub(super) socket: PathBuf,
     handle: Handle<SocketAddr>,
     me: NodeId,
@@ -52,15 +52,15 @@ pub(super) struct State {
     data_dir: Option<PathBuf>,
     saver: Option<Saver>,
     started: Instant,
-    /// The node does not deliver its own messages to itself, but another program on this machine may want them.
-    echo: broadcast::Sender<Value>,
+    pub(super) feed: Feed,
+    pub(super) hooks: Arc<hooks::Counts>,
     leave: Notify,
 }
 
 impl State {
     pub(super) fn new(
         node: &UdpNode,
-        profile: Profile,
+        name: String,
         socket: PathBuf,
         data_dir: Option<PathBuf>,
         saver: Option<Saver>,
@@ -69,12 +69,13 @@ impl State {
             me: node.handle().with(|node, _| node.identity().id),
             handle: node.handle().clone(),
             bound: node.local_addr(),
-            profile,
+            name,
             socket,
             data_dir,
             saver,
             started: Instant::now(),
-            echo: broadcast::channel(ECHO).0,
+            feed: Feed::new(node.handle()),
+            hooks: Arc::default(),
             leave: Notify::new(),
         }
     }
@@ -114,7 +115,7 @@ impl From<Value> for Answer {
 }
 
 /// Puts bytes into an object as text under `name`, or, if they are no text, as hexadecimal digits under `name_hex`.
-fn put_text(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
+pub(super) fn put_text(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => object.insert(name.to_string(), text.into()),
         Err(_) => {

@@ -1,0 +1,63 @@
+//! What an agent tells of what happens: to readers, and to handlers that it runs.
+
+mod support;
+
+use support::Site;
+
+#[test]
+fn a_stream_of_one_kind_shows_nothing_else() {
+    let site = Site::new();
+    let agent = site.start("a", &[]);
+    let reader = agent.stream(&["events", "--only", "message", "--count", "1"]);
+    reader.next("the start", |line| line["event"] == "start");
+    agent.run(&["set", "k", "v"]).ok();
+    agent.run(&["publish", "t", "p"]).ok();
+    assert_eq!(reader.next("an event", |_| true)["event"], "message");
+}
+
+#[test]
+fn an_unknown_kind_is_refused() {
+    let site = Site::new();
+    let agent = site.start("a", &[]);
+    agent.run(&["events", "--only", "membr"]).refused(2, &["membr", "member"]);
+}
+
+#[test]
+fn a_handler_runs_on_events_of_its_kind_and_can_ask_its_agent() {
+    let site = Site::new();
+    let command = format!("message='{}' set seen -", env!("CARGO_BIN_EXE_gossip"));
+    let agent = site.start("a", &["--on-event", &command]);
+    agent.run(&["publish", "t", "hello"]).ok();
+    let seen = agent.wait("the handler's key", |agent| {
+        let ended = agent.run(&["get", "seen"]);
+        (ended.code == 0).then_some(ended.stdout)
+    });
+    let event: serde_json::Value = serde_json::from_str(&seen).unwrap();
+    assert_eq!((&event["event"], &event["payload"]), (&"message".into(), &"hello".into()));
+    agent.poll("the handler counted", |agent| (agent.ask(&["info"])["on_event"]["succeeded"] == 1).then_some(()));
+}
+
+#[test]
+fn a_handler_that_fails_is_counted_and_logged() {
+    let site = Site::new();
+    let agent = site.start("a", &["--on-event", "message=exit 7"]);
+    agent.run(&["publish", "t", "hello"]).ok();
+    agent.poll("the failure counted", |agent| (agent.ask(&["info"])["on_event"]["failed"] == 1).then_some(()));
+    assert!(agent.log().contains("exit 7"), "{}", agent.log());
+}
+
+#[test]
+fn an_agent_that_leaves_tells_its_handler_before_it_ends() {
+    let site = Site::new();
+    let command = format!("left=cat > '{}'", site.arg("left.json"));
+    let mut agent = site.start("a", &["--on-event", &command]);
+    agent.signal(rustix::process::Signal::TERM);
+    assert_eq!(agent.ended(), 0);
+    assert_eq!(std::fs::read_to_string(site.path("left.json")).unwrap(), "{\"event\":\"left\"}\n");
+}
+
+#[test]
+fn a_handler_of_an_unknown_kind_is_refused_at_the_start() {
+    let site = Site::new();
+    site.agent_that_fails("a", &["--on-event", "membr=true"]).refused(2, &["--on-event", "membr", "hint"]);
+}
