@@ -36,6 +36,10 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
     let mut signals = signals::Signals::new()?;
     // The socket first: a second agent by mistake fails here, before it disturbs anything.
     let listener = api::Listener::bind(&socket)?;
+    let http = match setup.http {
+        Some(addr) => Some(addr.bind().await?),
+        None => None,
+    };
     let (node, opened) = setup.start(&args).await?;
 
     let (saver, saving) = match opened.dir {
@@ -50,7 +54,9 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
     let (_hooks, changes) = tokio::sync::watch::channel(setup.hooks.clone());
     let context = hooks::Context { name: state.name.clone(), socket: state.socket.clone() };
     let handlers = hooks::spawn(state.feed.subscribe(), changes, context, Arc::clone(&state.hooks));
-    let server = listener.serve(Arc::clone(&state));
+    state.set_http_addr(http.as_ref().map(api::HttpListener::addr));
+    let servers = [Some(listener.serve(Arc::clone(&state))), http.map(|http| http.serve(Arc::clone(&state)))];
+    let servers = servers.into_iter().flatten().collect();
     if let Err(failure) = announce(&state, &node, json) {
         tracing::warn!("the agent is ready, but could not say so: {}", failure.message);
     }
@@ -69,7 +75,7 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
         _ = watching => Err(Failure::failed("the node stopped unexpectedly").hint("the log says why")),
     };
     tokio::select! {
-        () = stop(node, server, handlers, state, saving) => outcome,
+        () = stop(node, servers, handlers, state, saving) => outcome,
         name = signals.recv() => Err(Failure::failed(format!("{name} again: stopped without leaving"))),
     }
 }
@@ -87,15 +93,17 @@ fn announce(state: &State, node: &UdpNode, json: bool) -> Result<(), Failure> {
             "addr": addr.to_string(),
             "bind": node.local_addr().to_string(),
             "socket": socket,
+            "http": state.http_addr().map(|addr| addr.to_string()),
         }));
     }
-    output::line(&format!("ready: {name} at {addr}, socket {socket}"))
+    let http = state.http_addr().map(|addr| format!(", http://{addr}")).unwrap_or_default();
+    output::line(&format!("ready: {name} at {addr}, socket {socket}{http}"))
 }
 
 /// Leaves, answers what is still being asked, writes what is left to write. Each step is bounded.
 async fn stop(
     node: UdpNode,
-    server: api::Server,
+    servers: Vec<api::Server>,
     handlers: JoinHandle<()>,
     state: Arc<State>,
     saving: Option<JoinHandle<()>>,
@@ -108,7 +116,9 @@ async fn stop(
     if let Err(error) = handlers.await {
         tracing::error!("running handlers failed: {error}");
     }
-    server.stop().await;
+    for server in servers {
+        server.stop().await;
+    }
     // The saver writes for the last time when the state, which holds the way to it, is gone.
     drop(state);
     if let Some(saving) = saving

@@ -7,6 +7,7 @@ use gossip_adapter_tokio_udp::{BindError, Options, UdpNode};
 use gossip_core::{Config, Identity, NodeId};
 
 use super::address;
+use super::api::HttpAddr;
 use super::datadir::DataDir;
 use super::hooks::{Hooks, Limits, Rule};
 use crate::args::AgentArgs;
@@ -23,6 +24,8 @@ pub(super) struct Setup {
     pub(super) contacts: Vec<SocketAddr>,
     /// What to run on which events.
     pub(super) hooks: Hooks,
+    /// Where to answer HTTP, if anywhere.
+    pub(super) http: Option<HttpAddr>,
 }
 
 /// What a started member is and keeps.
@@ -38,6 +41,8 @@ impl Setup {
         Profile::new(args.name.as_deref().unwrap_or("unnamed"), &args.tag)?.encode(config.membership.max_metadata)?;
         let bind = address::parse(&args.bind, "--bind", address::DEFAULT_PORT)?;
         let rules = args.on_event.iter().map(|text| Rule::parse(text, "--on-event")).collect::<Result<_, _>>()?;
+        let http =
+            args.http.as_deref().map(|text| HttpAddr::parse(text, "--http", args.http_allow_remote)).transpose()?;
         let mut contacts = Vec::new();
         for contact in &args.join {
             contacts.push(address::resolve(contact, bind).await?);
@@ -49,7 +54,7 @@ impl Setup {
                  everything in the cluster; keep it inside a network you trust"
             );
         }
-        Ok(Self { config, bind, advertise, contacts, hooks: Hooks { rules, limits: Limits::default() } })
+        Ok(Self { config, bind, advertise, contacts, hooks: Hooks { rules, limits: Limits::default() }, http })
     }
 
     /// Opens the data folder, the socket and the node on it.

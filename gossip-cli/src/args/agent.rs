@@ -51,6 +51,13 @@ pub(crate) struct AgentArgs {
     /// JSON on standard input. Without KIND on every member, join, left and lagged event. Repeatable
     #[arg(long, value_name = "[KIND=]CMD")]
     pub(crate) on_event: Vec<String>,
+    /// Answer HTTP at this address too, IP[:PORT]: what the socket answers, /metrics for Prometheus, /openapi.json. Only an
+    /// address of the loopback device; the port is 7980 unless written, 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<String>,
+    /// Let --http listen at any address: whoever reaches it can read and write everything and stop the agent
+    #[arg(long)]
+    pub(crate) http_allow_remote: bool,
     /// The least severe messages to log
     #[arg(long, value_name = "LEVEL", env = "GOSSIP_LOG", hide_env_values = true, default_value = "info")]
     pub(crate) log: LogLevel,

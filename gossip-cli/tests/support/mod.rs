@@ -1,6 +1,8 @@
 //! Runs the real binary: agents as processes, commands against them, waiting by what they tell.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+mod http;
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};

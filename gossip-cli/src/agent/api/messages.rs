@@ -1,11 +1,11 @@
 //! Broadcast messages that clients send.
 
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::error::{ApiError, of_message};
-use super::{Answer, State, request};
+use super::request::Body;
+use super::{Answer, State};
 use crate::agent::feed;
 
 #[derive(Deserialize)]
@@ -15,8 +15,8 @@ struct Publish {
     payload: String,
 }
 
-pub(super) async fn publish(state: &State, body: Incoming) -> Result<Answer, ApiError> {
-    let Publish { topic, payload } = request::json(body).await?;
+pub(super) async fn publish(state: &State, body: Body) -> Result<Answer, ApiError> {
+    let Publish { topic, payload } = body.json().await?;
     let id = state.handle.publish(topic.as_bytes(), payload.as_bytes()).map_err(of_message)?;
     // The node does not deliver its own messages to itself, but another program on this machine may want them.
     state.feed.tell(feed::message_line(id, &state.name, topic.as_bytes(), payload.as_bytes()));

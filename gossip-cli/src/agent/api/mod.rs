@@ -12,21 +12,27 @@
 //! ```
 //! Errors are `{"error", "hint", "exit"}`, the last being the exit code that a command should end with.
 
+mod counters;
 mod error;
+mod guard;
 mod info;
 mod keyname;
 mod keys;
 mod listener;
 mod members;
 mod messages;
+mod metrics;
+mod openapi;
 mod request;
 mod route;
+mod server;
 mod stream;
+mod tcp;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use gossip_adapter_tokio_udp::UdpNode;
 use gossip_core::NodeId;
@@ -35,12 +41,15 @@ use serde_json::{Map, Value};
 use tokio::sync::Notify;
 
 pub(super) use keyname::Shown;
-pub(super) use listener::{Listener, Server};
+pub(super) use listener::Listener;
+pub(super) use server::Server;
+pub(super) use tcp::{HttpAddr, HttpListener};
 
 use super::feed::Feed;
 use super::hooks;
 use super::saver::Saver;
 use error::ApiError;
+use guard::Refused;
 
 /// What the answers are made from.
 pub(super) struct State {
@@ -52,6 +61,10 @@ pub(super) struct State {
     data_dir: Option<PathBuf>,
     saver: Option<Saver>,
     started: Instant,
+    /// The same as a time of day, counted from the Unix epoch.
+    started_unix: Duration,
+    http: Refused,
+    http_addr: Mutex<Option<SocketAddr>>,
     pub(super) feed: Feed,
     pub(super) hooks: Arc<hooks::Counts>,
     leave: Notify,
@@ -74,10 +87,23 @@ impl State {
             data_dir,
             saver,
             started: Instant::now(),
+            started_unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            http: Refused::default(),
+            http_addr: Mutex::new(None),
             feed: Feed::new(node.handle()),
             hooks: Arc::default(),
             leave: Notify::new(),
         }
+    }
+
+    /// Says where HTTP is answered, so that clients can ask.
+    pub(super) fn set_http_addr(&self, addr: Option<SocketAddr>) {
+        *self.http_addr.lock().unwrap_or_else(PoisonError::into_inner) = addr;
+    }
+
+    /// Where HTTP is answered.
+    pub(super) fn http_addr(&self) -> Option<SocketAddr> {
+        *self.http_addr.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a client asks to leave.
@@ -105,6 +131,8 @@ impl State {
 /// An answer other than an error.
 enum Answer {
     Json(Value),
+    /// Its media type, and the text.
+    Text(&'static str, String),
     Stream(tokio::sync::mpsc::Receiver<hyper::body::Bytes>),
 }
 
