@@ -13,6 +13,8 @@ pub(crate) enum EventKind {
     Key,
     /// A broadcast message arrived or was sent here
     Message,
+    /// The agent read its configuration again
+    Reload,
     /// The agent has left the cluster
     Left,
     /// Events were missed, because more happened than was read
@@ -27,6 +29,7 @@ impl EventKind {
             Self::Join => "join",
             Self::Key => "key",
             Self::Message => "message",
+            Self::Reload => "reload",
             Self::Left => "left",
             Self::Lagged => "lagged",
         }

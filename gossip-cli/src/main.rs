@@ -37,6 +37,7 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Agent(agent) => block_on(agent::run(agent, cli.socket, cli.json)),
         Command::Config(ConfigCommand::Default) => config::print_default(cli.json),
+        Command::Config(ConfigCommand::Check { file }) => block_on(client::check(file, cli.socket, cli.json)),
         Command::Demo(demo) => block_on(demo::run(demo, cli.json)),
         Command::Sim(command) => sim::run(command, cli.json),
         Command::Client(command) => block_on(client::run(command, cli.socket, cli.json)),

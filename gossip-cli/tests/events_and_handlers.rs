@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::fs::File;
+use std::io::Write as _;
+
 use support::Site;
 
 #[test]
@@ -60,4 +63,28 @@ fn an_agent_that_leaves_tells_its_handler_before_it_ends() {
 fn a_handler_of_an_unknown_kind_is_refused_at_the_start() {
     let site = Site::new();
     site.agent_that_fails("a", &["--on-event", "membr=true"]).refused(2, &["--on-event", "membr", "hint"]);
+}
+
+#[test]
+fn handlers_that_are_too_slow_cost_events_and_nothing_else() {
+    let site = Site::new();
+    let pipe = site.path("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    // Each run waits until somebody writes to the pipe.
+    let command = format!("message=read x < '{}'", pipe.display());
+    let limits = "on_event_at_once = 2\non_event_waiting = 3\n";
+    site.file("gossip.toml", format!("preset = \"local\"\n[agent]\non_event = [\"{command}\"]\n{limits}"));
+    let agent = site.start("a", &[]);
+    for _ in 0..9 {
+        agent.run(&["publish", "t", "p"]).ok();
+    }
+    let counted = |agent: &support::Agent| agent.ask(&["info"])["on_event"].clone();
+    agent.poll("the rest dropped", |agent| (counted(agent)["dropped"] == 4).then_some(()));
+    let now = counted(&agent);
+    assert_eq!((&now["running"], &now["waiting"]), (&2.into(), &3.into()));
+    assert!(agent.log().contains("too slow"), "{}", agent.log());
+    // Opened for both, so that it neither waits for a reader nor lets one see an end.
+    let mut gate = File::options().read(true).write(true).open(&pipe).unwrap();
+    gate.write_all(b"\n\n\n\n\n").unwrap();
+    agent.poll("all that waited run", |agent| (counted(agent)["succeeded"] == 5).then_some(()));
 }

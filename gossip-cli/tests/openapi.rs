@@ -34,6 +34,7 @@ fn every_answer_fits_its_schema() {
         ("get", "/v1/keys", "", Value::Null),
         ("get", "/v1/members", "?all=true", Value::Null),
         ("get", "/v1/info", "", Value::Null),
+        ("get", "/v1/config", "", Value::Null),
         ("get", "/openapi.json", "", Value::Null),
         ("delete", "/v1/key", "?key=x", Value::Null),
         ("post", "/v1/leave", "", Value::Null),
@@ -65,6 +66,8 @@ fn every_event_fits_its_schema() {
     agent.run(&["set", "k", "v"]).ok();
     agent.run(&["publish", "t", "p"]).ok();
     check("message");
+    agent.signal(rustix::process::Signal::HUP);
+    check("reload");
     agent.run(&["leave"]).ok();
     check("left");
 }

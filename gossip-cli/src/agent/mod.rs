@@ -6,7 +6,9 @@ mod datadir;
 mod feed;
 mod hooks;
 mod logs;
+mod reload;
 mod saver;
+mod settings;
 mod setup;
 mod signals;
 mod watch;
@@ -23,6 +25,9 @@ use crate::args::AgentArgs;
 use crate::exit::Failure;
 use crate::{output, socket};
 use api::State;
+use reload::Reloader;
+use settings::Settings;
+pub(crate) use settings::check as check_file;
 use setup::Setup;
 
 /// How much longer than the adapter itself, which has a limit of its own, the agent waits for a leave.
@@ -30,17 +35,18 @@ const LEAVE_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs a member until a signal, `gossip leave` or a failure ends it.
 pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) -> Result<(), Failure> {
-    logs::init(args.log);
+    let settings = Settings::read(&args)?;
+    let log = logs::init(settings.file.agent.log);
     let socket = socket::path(socket);
     let setup = Setup::new(&args).await?;
-    let mut signals = signals::Signals::new()?;
+    let (mut signals, mut hangups) = (signals::Signals::new()?, signals::hangup()?);
     // The socket first: a second agent by mistake fails here, before it disturbs anything.
     let listener = api::Listener::bind(&socket)?;
-    let http = match setup.http {
+    let http = match settings.http {
         Some(addr) => Some(addr.bind().await?),
         None => None,
     };
-    let (node, opened) = setup.start(&args).await?;
+    let (node, opened) = setup.start(&args, &settings).await?;
 
     let (saver, saving) = match opened.dir {
         Some(dir) => {
@@ -49,33 +55,36 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
         }
         None => (None, None),
     };
-    let watching = watch::spawn(node.handle());
+    let mut watching = watch::spawn(node.handle());
     let state = Arc::new(State::new(&node, opened.name, socket, args.data_dir.clone(), saver));
-    let (_hooks, changes) = tokio::sync::watch::channel(setup.hooks.clone());
+    let mut reloader = Reloader::start(args, Arc::clone(&state), settings, log, http);
     let context = hooks::Context { name: state.name.clone(), socket: state.socket.clone() };
-    let handlers = hooks::spawn(state.feed.subscribe(), changes, context, Arc::clone(&state.hooks));
-    state.set_http_addr(http.as_ref().map(api::HttpListener::addr));
-    let servers = [Some(listener.serve(Arc::clone(&state))), http.map(|http| http.serve(Arc::clone(&state)))];
-    let servers = servers.into_iter().flatten().collect();
+    let handlers = hooks::spawn(state.feed.subscribe(), reloader.hooks(), context, Arc::clone(&state.hooks));
+    let server = listener.serve(Arc::clone(&state));
     if let Err(failure) = announce(&state, &node, json) {
         tracing::warn!("the agent is ready, but could not say so: {}", failure.message);
     }
     watch::join(node.handle(), &setup.contacts, state.advertised());
 
-    let outcome = tokio::select! {
-        name = signals.recv() => {
-            tracing::info!("{name}: leaving");
-            Ok(())
+    let outcome = loop {
+        tokio::select! {
+            name = signals.recv() => {
+                tracing::info!("{name}: leaving");
+                break Ok(());
+            }
+            () = state.left() => {
+                tracing::info!("left on request");
+                break Ok(());
+            }
+            Some(()) = hangups.recv() => reloader.reload().await,
+            // The task reads the node's events until the node ends, which it does not do by itself.
+            _ = &mut watching => {
+                break Err(Failure::failed("the node stopped unexpectedly").hint("the log says why"));
+            }
         }
-        () = state.left() => {
-            tracing::info!("left on request");
-            Ok(())
-        }
-        // The task reads the node's events until the node ends, which it does not do by itself.
-        _ = watching => Err(Failure::failed("the node stopped unexpectedly").hint("the log says why")),
     };
     tokio::select! {
-        () = stop(node, servers, handlers, state, saving) => outcome,
+        () = stop(node, server, reloader, handlers, state, saving) => outcome,
         name = signals.recv() => Err(Failure::failed(format!("{name} again: stopped without leaving"))),
     }
 }
@@ -103,7 +112,8 @@ fn announce(state: &State, node: &UdpNode, json: bool) -> Result<(), Failure> {
 /// Leaves, answers what is still being asked, writes what is left to write. Each step is bounded.
 async fn stop(
     node: UdpNode,
-    servers: Vec<api::Server>,
+    server: api::Server,
+    reloader: Reloader,
     handlers: JoinHandle<()>,
     state: Arc<State>,
     saving: Option<JoinHandle<()>>,
@@ -116,9 +126,8 @@ async fn stop(
     if let Err(error) = handlers.await {
         tracing::error!("running handlers failed: {error}");
     }
-    for server in servers {
-        server.stop().await;
-    }
+    reloader.stop().await;
+    server.stop().await;
     // The saver writes for the last time when the state, which holds the way to it, is gone.
     drop(state);
     if let Some(saving) = saving

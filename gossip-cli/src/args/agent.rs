@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -12,11 +13,12 @@ Examples:
 
 Once the agent is ready it prints one line with its address and its socket on standard output; logs go to standard
 error. SIGTERM, SIGINT and `gossip leave` make it leave the cluster gracefully and end with exit code 0; a second
-signal ends it at once.
+signal ends it at once. SIGHUP makes it read --config again: `gossip config check FILE` says what that changes.
 
 Handlers of events (--on-event) find GOSSIP_EVENT (the kind), GOSSIP_NAME (this member) and GOSSIP_SOCKET in their
-environment; what they write to standard error goes to the agent's log. Four run at a time, 256 events wait, and a
-handler that runs for longer than 30 seconds is killed; `gossip info` counts how they end and what was dropped.";
+environment; what they write to standard error goes to the agent's log. Unless the configuration says otherwise four
+run at a time, 256 events wait, and a handler that runs for longer than 30 seconds is killed; `gossip info` counts how
+they end and what was dropped.";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -58,12 +60,13 @@ pub(crate) struct AgentArgs {
     /// Let --http listen at any address: whoever reaches it can read and write everything and stop the agent
     #[arg(long)]
     pub(crate) http_allow_remote: bool,
-    /// The least severe messages to log
-    #[arg(long, value_name = "LEVEL", env = "GOSSIP_LOG", hide_env_values = true, default_value = "info")]
-    pub(crate) log: LogLevel,
+    /// The least severe messages to log. Default: info
+    #[arg(long, value_name = "LEVEL", env = "GOSSIP_LOG", hide_env_values = true)]
+    pub(crate) log: Option<LogLevel>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum LogLevel {
     Off,
     Error,

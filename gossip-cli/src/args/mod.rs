@@ -46,7 +46,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a cluster member until it is told to stop
     Agent(AgentArgs),
-    /// Show the configuration
+    /// Show or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Run a whole cluster in one process, live: join, share a catalogue, broadcast, crash, return
@@ -58,8 +58,23 @@ pub(crate) enum Command {
     Client(ClientCommand),
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  gossip config check gossip.toml && kill -HUP $(pidof gossip)
+  gossip config check gossip.toml --json
+
+Exit code 0 means that the file is right. What it changes is said against the agent at the socket, or against the
+defaults if there is none.";
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
+    /// Check a configuration file, and say what it would change: by SIGHUP or only by a restart
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Print a commented template that holds every field and its default
     #[command(after_help = "Examples:\n  gossip config default > gossip.toml && gossip agent --config gossip.toml")]
     Default,

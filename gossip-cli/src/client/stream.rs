@@ -58,6 +58,10 @@ async fn next(source: &mut Lines) -> Result<Value, Failure> {
 /// One event in words.
 fn described(event: &Value) -> String {
     let field = |name: &str| printable(&text(&event[name]));
+    let keys = |name: &str| match event[name].as_array().filter(|keys| !keys.is_empty()) {
+        Some(keys) => keys.iter().map(|key| printable(&text(key))).collect::<Vec<_>>().join(" "),
+        None => "none".to_string(),
+    };
     match event["event"].as_str().unwrap_or_default() {
         "member" => format!("member {} {} {}", field("change"), field("name"), field("addr")),
         "key" if event["deleted"] == true => format!("key {} deleted", field("key")),
@@ -67,6 +71,8 @@ fn described(event: &Value) -> String {
         "message" => format!("message {}", text_of_message(event)),
         "join" if !event["error"].is_null() => format!("join {}: {}", field("contact"), field("error")),
         "join" => format!("join {}: {} members", field("contact"), field("members")),
+        "reload" if !event["error"].is_null() => format!("reload failed: {}", field("error")),
+        "reload" => format!("reload: {} changed, {} need a restart", keys("changed"), keys("needs_restart")),
         "lagged" => format!("{} events were missed", field("missed")),
         other => other.to_string(),
     }

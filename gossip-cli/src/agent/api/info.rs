@@ -1,5 +1,7 @@
 //! The agent itself: who it is, what it holds, what it counted.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use gossip_core::{Stats, Status};
 use serde_json::{Map, Value, json};
 
@@ -44,6 +46,7 @@ pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
             "broadcast": { "history": broadcasts.history_len(), "history_bytes": broadcasts.history_bytes() },
             "stats": counters(node.stats()),
             "on_event": handlers(&state.hooks),
+            "reloads": { "succeeded": state.reloads.succeeded.load(Relaxed), "failed": state.reloads.failed.load(Relaxed) },
             "http_refused": refusals(&state.http),
         })
     });

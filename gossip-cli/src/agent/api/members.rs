@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn without_a_status_the_filter_shows_live_members() {
-        let profile = Profile::new("a", &["role=web".to_string()]).unwrap();
+        let profile = Profile::new("a", [("role".to_string(), "web".to_string())].into()).unwrap();
         let shown = |query, status| Filter::new(Some(query)).ok().unwrap().matches(&profile, status);
         assert!(shown("", Status::Suspect) && !shown("", Status::Down));
         assert!(shown("all=true", Status::Left));

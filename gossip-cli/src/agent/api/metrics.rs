@@ -1,6 +1,7 @@
 //! `/metrics`: what Prometheus scrapes, in its text format 0.0.4. No labels for peers: a large cluster has too many.
 
 use std::fmt::{Display, Write as _};
+use std::sync::atomic::Ordering::Relaxed;
 
 use gossip_core::Status;
 
@@ -55,6 +56,10 @@ fn agent(page: &mut Page, state: &State) {
     page.sample("handler_events_dropped_total", None, state.hooks.dropped());
     page.gauge("handlers_running", "Event handlers that run now.", state.hooks.running());
     page.gauge("handler_events_waiting", "Events that wait for a handler now.", state.hooks.waiting());
+    page.family("config_reloads_total", "counter", "Times the configuration was read again, by how that ended.");
+    for (result, count) in [("succeeded", &state.reloads.succeeded), ("failed", &state.reloads.failed)] {
+        page.sample("config_reloads_total", Some(("result", result)), count.load(Relaxed));
+    }
     page.family("http_refused_total", "counter", "Requests and connections refused before they were looked at.");
     for refusal in Refusal::ALL {
         page.sample("http_refused_total", Some(("reason", refusal.name())), state.http.count(refusal));

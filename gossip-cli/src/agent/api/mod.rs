@@ -31,6 +31,7 @@ mod tcp;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -48,6 +49,7 @@ pub(super) use tcp::{HttpAddr, HttpListener};
 use super::feed::Feed;
 use super::hooks;
 use super::saver::Saver;
+use crate::exit::Failure;
 use error::ApiError;
 use guard::Refused;
 
@@ -63,6 +65,10 @@ pub(super) struct State {
     started: Instant,
     /// The same as a time of day, counted from the Unix epoch.
     started_unix: Duration,
+    /// How often the configuration was read again.
+    pub(super) reloads: Reloads,
+    /// What `/v1/config` answers.
+    config: Mutex<Value>,
     http: Refused,
     http_addr: Mutex<Option<SocketAddr>>,
     pub(super) feed: Feed,
@@ -88,12 +94,29 @@ impl State {
             saver,
             started: Instant::now(),
             started_unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            reloads: Reloads::default(),
+            config: Mutex::default(),
             http: Refused::default(),
             http_addr: Mutex::new(None),
             feed: Feed::new(node.handle()),
             hooks: Arc::default(),
             leave: Notify::new(),
         }
+    }
+
+    /// Tells all members this metadata.
+    pub(super) fn set_metadata(&self, metadata: &[u8]) -> Result<(), Failure> {
+        let set = self.handle.with(|node, now| node.set_metadata(now, metadata));
+        set.map_err(|error| Failure::input(format!("name and tags: {error}")))
+    }
+
+    /// Says what the configuration in effect is, so that clients can ask.
+    pub(super) fn set_config(&self, config: Value) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    fn config(&self) -> Value {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Says where HTTP is answered, so that clients can ask.
@@ -125,6 +148,20 @@ impl State {
             }),
             None => Ok(()),
         }
+    }
+}
+
+/// How often the configuration was read again, and how often that failed.
+#[derive(Debug, Default)]
+pub(super) struct Reloads {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Reloads {
+    pub(super) fn count(&self, succeeded: bool) {
+        let counter = if succeeded { &self.succeeded } else { &self.failed };
+        counter.fetch_add(1, Relaxed);
     }
 }
 

@@ -15,8 +15,9 @@ use super::guard::Guard;
 use super::{Answer, State, info, keys, members, messages, metrics, openapi, request, stream};
 
 /// What can be asked for, by method and path.
-pub(super) static ROUTES: [Route; 13] = [
+pub(super) static ROUTES: [Route; 14] = [
     Route::new(Method::GET, "/v1/info", Operation::Info),
+    Route::new(Method::GET, "/v1/config", Operation::Config),
     Route::new(Method::GET, "/v1/members", Operation::Members),
     Route::new(Method::POST, "/v1/join", Operation::Join),
     Route::new(Method::POST, "/v1/leave", Operation::Leave),
@@ -41,6 +42,7 @@ pub(super) struct Route {
 #[derive(Clone, Copy)]
 enum Operation {
     Info,
+    Config,
     Members,
     Join,
     Leave,
@@ -84,6 +86,7 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
     let (query, body) = (head.uri.query(), request::Body::new(body, guard.max_body()));
     match operation(&head.method, head.uri.path())? {
         Operation::Info => info::show(state),
+        Operation::Config => Ok(state.config().into()),
         Operation::Members => members::list(state, query),
         Operation::Join => members::join(state, body).await,
         Operation::Leave => members::leave(state).await,
