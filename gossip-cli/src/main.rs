@@ -11,6 +11,7 @@ mod event_kind;
 mod exit;
 mod output;
 mod profile;
+mod reference;
 mod sim;
 mod socket;
 
@@ -40,6 +41,8 @@ fn run(cli: Cli) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Check { file }) => block_on(client::check(file, cli.socket, cli.json)),
         Command::Demo(demo) => block_on(demo::run(demo, cli.json)),
         Command::Sim(command) => sim::run(command, cli.json),
+        Command::Completions(args) => reference::completions(args.shell),
+        Command::Man(args) => reference::man(&args),
         Command::Client(command) => block_on(client::run(command, cli.socket, cli.json)),
     }
 }

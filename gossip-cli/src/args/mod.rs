@@ -3,6 +3,7 @@
 mod agent;
 mod client;
 mod demo;
+mod reference;
 mod sim;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub(crate) use client::{
     PublishArgs, SetArgs, SubscribeArgs,
 };
 pub(crate) use demo::DemoArgs;
+pub(crate) use reference::{CompletionsArgs, ManArgs};
 pub(crate) use sim::{Seeds, SimCommand, SimFloorsArgs, SimRunArgs};
 
 const EXAMPLES: &str = "\
@@ -54,6 +56,10 @@ pub(crate) enum Command {
     /// Run scenarios on simulated networks
     #[command(subcommand)]
     Sim(SimCommand),
+    /// Print what a shell needs to complete commands of this program
+    Completions(CompletionsArgs),
+    /// Print or write manual pages
+    Man(ManArgs),
     #[command(flatten)]
     Client(ClientCommand),
 }
