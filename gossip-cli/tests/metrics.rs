@@ -48,6 +48,18 @@ fn every_line_is_a_sample_with_help_and_type_by_the_conventions() {
 }
 
 #[test]
+fn the_documentation_names_every_metric() {
+    let site = Site::new();
+    let agent = site.start("a", &["--http", "127.0.0.1:0"]);
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/agent.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for sample in scrape(&agent).1 {
+        let name = &sample.metric;
+        assert!(page.contains(&format!("`{name}`")) || page.contains(&format!("`{name}{{")), "{name}");
+    }
+}
+
+#[test]
 fn every_counter_of_the_node_is_there() {
     let site = Site::new();
     let agent = site.start("a", &["--http", "127.0.0.1:0"]);
