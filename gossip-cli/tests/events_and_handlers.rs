@@ -41,6 +41,42 @@ fn a_handler_runs_on_events_of_its_kind_and_can_ask_its_agent() {
 }
 
 #[test]
+fn a_handler_finds_its_event_and_its_agent() {
+    let site = Site::new();
+    let command = format!("message=(cat; echo $GOSSIP_EVENT $GOSSIP_NAME $GOSSIP_SOCKET) > '{}'", site.arg("out"));
+    let agent = site.start("a", &["--on-event", &command]);
+    agent.run(&["publish", "t", "hello"]).ok();
+    agent.poll("the handler counted", |agent| (agent.ask(&["info"])["on_event"]["succeeded"] == 1).then_some(()));
+    let out = std::fs::read_to_string(site.path("out")).unwrap();
+    let (event, context) = out.split_once('\n').unwrap();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(event).unwrap()["payload"], "hello");
+    assert_eq!(context, format!("message a {}\n", site.arg("a.sock")));
+}
+
+#[test]
+fn a_handler_need_not_read_its_event() {
+    let site = Site::new();
+    let agent = site.start("a", &["--on-event", "message=exec <&-"]);
+    agent.run(&["publish", "t", &"x".repeat(1000)]).ok();
+    agent.poll("the handler counted", |agent| (agent.ask(&["info"])["on_event"]["succeeded"] == 1).then_some(()));
+}
+
+#[test]
+fn a_handler_that_takes_too_long_is_killed_with_all_that_it_started() {
+    let site = Site::new();
+    let pipe = site.path("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    let command = format!("message=exec > '{}'; echo begun; sleep 1000 & sleep 1000", pipe.display());
+    let table = format!("[agent]\non_event = [\"{command}\"]\non_event_seconds = 1\n");
+    site.file("gossip.toml", format!("preset = \"local\"\n{table}"));
+    let agent = site.start("a", &[]);
+    agent.run(&["publish", "t", "p"]).ok();
+    // The pipe ends when nobody is left who could write to it.
+    assert_eq!(std::fs::read_to_string(&pipe).unwrap(), "begun\n");
+    agent.poll("the kill counted", |agent| (agent.ask(&["info"])["on_event"]["timed_out"] == 1).then_some(()));
+}
+
+#[test]
 fn a_handler_that_fails_is_counted_and_logged() {
     let site = Site::new();
     let agent = site.start("a", &["--on-event", "message=exit 7"]);

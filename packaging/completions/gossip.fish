@@ -56,8 +56,8 @@ complete -c gossip -n "__fish_gossip_using_subcommand agent" -l name -d 'This me
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l tag -d 'A tag that all members see, KEY=VALUE. Repeatable' -r
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l config -d 'TOML file with the fields that `gossip config default` prints' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l data-dir -d 'Folder that keeps identity, generation, keys and member list across restarts; one agent per folder. A write of an own key is on disk before it is answered, everything else within a second' -r -F
-complete -c gossip -n "__fish_gossip_using_subcommand agent" -l on-event -d 'A command to run when something happens, CMD or KIND[,KIND]=CMD: the shell runs it with the event as one line of JSON on standard input. Without KIND on every member, join, left and lagged event. Repeatable' -r
-complete -c gossip -n "__fish_gossip_using_subcommand agent" -l http -d 'Answer HTTP at this address too, IP[:PORT]: what the socket answers, /metrics for Prometheus, /openapi.json. Only an address of the loopback device; the port is 7980 unless written, 0 takes a free one' -r
+complete -c gossip -n "__fish_gossip_using_subcommand agent" -l on-event -d 'A command to run when something happens, CMD or KIND=CMD or KIND,KIND=CMD: the shell runs it with the event as one line of JSON on standard input. Without KIND on every member, join, left and lagged event. Repeatable' -r
+complete -c gossip -n "__fish_gossip_using_subcommand agent" -l http -d 'Answer HTTP at this address too, IP or IP:PORT: what the socket answers, /metrics for Prometheus, /openapi.json. Only an address of the loopback device; the port is 7980 unless written, 0 takes a free one' -r
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l log -d 'The least severe messages to log. Default: info' -r -f -a "off\t''
 error\t''
 warn\t''

@@ -49,11 +49,11 @@ pub(crate) struct AgentArgs {
     /// own key is on disk before it is answered, everything else within a second
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// A command to run when something happens, CMD or KIND[,KIND]=CMD: the shell runs it with the event as one line of
-    /// JSON on standard input. Without KIND on every member, join, left and lagged event. Repeatable
+    /// A command to run when something happens, CMD or KIND=CMD or KIND,KIND=CMD: the shell runs it with the event as one
+    /// line of JSON on standard input. Without KIND on every member, join, left and lagged event. Repeatable
     #[arg(long, value_name = "[KIND=]CMD")]
     pub(crate) on_event: Vec<String>,
-    /// Answer HTTP at this address too, IP[:PORT]: what the socket answers, /metrics for Prometheus, /openapi.json. Only an
+    /// Answer HTTP at this address too, IP or IP:PORT: what the socket answers, /metrics for Prometheus, /openapi.json. Only an
     /// address of the loopback device; the port is 7980 unless written, 0 takes a free one
     #[arg(long, value_name = "ADDR")]
     pub(crate) http: Option<String>,

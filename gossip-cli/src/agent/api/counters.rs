@@ -38,11 +38,12 @@ pub(super) const COUNTERS: &[Counter] = counters! {
     dropped_malformed: "packets_dropped_total"["malformed"], "Packets dropped.";
     dropped_unknown_sender: "packets_dropped_total"["unknown_sender"], "Packets dropped.";
     dropped_not_for_us: "packets_dropped_total"["not_for_us"], "Packets dropped.";
-    dropped_intents: "dropped_total"["answer_queue_full"], "What was left out at a limit.";
-    dropped_events: "dropped_total"["event_queue_full"], "What was left out at a limit.";
-    dropped_members: "dropped_total"["member_table_full"], "What was left out at a limit.";
-    kv_dropped: "dropped_total"["kv_full"], "What was left out at a limit.";
-    broadcast_missed: "dropped_total"["broadcast_missed"], "What was left out at a limit.";
+    ignored_sections: "dropped_total"["section_of_a_stranger"], "What was passed over, or left out at a limit.";
+    dropped_intents: "dropped_total"["answer_queue_full"], "What was passed over, or left out at a limit.";
+    dropped_events: "dropped_total"["event_queue_full"], "What was passed over, or left out at a limit.";
+    dropped_members: "dropped_total"["member_table_full"], "What was passed over, or left out at a limit.";
+    kv_dropped: "dropped_total"["kv_full"], "What was passed over, or left out at a limit.";
+    broadcast_missed: "dropped_total"["broadcast_missed"], "What was passed over, or left out at a limit.";
     probes: "probes_total", "Probes started.";
     probes_failed: "probes_failed_total", "Probes that nobody answered in their period.";
     suspicions: "suspicions_total", "Suspicions begun.";
