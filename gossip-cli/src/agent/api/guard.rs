@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
 use hyper::Method;
 use hyper::StatusCode;
@@ -106,6 +107,12 @@ impl Guard {
     /// that all connections together cannot take the machine's memory.
     pub(super) fn max_body(self) -> usize {
         if self == Self::Owner { 64 << 20 } else { 1 << 20 }
+    }
+
+    /// How long a client may read nothing of what is there for it: an answer may be large, and is held until it is read.
+    /// The owner may look away for as long as they like.
+    pub(super) fn patience(self) -> Option<Duration> {
+        (self != Self::Owner).then_some(Duration::from_secs(60))
     }
 
     fn refusal(self, head: &Parts) -> Option<Refusal> {

@@ -23,6 +23,7 @@ mod members;
 mod messages;
 mod metrics;
 mod openapi;
+mod patient;
 mod request;
 mod route;
 mod server;

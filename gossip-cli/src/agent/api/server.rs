@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::State;
 use super::guard::Guard;
+use super::patient::Patient;
 use super::route::respond;
 
 /// How long answers that are under way may take once the agent stops.
@@ -96,7 +97,7 @@ async fn serve(
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(Patient::new(stream, guard.patience())), service));
     let result = tokio::select! {
         result = connection.as_mut() => result,
         _ = stopped.changed() => {
