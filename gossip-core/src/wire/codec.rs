@@ -70,13 +70,25 @@ impl Ids<'_> {
 pub struct Reader<'a> {
     rest: &'a [u8],
     ids: Ids<'a>,
-    /// The highest reference so far; a new one must be the next.
+    /// The highest reference so far; a new one must be the next. [`CHECKED`]: the packet was read once already.
     referred: u64,
 }
+
+/// No packet has so many references.
+const CHECKED: u64 = u64::MAX;
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a [u8], ids: Ids<'a>) -> Self {
         Self { rest: bytes, ids, referred: 0 }
+    }
+
+    /// A reader of bytes that were read once without error: what concerns the whole is not checked again.
+    pub(super) fn checked(bytes: &'a [u8], ids: Ids<'a>) -> Self {
+        Self { referred: CHECKED, ..Self::new(bytes, ids) }
+    }
+
+    pub(super) fn is_checked(&self) -> bool {
+        self.referred == CHECKED
     }
 
     /// A reader of bytes that refer to no ids.
@@ -126,7 +138,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A LEB128 integer of at most 64 bits in its shortest form.
+    #[inline]
     pub(super) fn varint(&mut self) -> Result<u64, DecodeError> {
+        // Most are small.
+        match self.rest {
+            [byte @ 0..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
@@ -194,9 +218,12 @@ pub struct List<'a, T> {
 }
 
 impl<'a, T: Item<'a>> List<'a, T> {
-    /// Takes the rest of `reader` as items and checks each.
+    /// Takes the rest of `reader` as items and checks each, unless that was done before.
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let list = Self { reader: *reader, items: core::marker::PhantomData };
+        if reader.is_checked() {
+            *reader = reader.over(&[]);
+        }
         while !reader.is_empty() {
             T::read(reader)?;
         }

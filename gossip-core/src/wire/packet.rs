@@ -113,7 +113,7 @@ impl<'a> Packet<'a> {
 
     /// The sections in their order, read on the way. `sender` is whom the packet's references mean by the sender.
     pub fn sections<P: Peer>(&self, sender: NodeId) -> impl Iterator<Item = Section<'a, P>> + use<'a, P> {
-        let mut reader = Reader::new(self.sections, self.ids(sender));
+        let mut reader = Reader::checked(self.sections, self.ids(sender));
         core::iter::from_fn(move || {
             let (tag, body) = next_section(&mut reader).ok()?;
             let mut body = reader.over(body);
@@ -173,16 +173,12 @@ fn next_section<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), DecodeErr
 }
 
 fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'a, P>, DecodeError> {
-    if let Some(section) = membership::Section::read(tag, body)? {
-        return Ok(Section::Membership(section));
-    }
-    if let Some(section) = broadcast::Section::read(tag, body)? {
-        return Ok(Section::Broadcast(section));
-    }
-    if let Some(section) = kv::Section::read(tag, body)? {
-        return Ok(Section::Kv(section));
-    }
-    Ok(Section::Unknown(tag, body.rest()))
+    let section = match tag {
+        ..tag::MESSAGES => membership::Section::read(tag, body)?.map(Section::Membership),
+        tag::MESSAGES..tag::KV_ENTRIES => broadcast::Section::read(tag, body)?.map(Section::Broadcast),
+        _ => kv::Section::read(tag, body)?.map(Section::Kv),
+    };
+    Ok(section.unwrap_or_else(|| Section::Unknown(tag, body.rest())))
 }
 
 /// The sections of a packet by tag and size, tag and length included, without a look at their content. Bytes that are
