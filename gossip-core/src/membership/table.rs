@@ -49,6 +49,8 @@ pub(crate) struct Row<P> {
     /// The last table page in which the member stood as it stands here.
     pub(super) page: u64,
     pub(super) event: BatchPlace,
+    /// [`ClusterKey::short`] of the member.
+    short: u32,
     position: u32,
     /// Its place among the live or the down members.
     drawn_at: u32,
@@ -60,6 +62,11 @@ impl<P: Peer> Row<P> {
     /// Whether a short name will do towards this member.
     pub(crate) fn knows_me(&self) -> bool {
         self.knows_me
+    }
+
+    /// The member's short name.
+    pub(crate) fn short(&self) -> u32 {
+        self.short
     }
 
     /// The row as a record; whoever suspects the member is not part of it.
@@ -97,7 +104,7 @@ pub(crate) struct Table<P> {
     by_id: HashTable<u32>,
     /// Live members only: an address may have belonged to others before.
     by_addr: HashTable<u32>,
-    by_short: HashTable<(u32, u32)>,
+    by_short: HashTable<u32>,
     live: Vec<u32>,
     down: Vec<u32>,
     buckets: Box<[Bucket; 1 << LOG_BUCKETS]>,
@@ -138,6 +145,7 @@ impl<P: Peer> Table<P> {
             knows_me: false,
             page: 0,
             event: BatchPlace::default(),
+            short: self.key.short(record.member),
             position: self.key.position(record.member.id),
             drawn_at: NONE,
             next_in_bucket: NONE,
@@ -149,7 +157,8 @@ impl<P: Peer> Table<P> {
         });
         self.rows[at as usize] = Some(row);
         let (rows, hasher) = (&self.rows, &self.hasher);
-        self.by_id.insert_unique(hasher.hash(record.member.id), at, |at| hasher.hash(row_of(rows, *at).member.id));
+        let hash = |at: &u32| hasher.hash_bytes(row_of(rows, *at).member.id.as_bytes());
+        self.by_id.insert_unique(hash(&at), at, hash);
         self.link_bucket(at);
         self.link(at);
         MemberIndex(at)
@@ -168,7 +177,10 @@ impl<P: Peer> Table<P> {
                 row.profile = None;
             }
         }
+        let known = self.row(index);
+        let short = if known.member == record.member { known.short } else { self.key.short(record.member) };
         let row = self.row_mut(index);
+        row.short = short;
         row.member = record.member;
         row.incarnation = record.incarnation;
         row.status = status;
@@ -181,7 +193,7 @@ impl<P: Peer> Table<P> {
     pub(super) fn remove(&mut self, index: MemberIndex) {
         self.unlink(index.0);
         self.unlink_bucket(index.0);
-        let hash = self.hasher.hash(self.row(index).member.id);
+        let hash = self.hasher.hash_bytes(self.row(index).member.id.as_bytes());
         if let Ok(entry) = self.by_id.find_entry(hash, |at| *at == index.0) {
             entry.remove();
         }
@@ -209,7 +221,8 @@ impl<P: Peer> Table<P> {
     }
 
     pub(crate) fn find(&self, id: NodeId) -> Option<MemberIndex> {
-        let found = self.by_id.find(self.hasher.hash(id), |at| row_of(&self.rows, *at).member.id == id);
+        let found =
+            self.by_id.find(self.hasher.hash_bytes(id.as_bytes()), |at| row_of(&self.rows, *at).member.id == id);
         found.map(|at| MemberIndex(*at))
     }
 
@@ -221,11 +234,11 @@ impl<P: Peer> Table<P> {
 
     /// The member of a short name. Where two share one, the one at this address.
     pub(crate) fn find_short(&self, short: u32, addr: &P) -> Option<MemberIndex> {
-        let hash = self.hasher.hash(short);
-        let at_addr = |(name, at): &(u32, u32)| *name == short && row_of(&self.rows, *at).addr == *addr;
-        let any = |(name, _): &(u32, u32)| *name == short;
-        let found = self.by_short.find(hash, at_addr).or_else(|| self.by_short.find(hash, any));
-        found.map(|(_, at)| MemberIndex(*at))
+        let hash = self.hasher.hash_bytes(&short.to_ne_bytes());
+        let named = |at: &u32| row_of(&self.rows, *at).short == short;
+        let at_addr = |at: &u32| named(at) && row_of(&self.rows, *at).addr == *addr;
+        let found = self.by_short.find(hash, at_addr).or_else(|| self.by_short.find(hash, named));
+        found.map(|at| MemberIndex(*at))
     }
 
     /// All rows, this node's first.
@@ -348,8 +361,8 @@ impl<P: Peer> Table<P> {
         self.fingerprint = self.fingerprint.wrapping_add(amount);
         let (rows, hasher) = (&self.rows, &self.hasher);
         let row = row_of(rows, at);
-        let short = self.key.short(row.member);
-        self.by_short.insert_unique(hasher.hash(short), (short, at), |(short, _)| hasher.hash(short));
+        let hash = |at: &u32| hasher.hash_bytes(&row_of(rows, *at).short.to_ne_bytes());
+        self.by_short.insert_unique(hash(&at), at, hash);
         let list = match row.status {
             Status::Alive | Status::Suspect => {
                 self.by_addr.insert_unique(hasher.hash(&row.addr), at, |at| hasher.hash(&row_of(rows, *at).addr));
@@ -369,8 +382,8 @@ impl<P: Peer> Table<P> {
         self.buckets[bucket].sum = self.buckets[bucket].sum.wrapping_sub(amount);
         self.fingerprint = self.fingerprint.wrapping_sub(amount);
         let row = row_of(&self.rows, at);
-        let short = self.key.short(row.member);
-        if let Ok(entry) = self.by_short.find_entry(self.hasher.hash(short), |(_, other)| *other == at) {
+        let hash = self.hasher.hash_bytes(&row.short.to_ne_bytes());
+        if let Ok(entry) = self.by_short.find_entry(hash, |other| *other == at) {
             entry.remove();
         }
         let list = match row.status {
