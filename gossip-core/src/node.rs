@@ -104,10 +104,9 @@ impl<P: Peer> Shared<P> {
     fn cx(&mut self, now: Instant) -> Cx<'_, P> {
         // An older `now` counts as the newest seen.
         self.now = self.now.max(now);
-        let since = self.now.since(self.wall.0).as_millis();
         Cx {
             now: self.now,
-            unix_ms: self.wall.1.saturating_add(u64::try_from(since).unwrap_or(u64::MAX)),
+            wall: self.wall,
             me: &mut self.me,
             config: &self.config,
             key: &self.key,
@@ -219,7 +218,7 @@ impl<P: Peer> Node<P> {
                 (row.map(|row| cx.table.row(row).member), row)
             }
         };
-        let known = cx.table.find_addr(from).is_some() || row.is_some_and(|row| cx.table.row(row).addr == *from);
+        let known = row.is_some_and(|row| cx.table.row(row).addr == *from) || cx.table.find_addr(from).is_some();
         let answer = if known { usize::MAX } else { bytes.len() };
         let source = Source { addr: from, sender: sender.unwrap_or(*cx.me), row, answer };
         if sender.is_none() {
@@ -337,11 +336,14 @@ impl<P: Peer> Node<P> {
     ) -> Option<usize> {
         let cx = &mut self.shared.cx(now);
         let limit = buf.len().min(to.limit).min(cx.config.transport.datagram_mtu);
-        let row = cx.table.find_addr(&to.addr);
+        let at_hand = to.row.filter(|row| cx.table.is_live_at(*row, &to.addr));
+        let row = at_hand.or_else(|| cx.table.find_addr(&to.addr));
         // Two nodes that ask each other who they are must not both do so under names that the other does not know.
         let asks_who = matches!(purpose, Purpose::Membership(membership::Intent::WhoAreYou));
-        let short = !asks_who && row.is_some_and(|row| cx.table.row(row).knows_me());
-        let mut packet = Writer::new(&mut buf[..limit], ids, cx.key, *cx.me, !short).ok()?;
+        let known = !asks_who && row.is_some_and(|row| cx.table.row(row).knows_me());
+        let short = cx.table.own_short(*cx.me).filter(|_| known);
+        let sender = short.map_or(Sender::Full(*cx.me), Sender::Short);
+        let mut packet = Writer::from_sender(&mut buf[..limit], ids, cx.me.id, sender).ok()?;
         let header = packet.len();
         let probe = matches!(purpose, Purpose::Membership(membership::Intent::Ping(_) | membership::Intent::Ack(_)));
         match purpose {

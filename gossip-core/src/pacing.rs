@@ -19,10 +19,13 @@ impl Pacing {
     }
 
     pub(crate) fn allows(&mut self, now: Instant) -> bool {
+        if self.rate == 0 {
+            return true;
+        }
         let earned = now.since(self.at).as_micros() as i128 * i128::from(self.rate);
         self.tokens = (self.tokens + earned).min(i128::from(self.rate) * 1_000_000);
         self.at = self.at.max(now);
-        self.rate == 0 || self.tokens > 0
+        self.tokens > 0
     }
 
     pub(crate) fn spend(&mut self, bytes: usize) {

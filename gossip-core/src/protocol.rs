@@ -14,9 +14,9 @@ use crate::wire::{ClusterKey, Writer};
 #[derive(Debug)]
 pub(crate) struct Cx<'a, P> {
     pub(crate) now: Instant,
-    /// Unix time in milliseconds as far as the node was told.
+    /// A moment and the Unix time in milliseconds then.
     #[cfg_attr(not(feature = "kv"), allow(dead_code, reason = "orders writes, nothing else"))]
-    pub(crate) unix_ms: u64,
+    pub(crate) wall: (Instant, u64),
     pub(crate) me: &'a mut Identity,
     pub(crate) config: &'a Config,
     pub(crate) key: &'a ClusterKey,
@@ -24,6 +24,15 @@ pub(crate) struct Cx<'a, P> {
     pub(crate) rng: &'a mut Rng,
     pub(crate) events: &'a mut Events<P>,
     pub(crate) stats: &'a mut Stats,
+}
+
+#[cfg(feature = "kv")]
+impl<P> Cx<'_, P> {
+    /// Unix time in milliseconds as far as the node was told.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        let since = self.now.since(self.wall.0).as_millis();
+        self.wall.1.saturating_add(u64::try_from(since).unwrap_or(u64::MAX))
+    }
 }
 
 /// Where a packet came from.
@@ -45,17 +54,19 @@ pub(crate) struct Source<'a, P> {
 pub(crate) struct Target<P> {
     pub(crate) addr: P,
     pub(crate) limit: usize,
+    /// The row of the member there, if it was at hand; it may be another's by now.
+    pub(crate) row: Option<MemberIndex>,
 }
 
 impl<P: Peer> Target<P> {
     /// A packet of any length that the transport carries.
     pub(crate) fn to(addr: P) -> Self {
-        Self { addr, limit: usize::MAX }
+        Self { addr, limit: usize::MAX, row: None }
     }
 
     /// An answer.
     pub(crate) fn answer(source: &Source<'_, P>) -> Self {
-        Self { addr: source.addr.clone(), limit: source.answer }
+        Self { addr: source.addr.clone(), limit: source.answer, row: source.row }
     }
 }
 

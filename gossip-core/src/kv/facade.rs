@@ -206,7 +206,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
 
     fn write(&mut self, scope: Scope, key: &[u8], value: Option<&[u8]>) -> Result<Version, KvError> {
         let seen = self.state.store.get(scope, key).map_or(0, |slot| slot.stamp);
-        let stamp = self.state.clock.above(self.cx.unix_ms, seen);
+        let stamp = self.state.clock.above(self.cx.unix_ms(), seen);
         let version = self.state.next_version(*self.cx.me).ok_or(KvError::Exhausted)?;
         let write = Write { scope, key, version, stamp, value };
         match self.state.put(&mut self.cx, &write) {

@@ -118,7 +118,7 @@ impl<P: Peer> KvState<P> {
 
     /// Stores a write and tells the application.
     fn put(&mut self, cx: &mut Cx<'_, P>, write: &Write<'_>) -> Outcome {
-        self.clock.observe(cx.unix_ms, write.stamp);
+        self.clock.observe(cx.unix_ms(), write.stamp);
         let forget_at = cx.now + cx.config.kv.tombstone_ttl;
         let outcome = self.store.put(write, cx.config.kv.max_entries, forget_at);
         if let Outcome::Stored { key, visible: true } = &outcome {

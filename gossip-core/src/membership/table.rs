@@ -64,11 +64,6 @@ impl<P: Peer> Row<P> {
         self.knows_me
     }
 
-    /// The member's short name.
-    pub(crate) fn short(&self) -> u32 {
-        self.short
-    }
-
     /// The row as a record; whoever suspects the member is not part of it.
     pub(crate) fn record(&self, suspected_by: NodeId) -> Record<P> {
         let claim = match self.status {
@@ -230,6 +225,17 @@ impl<P: Peer> Table<P> {
     pub(crate) fn find_addr(&self, addr: &P) -> Option<MemberIndex> {
         let found = self.by_addr.find(self.hasher.hash(addr), |at| row_of(&self.rows, *at).addr == *addr);
         found.map(|at| MemberIndex(*at))
+    }
+
+    /// Whether the row is still that of a live member at this address.
+    pub(crate) fn is_live_at(&self, index: MemberIndex, addr: &P) -> bool {
+        self.get(index).is_some_and(|row| row.status.is_live() && row.addr == *addr)
+    }
+
+    /// This node's short name, unless it has a new generation that the table does not know yet.
+    pub(crate) fn own_short(&self, me: Identity) -> Option<u32> {
+        let row = self.row(ME);
+        (row.member == me).then_some(row.short)
     }
 
     /// The member of a short name. Where two share one, the one at this address.

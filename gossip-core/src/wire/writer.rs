@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::codec::{Item, NoSpace};
-use super::{ClusterKey, FLAG_FULL, VERSION, tag};
+use super::{ClusterKey, FLAG_FULL, Sender, VERSION, tag};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 
@@ -26,16 +26,28 @@ impl<'b> Writer<'b> {
         sender: Identity,
         full: bool,
     ) -> Result<Self, NoSpace> {
+        let name = if full { Sender::Full(sender) } else { Sender::Short(key.short(sender)) };
+        Self::from_sender(buf, ids, sender.id, name)
+    }
+
+    /// As [`Self::new`], for a sender whose name in the packet is known already.
+    pub(crate) fn from_sender(
+        buf: &'b mut [u8],
+        ids: &'b mut Vec<NodeId>,
+        id: NodeId,
+        name: Sender,
+    ) -> Result<Self, NoSpace> {
         ids.clear();
         let limit = buf.len();
-        let mut writer = Self { buf, at: 0, limit, sender: sender.id, ids };
-        writer.u8(VERSION << 4 | if full { FLAG_FULL } else { 0 })?;
+        let mut writer = Self { buf, at: 0, limit, sender: id, ids };
+        writer.u8(VERSION << 4 | if matches!(name, Sender::Full(_)) { FLAG_FULL } else { 0 })?;
         writer.u32(0)?;
-        if full {
-            writer.bytes(sender.id.as_bytes())?;
-            writer.varint(sender.generation)?;
-        } else {
-            writer.u32(key.short(sender))?;
+        match name {
+            Sender::Full(sender) => {
+                writer.bytes(sender.id.as_bytes())?;
+                writer.varint(sender.generation)?;
+            }
+            Sender::Short(short) => writer.u32(short)?,
         }
         Ok(writer)
     }
