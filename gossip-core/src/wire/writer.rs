@@ -15,6 +15,8 @@ pub struct Writer<'b> {
     limit: usize,
     sender: NodeId,
     ids: &'b mut Vec<NodeId>,
+    /// The bytes that the list of ids will take.
+    ids_len: usize,
 }
 
 impl<'b> Writer<'b> {
@@ -39,7 +41,7 @@ impl<'b> Writer<'b> {
     ) -> Result<Self, NoSpace> {
         ids.clear();
         let limit = buf.len();
-        let mut writer = Self { buf, at: 0, limit, sender: id, ids };
+        let mut writer = Self { buf, at: 0, limit, sender: id, ids, ids_len: 0 };
         writer.u8(VERSION << 4 | if matches!(name, Sender::Full(_)) { FLAG_FULL } else { 0 })?;
         writer.u32(0)?;
         match name {
@@ -55,7 +57,7 @@ impl<'b> Writer<'b> {
     /// Bytes written so far, header and list of ids included.
     #[allow(clippy::len_without_is_empty, reason = "it begins with a header")]
     pub fn len(&self) -> usize {
-        self.at + self.ids_len()
+        self.at + self.ids_len
     }
 
     /// Bytes that are left.
@@ -134,6 +136,7 @@ impl<'b> Writer<'b> {
         if !self.ids.is_empty() {
             // Room for the list was kept when each id was first referred to.
             let ids = core::mem::take(self.ids);
+            self.ids_len = 0;
             let written = self.section(tag::IDS, |w| ids.iter().try_for_each(|id| w.bytes(id.as_bytes())));
             debug_assert_eq!(written, Ok(()), "room for the ids was kept");
             *self.ids = ids;
@@ -145,6 +148,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes one byte.
+    #[inline]
     pub fn u8(&mut self, value: u8) -> Result<(), NoSpace> {
         self.bytes(&[value])
     }
@@ -169,6 +173,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes bytes as they are.
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), NoSpace> {
         if bytes.len() > self.room() {
             return Err(NoSpace);
@@ -193,8 +198,10 @@ impl<'b> Writer<'b> {
             Some(index) => index,
             None => {
                 self.ids.push(id);
+                self.count_ids();
                 if self.len() > self.limit {
                     self.ids.pop();
+                    self.count_ids();
                     return Err(NoSpace);
                 }
                 self.ids.len() - 1
@@ -216,11 +223,12 @@ impl<'b> Writer<'b> {
         item.write(self)
     }
 
-    fn ids_len(&self) -> usize {
-        match self.ids.len() * 16 {
+    /// After an id came or went.
+    fn count_ids(&mut self) {
+        self.ids_len = match self.ids.len() * 16 {
             0 => 0,
             len => 1 + varint_len(len) + len,
-        }
+        };
     }
 
     fn mark(&self) -> (usize, usize) {
@@ -229,7 +237,10 @@ impl<'b> Writer<'b> {
 
     fn undo(&mut self, (at, ids): (usize, usize)) {
         self.at = at;
-        self.ids.truncate(ids);
+        if self.ids.len() != ids {
+            self.ids.truncate(ids);
+            self.count_ids();
+        }
     }
 
     /// Writes the tag and keeps room for the longest length that the body may get.
@@ -237,7 +248,10 @@ impl<'b> Writer<'b> {
         self.u8(tag)?;
         let at = self.at;
         let kept = varint_len(self.room());
-        self.bytes(&[0; 5][..kept])?;
+        if kept > self.room() {
+            return Err(NoSpace);
+        }
+        self.at += kept;
         Ok(Open { at, kept })
     }
 
