@@ -19,6 +19,7 @@ pub enum Section<'a> {
 }
 
 impl<'a> Section<'a> {
+    #[inline]
     pub(super) fn read(tag: u8, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
         Ok(Some(match tag {
             tag::MESSAGES => Self::Messages(List::read(reader)?),

@@ -172,6 +172,7 @@ fn next_section<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), DecodeErr
     Ok((reader.u8()?, reader.blob(usize::MAX)?))
 }
 
+#[inline]
 fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'a, P>, DecodeError> {
     let section = match tag {
         ..tag::MESSAGES => membership::Section::read(tag, body)?.map(Section::Membership),
