@@ -110,10 +110,14 @@ impl Known {
         self.node.handle_timeout(self.now);
     }
 
-    /// Sends the next packet: where to and its bytes.
-    pub fn send(&mut self) -> Option<Sent> {
-        let Transmit { to, len } = self.node.poll_transmit(self.now, Lane::Datagram, &mut self.buf)?;
-        Some(Sent { from: to, bytes: self.buf[..len].to_vec() })
+    /// Writes the next packet into the node's own buffer; [`Self::copy`] tells what it is.
+    pub fn poll(&mut self) -> Option<Transmit<SocketAddr>> {
+        self.node.poll_transmit(self.now, Lane::Datagram, &mut self.buf)
+    }
+
+    /// The packet that was polled last, as it goes to `sent.to`.
+    pub fn copy(&self, sent: &Transmit<SocketAddr>) -> Vec<u8> {
+        self.buf[..sent.len].to_vec()
     }
 
     /// A ping of a member whose table and map are equal to the node's, as it is in a steady cluster.
@@ -122,18 +126,15 @@ impl Known {
         self.steady(from, Membership::Ping(probe))
     }
 
-    /// The answer of the member at `probe.from` to the node's ping.
-    ///
-    /// # Panics
-    /// If `probe` is no ping.
-    pub fn ack(&self, probe: &Sent) -> Sent {
-        let from = (1..self.size).find(|at| addr(*at) == probe.from).expect("a member was pinged");
-        let number = self.sections(&probe.bytes).find_map(|section| match section {
+    /// The answer of the member at `to` to the node's packet, if that is a ping.
+    pub fn ack(&self, to: SocketAddr, packet: &[u8]) -> Option<Sent> {
+        let from = (1..self.size).find(|at| addr(*at) == to)?;
+        let number = self.sections(packet).find_map(|section| match section {
             Section::Membership(Membership::Ping(probe)) => Some(probe.number),
             _ => None,
-        });
-        let probe = Probe { number: number.expect("it is a ping"), fingerprint: self.fingerprint };
-        self.steady(from, Membership::Ack(probe))
+        })?;
+        let probe = Probe { number, fingerprint: self.fingerprint };
+        Some(self.steady(from, Membership::Ack(probe)))
     }
 
     /// A packet with as many records of known members as fit, and their number.
@@ -180,8 +181,8 @@ impl Known {
         let mut ping = self.write(1, true, |packet| _ = Section::<SocketAddr>::Membership(probe).write(packet));
         self.handle(&mut ping);
         let mut found = None;
-        while let Some(sent) = self.send() {
-            found = self.sections(&sent.bytes).find_map(|section| match section {
+        while let Some(sent) = self.poll() {
+            found = self.sections(&self.buf[..sent.len]).find_map(|section| match section {
                 Section::Membership(Membership::Ack(probe)) => Some(probe.fingerprint),
                 _ => None,
             });

@@ -102,7 +102,8 @@ fn message(at: usize) -> broadcast::Message<'static> {
     broadcast::Message { origin: identity(at), sequence: 1000, hops: 2, topic: b"news", payload: &[5; 64] }
 }
 
-fn entry(at: usize) -> kv::Entry<'static> {
+/// An entry of the map that the `at`th member wrote.
+pub fn entry(at: usize) -> kv::Entry<'static> {
     kv::Entry {
         writer: identity(at),
         counter: 1000,
