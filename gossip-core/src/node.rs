@@ -17,7 +17,7 @@ use crate::protocol::{Cx, Protocol, Source, Target};
 use crate::random::Rng;
 use crate::snapshot::{Content, Snapshot, SnapshotError};
 use crate::stats::Stats;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::wire::{ClusterKey, Packet, Section, Sender, Writer};
 
 /// How a packet travels. Both ways may lose.
@@ -392,15 +392,14 @@ impl<P: Peer> Node<P> {
         let waits = waits || self.broadcast.has_intents();
         #[cfg(feature = "kv")]
         let waits = waits || self.kv.has_intents();
-        let timers = [
+        earliest([
             self.membership.poll_timeout(),
             #[cfg(feature = "broadcast")]
             self.broadcast.poll_timeout(),
             #[cfg(feature = "kv")]
             self.kv.poll_timeout(),
             if waits { self.shared.pacing.poll_timeout() } else { None },
-        ];
-        timers.into_iter().flatten().min()
+        ])
     }
 
     /// Joins the cluster through a contact, of which only the address is known; more contacts may be given. The outcome

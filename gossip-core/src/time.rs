@@ -31,6 +31,14 @@ impl Instant {
     }
 }
 
+/// The first of some deadlines.
+#[inline]
+pub(crate) fn earliest<const N: usize>(deadlines: [Option<Instant>; N]) -> Option<Instant> {
+    let first =
+        deadlines.into_iter().fold(Instant::FAR_FUTURE, |first, at| first.min(at.unwrap_or(Instant::FAR_FUTURE)));
+    (first < Instant::FAR_FUTURE).then_some(first)
+}
+
 impl Add<Duration> for Instant {
     type Output = Self;
 

@@ -8,7 +8,7 @@ use super::{Intent, Membership, Phase};
 use crate::event::{Event, JoinError};
 use crate::peer::Peer;
 use crate::protocol::{Cx, Target};
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::wire::membership::PingRequest;
 
 impl<P: Peer> Membership<P> {
@@ -19,7 +19,7 @@ impl<P: Peer> Membership<P> {
             Phase::HandingOver { until, next } => Some(until.min(next)),
             Phase::Running => None,
         };
-        let timers = [
+        earliest([
             leaving,
             Some(self.probing.poll_timeout()),
             Some(self.reconnect_at),
@@ -28,8 +28,7 @@ impl<P: Peer> Membership<P> {
             self.repair.poll_timeout(),
             self.gossip_at,
             self.graves.front().map(|(forgotten, _)| *forgotten),
-        ];
-        timers.into_iter().flatten().min()
+        ])
     }
 
     pub(super) fn handle_timers(&mut self, cx: &mut Cx<'_, P>) {

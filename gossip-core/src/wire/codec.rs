@@ -57,6 +57,7 @@ impl Ids<'_> {
         (self.listed.len() / 16) as u64
     }
 
+    #[inline]
     fn get(&self, reference: u64) -> Option<NodeId> {
         let Some(index) = reference.checked_sub(1) else { return Some(self.sender) };
         let at = usize::try_from(index).ok()?.checked_mul(16)?;
@@ -97,6 +98,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A reader of `bytes` with the same ids that goes on counting references.
+    #[inline]
     pub(super) fn over(&self, bytes: &'a [u8]) -> Self {
         Self { rest: bytes, ..*self }
     }
@@ -105,6 +107,7 @@ impl<'a> Reader<'a> {
         self.referred
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -113,26 +116,31 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
+    #[inline]
     pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(DecodeError::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
         self.rest = rest;
         Ok(*taken)
     }
 
+    #[inline]
     pub(super) fn u8(&mut self) -> Result<u8, DecodeError> {
         self.array::<1>().map(|[byte]| byte)
     }
 
+    #[inline]
     pub(super) fn u32(&mut self) -> Result<u32, DecodeError> {
         self.array().map(u32::from_be_bytes)
     }
 
+    #[inline]
     pub(super) fn u64(&mut self) -> Result<u64, DecodeError> {
         self.array().map(u64::from_be_bytes)
     }
@@ -171,6 +179,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes behind their length.
+    #[inline]
     pub(super) fn blob(&mut self, max: usize) -> Result<&'a [u8], DecodeError> {
         let len = self.varint_usize()?;
         if len > max {
@@ -184,6 +193,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An id by its reference. References to new ids come in the order of the list.
+    #[inline]
     pub(super) fn id(&mut self) -> Result<NodeId, DecodeError> {
         let reference = self.varint()?;
         if reference > self.referred.saturating_add(1) {

@@ -168,6 +168,7 @@ fn check_ids(ids: Ids<'_>) -> Result<(), DecodeError> {
     Ok(())
 }
 
+#[inline]
 fn next_section<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), DecodeError> {
     Ok((reader.u8()?, reader.blob(usize::MAX)?))
 }

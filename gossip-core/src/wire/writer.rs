@@ -56,11 +56,13 @@ impl<'b> Writer<'b> {
 
     /// Bytes written so far, header and list of ids included.
     #[allow(clippy::len_without_is_empty, reason = "it begins with a header")]
+    #[inline]
     pub fn len(&self) -> usize {
         self.at + self.ids_len
     }
 
     /// Bytes that are left.
+    #[inline]
     pub fn room(&self) -> usize {
         self.limit.saturating_sub(self.len())
     }
@@ -154,16 +156,19 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes four bytes, big-endian.
+    #[inline]
     pub fn u32(&mut self, value: u32) -> Result<(), NoSpace> {
         self.bytes(&value.to_be_bytes())
     }
 
     /// Writes eight bytes, big-endian.
+    #[inline]
     pub fn u64(&mut self, value: u64) -> Result<(), NoSpace> {
         self.bytes(&value.to_be_bytes())
     }
 
     /// Writes an integer in LEB128.
+    #[inline]
     pub fn varint(&mut self, mut value: u64) -> Result<(), NoSpace> {
         while value >= 0x80 {
             self.u8((value as u8) | 0x80)?;
@@ -244,6 +249,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes the tag and keeps room for the longest length that the body may get.
+    #[inline]
     fn open(&mut self, tag: u8) -> Result<Open, NoSpace> {
         self.u8(tag)?;
         let at = self.at;
@@ -256,6 +262,7 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes the body's length in its shortest form, moving the body up to it.
+    #[inline]
     fn close(&mut self, open: Open) {
         let body = open.at + open.kept..self.at;
         let len = body.len();
