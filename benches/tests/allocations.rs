@@ -114,7 +114,7 @@ fn an_entry_of_the_map_seen_before_is_dropped_without_an_allocation() {
     let mut known = Known::new(SIZE);
     let delta = known.write(1, true, |packet| samples::delta(packet, 1, 8).expect("a delta fits"));
     let entry = known.write(1, true, |packet| {
-        _ = packet.list(tag::KV_ENTRIES, once(|w: &mut Writer<'_>| w.item(&samples::entry(2))))
+        _ = packet.list(tag::KV_ENTRIES, once(|w: &mut Writer<'_>| w.item(&samples::entry(2))));
     });
     known.turn(&mut delta.clone());
     known.turn(&mut entry.clone());
