@@ -44,9 +44,11 @@ impl Known {
         let now = Instant::ZERO;
         let node = Node::new(identity(0), addr(0), config, [7; 32], now).expect("the preset is valid");
         let mut known = Self { node, now, size, key, fingerprint: 0, buf };
+        // Only who was asked to let the node in is listened to.
+        known.node.join(now, addr(1)).expect("a node takes contacts");
         let mut next = 1;
         while next < size {
-            let (mut packet, told) = known.updates(next..size);
+            let (mut packet, told) = known.updates_from(1, next..size);
             known.handle(&mut packet);
             next += told;
         }
@@ -143,8 +145,11 @@ impl Known {
     }
 
     /// A packet with as many records of these members as fit, and their number; from a random member.
-    pub fn updates(&self, mut members: impl Iterator<Item = usize>) -> (Sent, usize) {
-        let from = 1 + scattered(self.size - 1).next().unwrap_or(0);
+    pub fn updates(&self, members: impl Iterator<Item = usize>) -> (Sent, usize) {
+        self.updates_from(1 + scattered(self.size - 1).next().unwrap_or(0), members)
+    }
+
+    fn updates_from(&self, from: usize, mut members: impl Iterator<Item = usize>) -> (Sent, usize) {
         let (mut told, mut seen) = (0, Vec::new());
         let sent = self.write(from, true, |packet| {
             told = packet.list(tag::UPDATES, |w| {
