@@ -19,6 +19,10 @@ fn ping(criterion: &mut Criterion) {
         assert!((1..64).contains(&len), "an ack and nothing else");
         let mut turns = (0..SENDERS).cycle();
         group.bench_function(BenchmarkId::new("gossip", size), |bench| {
+            bench.iter(|| known.reply(&mut pings[turns.next().unwrap_or(0)]));
+        });
+        // As a driver does it: polled until nothing is left to send, and the timer read.
+        group.bench_function(BenchmarkId::new("gossip, with the driver's polls", size), |bench| {
             bench.iter(|| known.turn(&mut pings[turns.next().unwrap_or(0)]));
         });
         #[cfg(feature = "peers")]

@@ -11,6 +11,8 @@ const SCENARIO: &str = "\
 name = \"bench\"
 nodes = 64
 duration = \"330s\"
+[network]
+latency = { uniform = [\"5ms\", \"50ms\"] }
 ";
 const STEADY_SECONDS: u64 = 300;
 

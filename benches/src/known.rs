@@ -94,6 +94,12 @@ impl Known {
         longest
     }
 
+    /// Hands over a packet and polls the answer; its length.
+    pub fn reply(&mut self, packet: &mut Sent) -> Option<usize> {
+        self.handle(packet);
+        self.poll().map(|sent| sent.len)
+    }
+
     /// What a driver does with a packet: hands it over, sends what the node wants to send, sets its timer.
     pub fn turn(&mut self, packet: &mut Sent) -> (usize, Option<Instant>) {
         self.handle(packet);
