@@ -19,6 +19,7 @@ pub(crate) struct Cx<'a, P> {
     pub(crate) wall: (Instant, u64),
     pub(crate) me: &'a mut Identity,
     pub(crate) config: &'a Config,
+    #[cfg_attr(not(feature = "kv"), allow(dead_code, reason = "sums up what was seen of the map"))]
     pub(crate) key: &'a ClusterKey,
     pub(crate) table: &'a mut Table<P>,
     pub(crate) rng: &'a mut Rng,
