@@ -36,9 +36,9 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
     let listener = api::Listener::bind(&socket)?;
     let (node, opened) = setup.start(&args).await?;
 
-    let (saver, saving) = match opened.dir {
-        Some(dir) => {
-            let (saver, task) = saver::spawn(node.handle().clone(), Arc::new(dir), opened.profile.name.clone());
+    let (saver, saving) = match opened.disk {
+        Some((dir, journal)) => {
+            let (saver, task) = saver::spawn(node.handle().clone(), dir, journal, opened.profile.name.clone());
             (Some(saver), Some(task))
         }
         None => (None, None),

@@ -22,6 +22,7 @@ mod messages;
 mod request;
 mod route;
 mod stream;
+mod writes;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,7 +38,6 @@ pub(super) use listener::{Listener, Server};
 
 use super::saver::Saver;
 use crate::profile::Profile;
-use error::ApiError;
 
 /// Messages published here that wait for a slow local reader.
 const ECHO: usize = 256;
@@ -87,17 +87,6 @@ impl State {
     /// Where others reach this member.
     pub(super) fn advertised(&self) -> SocketAddr {
         self.handle.with(|node, _| node.members().get(self.me).map_or(self.bound, |member| *member.addr))
-    }
-
-    /// Waits until a write of this member's own keys is on disk, where there is one.
-    async fn persist(&self) -> Result<(), ApiError> {
-        match &self.saver {
-            Some(saver) => saver.flush().await.map_err(|failure| {
-                let message = format!("the write is in the cluster but not on this disk: {}", failure.message);
-                ApiError::failed(message).hint("make room or repair the data folder, then write again")
-            }),
-            None => Ok(()),
-        }
     }
 }
 
