@@ -73,9 +73,7 @@ impl Writes {
         self.count += 1;
         let (writer, counter) = (version.writer(), version.counter);
         match self.runs.last_mut() {
-            Some((last, _, through)) if *last == writer && through.checked_add(1) == Some(counter) => {
-                *through = counter
-            }
+            Some(run) if run.0 == writer && run.2.checked_add(1) == Some(counter) => run.2 = counter,
             _ => self.runs.push((writer, counter, counter)),
         }
         true
