@@ -79,7 +79,7 @@ impl RedbJournal {
         Ok((Self { file, db: Some(db), mark, first: found.first, last, bytes }, found))
     }
 
-    fn try_append(&mut self, batches: &[Batch], covered: u64) -> Result<u64, redb::Error> {
+    fn try_append(&mut self, batches: &[Batch], covered: u64) -> Result<u64, Refused> {
         if self.db.is_none() {
             self.reopen()?;
         }
@@ -111,7 +111,7 @@ impl RedbJournal {
     }
 
     /// The last transaction may have reached the disk or not.
-    fn reopen(&mut self) -> Result<(), redb::Error> {
+    fn reopen(&mut self) -> Result<(), Refused> {
         let db = builder().open(&self.file)?;
         let transaction = db.begin_read()?;
         let table = transaction.open_table(BATCHES)?;
@@ -129,12 +129,30 @@ impl Journal for RedbJournal {
         let appended = panic::catch_unwind(AssertUnwindSafe(|| self.try_append(batches, covered)));
         let error = match appended {
             Ok(Ok(last)) => return Ok(last),
-            Ok(Err(redb::Error::Io(error))) => error,
-            Ok(Err(error)) => std::io::Error::other(error),
+            Ok(Err(refused)) => refused.into_io(),
             Err(_) => std::io::Error::other("an internal check failed"),
         };
         self.db = None;
         Err(cannot("write", &self.file, &error))
+    }
+}
+
+/// What redb says, in a box: its errors are large.
+#[derive(Debug)]
+struct Refused(Box<redb::Error>);
+
+impl<E: Into<redb::Error>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(Box::new(error.into()))
+    }
+}
+
+impl Refused {
+    fn into_io(self) -> std::io::Error {
+        match *self.0 {
+            redb::Error::Io(error) => error,
+            error => std::io::Error::other(error),
+        }
     }
 }
 
@@ -156,7 +174,7 @@ fn read(file: &Path) -> Result<Option<Vec<u8>>, Failure> {
 /// Makes an empty journal under another name first: half a file must not look like a damaged one.
 fn create(folder: &Path) -> Result<(), Failure> {
     let temporary = folder.join(format!("{FILE}.new"));
-    let make = || -> Result<(), redb::Error> {
+    let make = || -> Result<(), Refused> {
         // What a crash left of an earlier attempt.
         if temporary.exists() {
             fs::remove_file(&temporary)?;
@@ -169,7 +187,7 @@ fn create(folder: &Path) -> Result<(), Failure> {
         atomic::rename(folder, &temporary, FILE)?;
         Ok(())
     };
-    make().map_err(|error| cannot("write", &temporary, &std::io::Error::other(error)))
+    make().map_err(|refused| cannot("write", &temporary, &refused.into_io()))
 }
 
 /// Reads all batches from a copy of the file; nothing of the file may be damaged.
@@ -180,7 +198,7 @@ fn check(bytes: Vec<u8>) -> Result<Found, String> {
     quietly(|| {
         let mut db = builder().create_with_backend(Memory::new(bytes))?;
         if !db.check_integrity()? {
-            return Err(redb::Error::Corrupted("its checksums do not fit".into()));
+            return Err(redb::Error::Corrupted("its checksums do not fit".into()).into());
         }
         let transaction = db.begin_read()?;
         let table = transaction.open_table(BATCHES)?;
@@ -190,7 +208,8 @@ fn check(bytes: Vec<u8>) -> Result<Found, String> {
             let number = number.value();
             let follows = found.batches.is_empty() || number == found.last() + 1;
             let Some((generation, writes)) = value.value().split_first_chunk::<8>().filter(|_| follows) else {
-                return Err(redb::Error::Corrupted(format!("batch {number} is cut short or out of turn")));
+                let reason = format!("batch {number} is cut short or out of turn");
+                return Err(redb::Error::Corrupted(reason).into());
             };
             if found.batches.is_empty() {
                 found.first = number;
@@ -204,7 +223,7 @@ fn check(bytes: Vec<u8>) -> Result<Found, String> {
 
 /// Runs what may fail an assertion inside redb, which trusts what it reads of its own headers, without a word on standard
 /// error.
-fn quietly<T>(f: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, String> {
+fn quietly<T>(f: impl FnOnce() -> Result<T, Refused>) -> Result<T, String> {
     // The hook belongs to the whole process.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -214,7 +233,7 @@ fn quietly<T>(f: impl FnOnce() -> Result<T, redb::Error>) -> Result<T, String> {
     panic::set_hook(hook);
     drop(guard);
     match result {
-        Ok(result) => result.map_err(|error| error.to_string()),
+        Ok(result) => result.map_err(|Refused(error)| error.to_string()),
         Err(_) => Err("its headers contradict each other".into()),
     }
 }
