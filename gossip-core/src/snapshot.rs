@@ -34,7 +34,7 @@ pub struct Snapshot<'a, P: Peer> {
 impl<P: Peer> Snapshot<'_, P> {
     /// The snapshot as bytes, for [`crate::Node::restore`].
     pub fn to_vec(&self) -> Vec<u8> {
-        let mut out = Vec::from(MAGIC.as_slice());
+        let mut out = begin();
         let me = self.table.row(ME).member.id;
         list(&mut out, self.table.rows().filter(|row| row.status.is_live() && row.member.id != me), |out, row| {
             let mut encoded = [0; 255];
@@ -44,10 +44,20 @@ impl<P: Peer> Snapshot<'_, P> {
         });
         #[cfg(feature = "kv")]
         self.kv.persist(&mut out);
-        let sum = checksum(&out);
-        out.extend_from_slice(&sum.to_be_bytes());
-        out
+        seal(out)
     }
+}
+
+/// A snapshot before its first list.
+pub(crate) fn begin() -> Vec<u8> {
+    Vec::from(MAGIC.as_slice())
+}
+
+/// A snapshot after its last list.
+pub(crate) fn seal(mut out: Vec<u8>) -> Vec<u8> {
+    let sum = checksum(&out);
+    out.extend_from_slice(&sum.to_be_bytes());
+    out
 }
 
 /// Writes items behind their count.

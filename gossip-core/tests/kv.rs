@@ -6,7 +6,7 @@ mod cluster;
 
 use cluster::{Cluster, id};
 use gossip_core::Config;
-use gossip_core::kv::{KvError, Scope};
+use gossip_core::kv::{KvError, Scope, Version, Writes};
 
 const SHARED: Scope = Scope::Shared;
 
@@ -118,6 +118,94 @@ fn a_snapshot_carries_the_map_into_the_next_life() {
     cluster.until(20, "it is back", |cluster| cluster.nodes.values().all(|node| node.members().live() == 3));
     settle(&mut cluster, 1);
     assert_eq!(contents(&cluster, 1)[0].2, b"3");
+}
+
+/// Sets (`Some`) or deletes a shared key at node 2 and adds that to the journal.
+fn write(cluster: &mut Cluster, journal: &mut Writes, key: &[u8], value: Option<&[u8]>) -> Version {
+    let now = cluster.now;
+    let node = cluster.node(2);
+    let version = match value {
+        Some(value) => node.kv_mut(now).set(SHARED, key, value),
+        None => node.kv_mut(now).delete(SHARED, key),
+    };
+    let version = version.unwrap();
+    assert!(journal.push(node.kv(), version));
+    version
+}
+
+#[test]
+fn writes_that_were_taken_singly_come_back_as_they_were_above_an_older_snapshot() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let mut journal = Writes::default();
+    write(&mut cluster, &mut journal, b"deleted", Some(b"1"));
+    write(&mut cluster, &mut journal, b"changed", Some(b"2"));
+    let snapshot = cluster.node(2).snapshot().to_vec();
+    assert_eq!(journal.len(), 2);
+    let mut taken = vec![journal.take()];
+    write(&mut cluster, &mut journal, b"deleted", None);
+    write(&mut cluster, &mut journal, b"changed", Some(b"3"));
+    taken.push(journal.take());
+    let last = write(&mut cluster, &mut journal, b"new", Some(b"4"));
+    taken.push(journal.take());
+    assert!(journal.is_empty());
+    let (before, fingerprint) = (contents(&cluster, 2), cluster.nodes[&2].kv().fingerprint());
+
+    cluster.crash(2);
+    cluster.start(2, 2, Config::lan());
+    let now = cluster.now;
+    for bytes in [&snapshot].into_iter().chain(&taken) {
+        cluster.node(2).restore(now, bytes).unwrap();
+    }
+    assert_eq!(contents(&cluster, 2), before);
+    assert_eq!(cluster.nodes[&2].kv().fingerprint(), fingerprint);
+    assert_eq!(cluster.nodes[&2].kv().tombstones(), 1);
+    assert_eq!(cluster.nodes[&2].kv().get(SHARED, b"new").unwrap().version, last);
+    cluster.until(20, "it is back", |cluster| cluster.nodes.values().all(|node| node.members().live() == 3));
+    settle(&mut cluster, 2);
+}
+
+#[test]
+fn a_deletion_taken_singly_holds_against_a_member_that_never_heard_of_it() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let mut journal = Writes::default();
+    write(&mut cluster, &mut journal, b"k", Some(b"v"));
+    settle(&mut cluster, 1);
+    cluster.cut = |a, b| (a == 2) != (b == 2);
+    write(&mut cluster, &mut journal, b"k", None);
+    let bytes = journal.take();
+    cluster.crash(2);
+    cluster.start(2, 2, Config::lan());
+    let now = cluster.now;
+    cluster.node(2).restore(now, &bytes).unwrap();
+    cluster.cut = |_, _| false;
+    cluster.node(2).join(now, 1).unwrap();
+    settle(&mut cluster, 0);
+}
+
+#[test]
+fn a_write_that_is_gone_cannot_be_taken_any_more() {
+    let mut cluster = Cluster::joined(1, &Config::lan());
+    let (now, mut journal) = (cluster.now, Writes::default());
+    let first = cluster.node(1).kv_mut(now).set(SHARED, b"k", b"1").unwrap();
+    cluster.node(1).kv_mut(now).set(SHARED, b"k", b"2").unwrap();
+    assert!(!journal.push(cluster.nodes[&1].kv(), first));
+    assert!(journal.is_empty());
+}
+
+#[test]
+fn a_limit_that_was_lowered_loses_nothing_of_a_snapshot() {
+    let mut cluster = Cluster::joined(1, &Config::lan());
+    let now = cluster.now;
+    for number in 0..40 {
+        cluster.node(1).kv_mut(now).set(SHARED, format!("k{number}").as_bytes(), b"v").unwrap();
+    }
+    let (snapshot, before) = (cluster.node(1).snapshot().to_vec(), contents(&cluster, 1));
+    let mut config = Config::lan();
+    config.kv.max_entries = 16;
+    cluster.start(1, 2, config);
+    cluster.node(1).restore(now, &snapshot).unwrap();
+    assert_eq!(contents(&cluster, 1), before);
+    assert_eq!(cluster.node(1).kv_mut(now).set(SHARED, b"new", b"v"), Err(KvError::Full { max: 16 }));
 }
 
 #[test]

@@ -48,9 +48,9 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
     };
     let (node, opened) = setup.start(&args, &settings).await?;
 
-    let (saver, saving) = match opened.dir {
-        Some(dir) => {
-            let (saver, task) = saver::spawn(node.handle().clone(), Arc::new(dir), opened.name.clone());
+    let (saver, saving) = match opened.disk {
+        Some((dir, journal)) => {
+            let (saver, task) = saver::spawn(node.handle().clone(), dir, journal, opened.name.clone());
             (Some(saver), Some(task))
         }
         None => (None, None),

@@ -7,7 +7,7 @@ use gossip_adapter_tokio_udp::{BindError, Options, UdpNode};
 use gossip_core::{Identity, NodeId};
 
 use super::address;
-use super::datadir::DataDir;
+use super::datadir::{DataDir, Journal, Start};
 use super::settings::Settings;
 use crate::args::AgentArgs;
 use crate::exit::Failure;
@@ -24,7 +24,8 @@ pub(super) struct Setup {
 /// What a started member is and keeps.
 pub(super) struct Opened {
     pub(super) name: String,
-    pub(super) dir: Option<DataDir>,
+    /// The data folder, and where local writes go.
+    pub(super) disk: Option<(DataDir, Box<dyn Journal>)>,
 }
 
 impl Setup {
@@ -47,33 +48,50 @@ impl Setup {
     /// Opens the data folder, the socket and the node on it.
     pub(super) async fn start(&self, args: &AgentArgs, settings: &Settings) -> Result<(UdpNode, Opened), Failure> {
         let now_ms = unix_ms();
-        let (dir, name, identity, snapshot) = match &args.data_dir {
-            Some(folder) => {
-                let (dir, start) = DataDir::open(folder, args.name.as_deref(), generated_name, now_ms)?;
-                if start.state_missing {
-                    let folder = folder.display();
-                    tracing::warn!("{folder} holds no state of the life before: starting without its keys");
-                }
-                (Some(dir), start.name, start.identity, start.state)
-            }
+        let disk = match &args.data_dir {
+            Some(folder) => Some(DataDir::open(folder, args.name.as_deref(), generated_name, now_ms)?),
+            None => None,
+        };
+        let (name, identity) = match &disk {
+            Some((_, start)) => (start.name.clone(), start.identity),
             None => {
                 let name = args.name.clone().unwrap_or_else(generated_name);
                 let identity = Identity::new(NodeId::from_name(&name), now_ms);
-                (None, name, identity, None)
+                (name, identity)
             }
         };
         let metadata = settings.metadata(&name)?;
 
         let mut options = Options::new(identity, settings.file.node.clone());
         options.advertise = self.advertise;
-        options.snapshot = snapshot;
+        let (dir, mut start) = disk.unzip();
+        options.snapshot = start.as_mut().and_then(|start| start.state.take());
         let bound = gossip_adapter_tokio_udp::bind(self.bind, options).await;
         let node = bound.map_err(|error| refused(&error, dir.as_ref()))?;
+        let disk = match dir.zip(start) {
+            Some((dir, start)) => {
+                let journal = restore(&node, &dir, start)?;
+                Some((dir, journal))
+            }
+            None => None,
+        };
         node.handle()
             .with(|node, now| node.set_metadata(now, &metadata))
             .map_err(|error| Failure::input(format!("name and tags: {error}")))?;
-        Ok((node, Opened { name, dir }))
+        Ok((node, Opened { name, disk }))
     }
+}
+
+/// Gives the node what it wrote after its last snapshot.
+fn restore(node: &UdpNode, dir: &DataDir, start: Start) -> Result<Box<dyn Journal>, Failure> {
+    if start.state_missing {
+        tracing::warn!("the data folder holds no state of the life before: starting without its older keys");
+    }
+    node.handle().with(|node, now| {
+        let mut batches = start.batches.iter();
+        batches.try_for_each(|batch| node.restore(now, &batch.writes)).map_err(|error| dir.damaged_journal(error))
+    })?;
+    Ok(start.journal)
 }
 
 fn refused(error: &BindError, dir: Option<&DataDir>) -> Failure {

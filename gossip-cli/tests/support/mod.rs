@@ -159,8 +159,19 @@ impl Agent {
     }
 
     fn spawn(site: &Site, name: &str, args: &[String]) -> Self {
+        Self::launch(site, name, command(&args.iter().map(String::as_str).collect::<Vec<_>>()))
+    }
+
+    /// Starts an agent through another program, which must become the agent.
+    pub(crate) fn spawn_by(site: &Site, name: &str, program: &[&str], args: &[String]) -> Self {
+        let mut command = Command::new(program[0]);
+        command.args(&program[1..]).arg(env!("CARGO_BIN_EXE_gossip")).args(args);
+        Self::launch(site, name, command)
+    }
+
+    fn launch(site: &Site, name: &str, mut command: Command) -> Self {
         let log = site.path(&format!("{name}.log"));
-        let mut child = command(&args.iter().map(String::as_str).collect::<Vec<_>>())
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).expect("the folder is writable"))
@@ -251,6 +262,10 @@ impl Agent {
         self.wait(&format!("{names:?} alive"), |agent| {
             names.iter().all(|name| agent.status_of(name).as_deref() == Some("alive")).then_some(())
         });
+    }
+
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.child)
     }
 
     /// Sends a signal that can be handled.

@@ -95,7 +95,7 @@ impl core::error::Error for KvError {}
 /// The map, to read; from [`crate::Node::kv`]. Cheap to make.
 #[derive(Clone, Copy, Debug)]
 pub struct Kv<'a> {
-    store: &'a super::store::Store,
+    pub(super) store: &'a super::store::Store,
     fingerprint: u64,
 }
 
@@ -209,8 +209,9 @@ impl<'a, P: Peer> KvMut<'a, P> {
         let stamp = self.state.clock.above(self.cx.unix_ms(), seen);
         let version = self.state.next_version(*self.cx.me).ok_or(KvError::Exhausted)?;
         let write = Write { scope, key, version, stamp, value };
-        match self.state.put(&mut self.cx, &write) {
-            Outcome::Full => Err(KvError::Full { max: self.cx.config.kv.max_entries }),
+        let max = self.cx.config.kv.max_entries;
+        match self.state.put(&mut self.cx, &write, max) {
+            Outcome::Full => Err(KvError::Full { max }),
             _ => {
                 self.state.wrote(&self.cx, version);
                 Ok(version)

@@ -15,6 +15,7 @@ mod version;
 
 pub use facade::{Entry, Kv, KvError, KvEvent, KvMut};
 pub(crate) use persist::Persisted;
+pub use persist::Writes;
 pub use version::{Scope, Version};
 
 use self::clock::Clock;
@@ -117,10 +118,10 @@ impl<P: Peer> KvState<P> {
     }
 
     /// Stores a write and tells the application.
-    fn put(&mut self, cx: &mut Cx<'_, P>, write: &Write<'_>) -> Outcome {
+    fn put(&mut self, cx: &mut Cx<'_, P>, write: &Write<'_>, max_entries: usize) -> Outcome {
         self.clock.observe(cx.unix_ms(), write.stamp);
         let forget_at = cx.now + cx.config.kv.tombstone_ttl;
-        let outcome = self.store.put(write, cx.config.kv.max_entries, forget_at);
+        let outcome = self.store.put(write, max_entries, forget_at);
         if let Outcome::Stored { key, visible: true } = &outcome {
             cx.events.push(Event::Kv(KvEvent {
                 scope: write.scope,
@@ -149,7 +150,7 @@ impl<P: Peer> KvState<P> {
                 cx.stats.kv_dropped += 1;
                 continue;
             }
-            if self.put(cx, &write) != Outcome::Superseded {
+            if self.put(cx, &write, cx.config.kv.max_entries) != Outcome::Superseded {
                 self.push(cx, write.version);
             }
         }

@@ -1,14 +1,15 @@
-//! The map in a snapshot: what was seen, and what it left behind.
+//! The map in a snapshot: what was seen, and what it left behind; and single writes in the same form, for a journal
+//! beside the snapshots.
 
 use alloc::vec::Vec;
 
-use super::store::Write;
+use super::store::{Slot, Write};
 use super::sync::Range;
-use super::{KvState, Scope, Version};
+use super::{Kv, KvState, Scope, Version};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::protocol::Cx;
-use crate::snapshot::{Reader, list};
+use crate::snapshot::{Reader, begin, list, seal};
 
 /// The map of a snapshot, read completely before anything takes it over.
 #[derive(Debug)]
@@ -34,35 +35,86 @@ impl<P: Peer> KvState<P> {
     pub(crate) fn persist(&self, out: &mut Vec<u8>) {
         let writers = self.context.writers_after(None);
         let runs = writers.flat_map(|(writer, runs)| runs.iter().map(move |run| (writer, run.0, run.1)));
-        list(out, runs, |out, (writer, first, last)| {
-            put_identity(out, writer);
-            out.extend_from_slice(&first.to_be_bytes());
-            out.extend_from_slice(&last.to_be_bytes());
-        });
-        list(out, self.store.iter(), |out, (scope, key, slot)| {
-            put_identity(out, slot.version.writer());
-            out.extend_from_slice(&slot.version.counter.to_be_bytes());
-            out.extend_from_slice(&slot.stamp.to_be_bytes());
-            out.push(u8::from(scope != Scope::Shared) | if slot.value.is_none() { 2 } else { 0 });
-            put_blob(out, key);
-            if let Some(value) = &slot.value {
-                put_blob(out, value);
-            }
-        });
+        list(out, runs, put_run);
+        list(out, self.store.iter(), |out, (scope, key, slot)| put_slot(out, scope, key, slot));
     }
 
-    /// Takes over the map of a snapshot.
+    /// Takes over the map of a snapshot. The limits do not hold here: what was left out would count as deleted.
     pub(crate) fn restore(&mut self, cx: &mut Cx<'_, P>, map: &Persisted<'_>) {
         for write in &map.writes {
             if !self.context.contains(&write.version) {
-                self.put(cx, write);
+                self.put(cx, write, usize::MAX);
             }
         }
         for (writer, first, last) in &map.runs {
-            if !self.context.add(cx.key, cx.config.kv.max_writers, *writer, *first, *last) {
+            if !self.context.add(cx.key, usize::MAX, *writer, *first, *last) {
                 cx.stats.kv_dropped += 1;
             }
         }
+    }
+}
+
+/// Writes of this node on their way to a disk. Taken as bytes, [`crate::Node::restore`] takes them back as they were, version
+/// and stamp included: first the last snapshot, then what was taken since, in the same order.
+#[derive(Debug, Default)]
+pub struct Writes {
+    runs: Vec<Range>,
+    /// Each as it stands in a snapshot.
+    slots: Vec<u8>,
+    count: u32,
+}
+
+impl Writes {
+    /// Adds what this version wrote. Whether it was still there: call this right after the write, before the node is given
+    /// anything else, and it is.
+    pub fn push(&mut self, kv: Kv<'_>, version: Version) -> bool {
+        let Some((scope, key, slot)) = kv.store.find(&version) else { return false };
+        put_slot(&mut self.slots, scope, key, slot);
+        self.count += 1;
+        let (writer, counter) = (version.writer(), version.counter);
+        match self.runs.last_mut() {
+            Some(run) if run.0 == writer && run.2.checked_add(1) == Some(counter) => run.2 = counter,
+            _ => self.runs.push((writer, counter, counter)),
+        }
+        true
+    }
+
+    /// Whether there is nothing to take.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// How many writes it holds.
+    pub fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Takes the writes as a snapshot that holds nothing else.
+    pub fn take(&mut self) -> Vec<u8> {
+        let Self { runs, slots, count } = core::mem::take(self);
+        let mut out = begin();
+        list(&mut out, core::iter::empty::<()>(), |_, ()| ());
+        list(&mut out, runs.into_iter(), put_run);
+        out.extend_from_slice(&count.to_be_bytes());
+        out.extend_from_slice(&slots);
+        seal(out)
+    }
+}
+
+fn put_run(out: &mut Vec<u8>, (writer, first, last): Range) {
+    put_identity(out, writer);
+    out.extend_from_slice(&first.to_be_bytes());
+    out.extend_from_slice(&last.to_be_bytes());
+}
+
+fn put_slot(out: &mut Vec<u8>, scope: Scope, key: &[u8], slot: &Slot) {
+    put_identity(out, slot.version.writer());
+    out.extend_from_slice(&slot.version.counter.to_be_bytes());
+    out.extend_from_slice(&slot.stamp.to_be_bytes());
+    out.push(u8::from(scope != Scope::Shared) | if slot.value.is_none() { 2 } else { 0 });
+    put_blob(out, key);
+    if let Some(value) = &slot.value {
+        put_blob(out, value);
     }
 }
 

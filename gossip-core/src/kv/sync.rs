@@ -207,7 +207,7 @@ impl<P: Peer> KvState<P> {
                 cx.stats.kv_duplicates += 1;
                 continue;
             }
-            if self.put(cx, &write) == Outcome::Full {
+            if self.put(cx, &write, cx.config.kv.max_entries) == Outcome::Full {
                 // What follows is asked for again once there is room.
                 cx.stats.kv_dropped += 1;
                 seen_to = entry.counter - 1;

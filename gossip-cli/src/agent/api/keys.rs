@@ -1,12 +1,13 @@
 //! The map: one key, many keys, writes.
 
-use gossip_core::kv::{KvError, Scope, Version};
+use gossip_core::kv::{KvError, Scope};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::error::{ApiError, of_key};
 use super::keyname::{self, Shown};
 use super::request::{Body, Query};
+use super::writes::Written;
 use super::{Answer, State, put_text};
 
 /// The longest key, in bytes.
@@ -75,16 +76,16 @@ pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiErro
 pub(super) async fn set(state: &State, body: Body) -> Result<Answer, ApiError> {
     let Set { key: text, value, own } = body.json().await?;
     let (scope, key) = keyname::parse(&text, own, state.me)?;
-    let version = state.handle.set(scope, key.as_bytes(), value.as_bytes()).map_err(|error| of_key(&text, error))?;
-    written(state, scope, &text, version).await
+    let version = state.set(&text, scope, key.as_bytes(), value.as_bytes())?.kept().await?;
+    Ok(json!({ "key": text, "version": version.to_string() }).into())
 }
 
 pub(super) async fn delete(state: &State, query: Option<&str>) -> Result<Answer, ApiError> {
     let query = Query::parse(query, &["key", "own"])?;
     let text = query.required("key")?;
     let (scope, key) = keyname::parse(text, query.flag("own")?, state.me)?;
-    let version = state.handle.delete(scope, key.as_bytes()).map_err(|error| of_key(text, error))?;
-    written(state, scope, text, version).await
+    let version = state.delete(text, scope, key.as_bytes())?.kept().await?;
+    Ok(json!({ "key": text, "version": version.to_string() }).into())
 }
 
 /// Writes many keys. Whatever can be known to be wrong is refused before the first write.
@@ -96,12 +97,12 @@ pub(super) async fn import(state: &State, body: Body) -> Result<Answer, ApiError
     // The largest first: if one does not fit, that is the first one tried, and nothing was written.
     entries.sort_by_key(|(key, value)| std::cmp::Reverse(key.len() + value.len()));
     let scope = if own { Scope::Own(state.me) } else { Scope::Shared };
-    let last = write_all(state, scope, &entries)?;
-    if own {
-        state.persist().await?;
-    }
+    // The last one is on disk when all before it are.
+    let last = match write_all(state, scope, &entries)? {
+        Some(last) => Some(last.kept().await?.to_string()),
+        None => None,
+    };
     let bytes: usize = entries.iter().map(|(_, value)| value.len()).sum();
-    let last = last.map(|version| version.to_string());
     Ok(json!({ "imported": entries.len(), "bytes": bytes, "version": last }).into())
 }
 
@@ -116,7 +117,7 @@ fn check_import_key(key: &str, own: bool) -> Result<(), ApiError> {
     Err(nothing_imported(of_key(key, refused)))
 }
 
-fn write_all(state: &State, scope: Scope, entries: &[(String, String)]) -> Result<Option<Version>, ApiError> {
+fn write_all(state: &State, scope: Scope, entries: &[(String, String)]) -> Result<Option<Written>, ApiError> {
     let room = state.handle.with(|node, _| {
         let kv = node.kv();
         let new = entries.iter().filter(|(key, _)| kv.get(scope, key.as_bytes()).is_none()).count();
@@ -129,12 +130,12 @@ fn write_all(state: &State, scope: Scope, entries: &[(String, String)]) -> Resul
     let mut last = None;
     // One entry a lock, so that a long import does not keep the node from its packets.
     for (done, (key, value)) in entries.iter().enumerate() {
-        match state.handle.set(scope, key.as_bytes(), value.as_bytes()) {
-            Ok(version) => last = Some(version),
-            Err(error) if done == 0 => return Err(nothing_imported(of_key(key, error))),
+        match state.set(key, scope, key.as_bytes(), value.as_bytes()) {
+            Ok(written) => last = Some(written),
+            Err(error) if done == 0 => return Err(nothing_imported(error)),
             Err(error) => {
-                let message = format!("imported {done} of {} entries, then: the key {key:?}: {error}", entries.len());
-                return Err(ApiError::failed(message).hint("the import can be repeated as it is"));
+                let so_far = format!("imported {done} of {} entries, then: ", entries.len());
+                return Err(error.prefixed(&so_far).hint("the import can be repeated as it is"));
             }
         }
     }
@@ -143,12 +144,4 @@ fn write_all(state: &State, scope: Scope, entries: &[(String, String)]) -> Resul
 
 fn nothing_imported(error: ApiError) -> ApiError {
     error.prefixed("nothing was imported: ")
-}
-
-/// A member's own keys live nowhere else: they are on disk before the write is answered.
-async fn written(state: &State, scope: Scope, key: &str, version: Version) -> Result<Answer, ApiError> {
-    if scope != Scope::Shared {
-        state.persist().await?;
-    }
-    Ok(json!({ "key": key, "version": version.to_string() }).into())
 }

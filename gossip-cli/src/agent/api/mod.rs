@@ -29,6 +29,7 @@ mod route;
 mod server;
 mod stream;
 mod tcp;
+mod writes;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -51,7 +52,6 @@ use super::feed::Feed;
 use super::hooks;
 use super::saver::Saver;
 use crate::exit::Failure;
-use error::ApiError;
 use guard::Refused;
 
 /// What the answers are made from.
@@ -138,17 +138,6 @@ impl State {
     /// Where others reach this member.
     pub(super) fn advertised(&self) -> SocketAddr {
         self.handle.with(|node, _| node.members().get(self.me).map_or(self.bound, |member| *member.addr))
-    }
-
-    /// Waits until a write of this member's own keys is on disk, where there is one.
-    async fn persist(&self) -> Result<(), ApiError> {
-        match &self.saver {
-            Some(saver) => saver.flush().await.map_err(|failure| {
-                let message = format!("the write is in the cluster but not on this disk: {}", failure.message);
-                ApiError::failed(message).hint("make room or repair the data folder, then write again")
-            }),
-            None => Ok(()),
-        }
     }
 }
 

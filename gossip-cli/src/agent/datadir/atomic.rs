@@ -8,10 +8,19 @@ use std::path::Path;
 pub(super) fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let temporary = folder.join(format!("{name}.new"));
     let mut file = File::create(&temporary)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
     drop(file);
-    fs::rename(&temporary, folder.join(name))?;
+    if let Err(error) = written {
+        // On a full disk half a file must not keep the room that others need.
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
+    }
+    rename(folder, &temporary, name)
+}
+
+/// Puts a file that is on disk in the place of `folder/name`.
+pub(super) fn rename(folder: &Path, file: &Path, name: &str) -> io::Result<()> {
+    fs::rename(file, folder.join(name))?;
     // The rename itself is on disk only when the folder is.
     File::open(folder)?.sync_all()
 }

@@ -12,8 +12,6 @@ const FORMAT: u32 = 1;
 pub(super) struct Record {
     pub(super) name: String,
     pub(super) generation: u64,
-    /// Whether no life came before; not in the file.
-    pub(super) first: bool,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -27,14 +25,6 @@ struct Encoded {
 }
 
 impl Record {
-    pub(super) fn new(name: String, generation: u64) -> Self {
-        Self { name, generation, first: true }
-    }
-
-    pub(super) fn again(name: String, generation: u64) -> Self {
-        Self { name, generation, first: false }
-    }
-
     pub(super) fn encode(&self) -> Vec<u8> {
         let encoded = Encoded {
             format: FORMAT,
@@ -57,7 +47,7 @@ impl Record {
         if encoded.id != id || encoded.check != check(&encoded.name, encoded.generation) {
             return Err("name, id, generation and check do not belong together".into());
         }
-        Ok(Self::again(encoded.name, encoded.generation))
+        Ok(Self { name: encoded.name, generation: encoded.generation })
     }
 }
 
@@ -72,13 +62,13 @@ mod tests {
 
     #[test]
     fn a_record_survives_its_file() {
-        let record = Record::again("web-1".into(), u64::MAX);
+        let record = Record { name: "web-1".into(), generation: u64::MAX };
         assert_eq!(Record::decode(&record.encode()), Ok(record));
     }
 
     #[test]
     fn a_newer_format_is_named() {
-        let text = String::from_utf8(Record::new("a".into(), 1).encode()).unwrap();
+        let text = String::from_utf8(Record { name: "a".into(), generation: 1 }.encode()).unwrap();
         let newer = text.replace("\"format\": 1", "\"format\": 2");
         assert!(Record::decode(newer.as_bytes()).unwrap_err().contains("format 2"));
     }

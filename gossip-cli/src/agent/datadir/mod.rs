@@ -4,30 +4,47 @@
 //! lock           held by the running agent; its process id
 //! identity.json  name, id and the generation of the newest life, written before that life begins
 //! state.bin      the node's snapshot: the map, own keys included, and the member list; checksummed
+//! journal.redb   the local writes since the last snapshot at least, each on disk before it was answered
+//! journal.mark   how far the journal had come
 //! ```
-//! Files are replaced as a whole (temporary file, fsync, rename), so a crash leaves the old one or the new one.
+//! Files but the last two are replaced as a whole (temporary file, fsync, rename), so a crash leaves the old one or the
+//! new one.
 
 mod atomic;
 mod identity;
+mod journal;
+mod mark;
+mod memory;
+mod redb_journal;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gossip_core::{Identity, NodeId};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, statvfs};
+
+pub(crate) use journal::{Batch, Journal};
 
 use crate::exit::Failure;
 use identity::Record;
+use redb_journal::RedbJournal;
 
 const LOCK: &str = "lock";
 const IDENTITY: &str = "identity.json";
 const STATE: &str = "state.bin";
 
+/// Writes are refused when the disk has less room than this, in bytes: before it is really full, so that what is refused
+/// is refused as a whole.
+const RESERVE: u64 = 1 << 20;
+
 /// An open data folder; no other agent can open it as long as this lives.
 #[derive(Debug)]
 pub(crate) struct DataDir {
     folder: PathBuf,
+    /// The one in the identity file.
+    generation: AtomicU64,
     _lock: File,
 }
 
@@ -38,8 +55,12 @@ pub(crate) struct Start {
     pub(crate) identity: Identity,
     /// The newest snapshot, if there is one.
     pub(crate) state: Option<Vec<u8>>,
-    /// Whether an earlier life left no snapshot behind.
+    /// Whether there was a snapshot once, and it is gone.
     pub(crate) state_missing: bool,
+    /// What was written after it, in this order.
+    pub(crate) batches: Vec<Batch>,
+    /// Where this life's writes go.
+    pub(crate) journal: Box<dyn Journal>,
 }
 
 impl DataDir {
@@ -53,23 +74,54 @@ impl DataDir {
         now_ms: u64,
     ) -> Result<(Self, Start), Failure> {
         fs::create_dir_all(folder).map_err(|error| cannot("make the data folder", folder, &error))?;
-        let dir = Self { _lock: lock(folder)?, folder: folder.to_path_buf() };
-        let state = dir.read(STATE)?;
-        let record = match dir.read(IDENTITY)? {
-            Some(bytes) => dir.next_life(&bytes, name, now_ms)?,
-            None if state.is_some() => return Err(dir.identity_missing()),
-            None => Record::new(name.map_or_else(otherwise, ToString::to_string), now_ms.max(1)),
+        let dir = Self { _lock: lock(folder)?, folder: folder.to_path_buf(), generation: AtomicU64::new(0) };
+        let (identity, state) = (dir.read(IDENTITY)?, dir.read(STATE)?);
+        if identity.is_none() && state.is_some() {
+            return Err(dir.identity_missing());
+        }
+        let last = identity.map(|bytes| dir.last_life(&bytes, name)).transpose()?;
+        let (journal, found) = RedbJournal::open(folder)?;
+        let record = match last {
+            Some(last) => dir.next_life(last, found.batches.iter().map(|batch| batch.generation).max(), now_ms)?,
+            None if !found.batches.is_empty() => return Err(dir.identity_missing()),
+            None => Record { name: name.map_or_else(otherwise, ToString::to_string), generation: now_ms.max(1) },
         };
         dir.write(IDENTITY, &record.encode())?;
-        let state_missing = state.is_none() && !record.first;
+        dir.generation.store(record.generation, Ordering::Relaxed);
+        // The journal forgets its first batches when a snapshot holds them.
+        let state_missing = state.is_none() && found.first > 1;
         let identity = Identity::new(NodeId::from_name(&record.name), record.generation);
-        Ok((dir, Start { name: record.name, identity, state, state_missing }))
+        let (name, batches) = (record.name, found.batches);
+        Ok((dir, Start { name, identity, state, state_missing, batches, journal: Box::new(journal) }))
     }
 
     /// Replaces the snapshot, and the generation if it has grown while the node ran.
     pub(crate) fn save(&self, name: &str, generation: u64, state: &[u8]) -> Result<(), Failure> {
-        self.write(IDENTITY, &Record::again(name.to_string(), generation).encode())?;
+        if self.generation.load(Ordering::Relaxed) != generation {
+            self.write(IDENTITY, &Record { name: name.to_string(), generation }.encode())?;
+            self.generation.store(generation, Ordering::Relaxed);
+        }
         self.write(STATE, state)
+    }
+
+    /// Whether there is room for writes.
+    pub(crate) fn check_room(&self) -> Result<(), Failure> {
+        // A file system that does not say how large it is, or does not answer, shows at the write itself.
+        let Ok(disk) = statvfs(&self.folder) else { return Ok(()) };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if disk.f_blocks == 0 || free >= RESERVE {
+            return Ok(());
+        }
+        let (folder, free) = (self.folder.display(), free / 1024);
+        Err(Failure::failed(format!(
+            "the disk of {folder} is full: {free} KiB are free, and {} are kept",
+            RESERVE / 1024
+        )))
+    }
+
+    /// What to say if the node refuses what the journal holds.
+    pub(crate) fn damaged_journal(&self, reason: impl std::fmt::Display) -> Failure {
+        redb_journal::refused(&self.folder, &reason.to_string())
     }
 
     /// What to say if the node refuses the snapshot.
@@ -81,7 +133,7 @@ impl DataDir {
         )
     }
 
-    fn next_life(&self, bytes: &[u8], name: Option<&str>, now_ms: u64) -> Result<Record, Failure> {
+    fn last_life(&self, bytes: &[u8], name: Option<&str>) -> Result<Record, Failure> {
         let file = self.folder.join(IDENTITY);
         let last = Record::decode(bytes).map_err(|reason| {
             Failure::failed(format!("{} is damaged: {reason}", file.display())).hint(
@@ -97,17 +149,24 @@ impl DataDir {
             ))
             .hint("leave --name out, or give each member a folder of its own"));
         }
+        Ok(last)
+    }
+
+    /// The generation may have grown while the last life ran, and its writes say so before the identity file does.
+    fn next_life(&self, last: Record, written: Option<u64>, now_ms: u64) -> Result<Record, Failure> {
+        let newest = last.generation.max(written.unwrap_or(0));
         // Also above the clock: should the folder be lost one day, a fresh start by the clock alone is still newer.
-        let generation = last.generation.checked_add(1).map(|next| next.max(now_ms)).ok_or_else(|| {
+        let generation = newest.checked_add(1).map(|next| next.max(now_ms)).ok_or_else(|| {
+            let file = self.folder.join(IDENTITY);
             Failure::failed(format!("{} is damaged: its generation cannot grow any more", file.display()))
                 .hint("move the whole folder away: the agent then starts as a new member")
         })?;
-        Ok(Record::again(last.name, generation))
+        Ok(Record { generation, ..last })
     }
 
     fn identity_missing(&self) -> Failure {
-        let (identity, state) = (self.folder.join(IDENTITY), self.folder.join(STATE));
-        Failure::failed(format!("{} is missing, but {} is there", identity.display(), state.display()))
+        let identity = self.folder.join(IDENTITY);
+        Failure::failed(format!("{} is missing, but what such a member wrote is there", identity.display()))
             .hint("restore it from a backup; or move the whole folder away: the agent then starts as a new member")
     }
 
@@ -187,6 +246,25 @@ mod tests {
     }
 
     #[test]
+    fn a_generation_that_only_the_journal_knows_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_dir, mut start) = open(folder.path(), Some("a")).unwrap();
+        start.journal.append(&[Batch { generation: 9000, writes: vec![] }], 0).unwrap();
+        drop((_dir, start));
+        assert_eq!(open(folder.path(), None).unwrap().1.identity.generation, 9001);
+    }
+
+    #[test]
+    fn a_journal_without_an_identity_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_dir, mut start) = open(folder.path(), Some("a")).unwrap();
+        start.journal.append(&[Batch { generation: 1, writes: vec![] }], 0).unwrap();
+        drop((_dir, start));
+        fs::remove_file(folder.path().join(IDENTITY)).unwrap();
+        assert!(open(folder.path(), None).unwrap_err().message.contains("identity.json is missing"));
+    }
+
+    #[test]
     fn a_name_stays_and_a_different_one_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(open(folder.path(), None).unwrap().1.name, "generated");
@@ -227,9 +305,15 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_state_is_noticed_from_the_second_life_on() {
+    fn a_missing_state_is_noticed_once_the_journal_relied_on_it() {
         let folder = tempfile::tempdir().unwrap();
         assert!(!open(folder.path(), None).unwrap().1.state_missing);
+        let (_dir, mut start) = open(folder.path(), None).unwrap();
+        assert!(!start.state_missing, "nothing was written");
+        let large = Batch { generation: 1, writes: vec![0; 1 << 20] };
+        let last = start.journal.append(&[large.clone(), large.clone()], 0).unwrap();
+        start.journal.append(&[large], last).unwrap();
+        drop((_dir, start));
         assert!(open(folder.path(), None).unwrap().1.state_missing);
     }
 
