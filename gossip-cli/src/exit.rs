@@ -69,6 +69,12 @@ impl Failure {
         Self { hint: Some(hint.to_string()), ..self }
     }
 
+    /// Says where it is before what it is.
+    pub(crate) fn prefixed(mut self, prefix: &str) -> Self {
+        self.message.insert_str(0, prefix);
+        self
+    }
+
     /// Tells the user on standard error, as one JSON object if that was asked for.
     pub(crate) fn report(&self, json: bool) -> ExitCode {
         if self.code == Code::Done {

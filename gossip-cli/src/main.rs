@@ -7,9 +7,11 @@ mod client;
 mod config;
 mod demo;
 mod entries;
+mod event_kind;
 mod exit;
 mod output;
 mod profile;
+mod reference;
 mod sim;
 mod socket;
 
@@ -36,8 +38,11 @@ fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Agent(agent) => block_on(agent::run(agent, cli.socket, cli.json)),
         Command::Config(ConfigCommand::Default) => config::print_default(cli.json),
+        Command::Config(ConfigCommand::Check { file }) => block_on(client::check(file, cli.socket, cli.json)),
         Command::Demo(demo) => block_on(demo::run(demo, cli.json)),
         Command::Sim(command) => sim::run(command, cli.json),
+        Command::Completions(args) => reference::completions(args.shell),
+        Command::Man(args) => reference::man(&args),
         Command::Client(command) => block_on(client::run(command, cli.socket, cli.json)),
     }
 }

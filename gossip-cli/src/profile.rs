@@ -29,17 +29,16 @@ struct Encoded {
 }
 
 impl Profile {
-    /// A profile from what the user said: `KEY=VALUE` for each tag.
-    pub(crate) fn new(name: &str, tags: &[String]) -> Result<Self, Failure> {
+    /// A profile from what the user said.
+    pub(crate) fn new(name: &str, tags: BTreeMap<String, String>) -> Result<Self, Failure> {
         check_name(name)?;
-        let mut profile = Self { name: name.to_string(), tags: BTreeMap::new() };
-        for tag in tags {
-            let (key, value) = parse_tag(tag)?;
-            if profile.tags.insert(key.clone(), value).is_some() {
-                return Err(Failure::input(format!("the tag `{key}` is given twice")));
-            }
+        // What could not be asked for as KEY=VALUE.
+        if let Some(key) = tags.keys().find(|key| key.is_empty() || key.contains('=')) {
+            return Err(
+                Failure::input(format!("`{key}` is no key of a tag")).hint("a key is not empty and holds no `=`")
+            );
         }
-        Ok(profile)
+        Ok(Self { name: name.to_string(), tags })
     }
 
     /// The metadata, at most `max` bytes long.
@@ -83,6 +82,18 @@ pub(crate) fn check_name(name: &str) -> Result<(), Failure> {
         .hint("a name is letters, digits, `.`, `_` and `-`"))
 }
 
+/// Reads `KEY=VALUE` for each tag.
+pub(crate) fn parse_tags(list: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut tags = BTreeMap::new();
+    for tag in list {
+        let (key, value) = parse_tag(tag)?;
+        if tags.insert(key.clone(), value).is_some() {
+            return Err(Failure::input(format!("the tag `{key}` is given twice")));
+        }
+    }
+    Ok(tags)
+}
+
 /// Splits `KEY=VALUE`.
 pub(crate) fn parse_tag(tag: &str) -> Result<(String, String), Failure> {
     match tag.split_once('=') {
@@ -95,28 +106,31 @@ pub(crate) fn parse_tag(tag: &str) -> Result<(String, String), Failure> {
 mod tests {
     use super::*;
 
-    fn tags(list: &[&str]) -> Vec<String> {
-        list.iter().map(ToString::to_string).collect()
+    fn tags(list: &[&str]) -> Result<BTreeMap<String, String>, Failure> {
+        parse_tags(&list.iter().map(ToString::to_string).collect::<Vec<_>>())
     }
 
     #[test]
     fn name_and_tags_survive_the_metadata() {
-        let profile = Profile::new("web-1", &tags(&["role=web", "zone=ä=b", "empty="])).unwrap();
+        let profile = Profile::new("web-1", tags(&["role=web", "zone=ä=b", "empty="]).unwrap()).unwrap();
         let bytes = profile.encode(512).unwrap();
         assert_eq!(Profile::decode(NodeId::from_name("web-1"), &bytes), profile);
     }
 
     #[test]
     fn too_many_tags_are_refused_with_the_limit() {
-        let many: Vec<String> = (0..60).map(|i| format!("key-{i}=value")).collect();
-        let failure = Profile::new("web-1", &many).unwrap().encode(512).unwrap_err();
+        let many = (0..60).map(|i| (format!("key-{i}"), "value".to_string())).collect();
+        let failure = Profile::new("web-1", many).unwrap().encode(512).unwrap_err();
         assert!(failure.message.contains("at most 512"), "{}", failure.message);
     }
 
     #[test]
     fn a_tag_without_a_key_or_given_twice_is_refused() {
         for bad in [&["role"][..], &["=x"], &["a=1", "a=2"]] {
-            assert!(Profile::new("n", &tags(bad)).is_err(), "{bad:?}");
+            assert!(tags(bad).is_err(), "{bad:?}");
+        }
+        for bad in ["", "a=b"] {
+            assert!(Profile::new("n", [(bad.to_string(), String::new())].into()).is_err(), "{bad:?}");
         }
     }
 

@@ -3,8 +3,12 @@
 mod address;
 mod api;
 mod datadir;
+mod feed;
+mod hooks;
 mod logs;
+mod reload;
 mod saver;
+mod settings;
 mod setup;
 mod signals;
 mod watch;
@@ -21,6 +25,9 @@ use crate::args::AgentArgs;
 use crate::exit::Failure;
 use crate::{output, socket};
 use api::State;
+use reload::Reloader;
+use settings::Settings;
+pub(crate) use settings::check as check_file;
 use setup::Setup;
 
 /// How much longer than the adapter itself, which has a limit of its own, the agent waits for a leave.
@@ -28,43 +35,56 @@ const LEAVE_GRACE: Duration = Duration::from_secs(2);
 
 /// Runs a member until a signal, `gossip leave` or a failure ends it.
 pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) -> Result<(), Failure> {
-    logs::init(args.log);
+    let settings = Settings::read(&args)?;
+    let log = logs::init(settings.file.agent.log);
     let socket = socket::path(socket);
     let setup = Setup::new(&args).await?;
-    let mut signals = signals::Signals::new()?;
+    let (mut signals, mut hangups) = (signals::Signals::new()?, signals::hangup()?);
     // The socket first: a second agent by mistake fails here, before it disturbs anything.
     let listener = api::Listener::bind(&socket)?;
-    let (node, opened) = setup.start(&args).await?;
+    let http = match settings.http {
+        Some(addr) => Some(addr.bind().await?),
+        None => None,
+    };
+    let (node, opened) = setup.start(&args, &settings).await?;
 
     let (saver, saving) = match opened.dir {
         Some(dir) => {
-            let (saver, task) = saver::spawn(node.handle().clone(), Arc::new(dir), opened.profile.name.clone());
+            let (saver, task) = saver::spawn(node.handle().clone(), Arc::new(dir), opened.name.clone());
             (Some(saver), Some(task))
         }
         None => (None, None),
     };
-    let watching = watch::spawn(node.handle());
-    let state = Arc::new(State::new(&node, opened.profile, socket, args.data_dir.clone(), saver));
+    let mut watching = watch::spawn(node.handle());
+    let state = Arc::new(State::new(&node, opened.name, socket, args.data_dir.clone(), saver));
+    let mut reloader = Reloader::start(args, Arc::clone(&state), settings, log, http);
+    let context = hooks::Context { name: state.name.clone(), socket: state.socket.clone() };
+    let handlers = hooks::spawn(state.feed.subscribe(), reloader.hooks(), context, Arc::clone(&state.hooks));
     let server = listener.serve(Arc::clone(&state));
     if let Err(failure) = announce(&state, &node, json) {
         tracing::warn!("the agent is ready, but could not say so: {}", failure.message);
     }
     watch::join(node.handle(), &setup.contacts, state.advertised());
 
-    let outcome = tokio::select! {
-        name = signals.recv() => {
-            tracing::info!("{name}: leaving");
-            Ok(())
+    let outcome = loop {
+        tokio::select! {
+            name = signals.recv() => {
+                tracing::info!("{name}: leaving");
+                break Ok(());
+            }
+            () = state.left() => {
+                tracing::info!("left on request");
+                break Ok(());
+            }
+            Some(()) = hangups.recv() => reloader.reload().await,
+            // The task reads the node's events until the node ends, which it does not do by itself.
+            _ = &mut watching => {
+                break Err(Failure::failed("the node stopped unexpectedly").hint("the log says why"));
+            }
         }
-        () = state.left() => {
-            tracing::info!("left on request");
-            Ok(())
-        }
-        // The task reads the node's events until the node ends, which it does not do by itself.
-        _ = watching => Err(Failure::failed("the node stopped unexpectedly").hint("the log says why")),
     };
     tokio::select! {
-        () = stop(node, server, state, saving) => outcome,
+        () = stop(node, server, reloader, handlers, state, saving) => outcome,
         name = signals.recv() => Err(Failure::failed(format!("{name} again: stopped without leaving"))),
     }
 }
@@ -72,7 +92,7 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
 /// Tells whoever started the agent that it is ready, in one line.
 fn announce(state: &State, node: &UdpNode, json: bool) -> Result<(), Failure> {
     let identity = node.handle().with(|node, _| node.identity());
-    let (name, addr, socket) = (&state.profile.name, state.advertised(), state.socket.display().to_string());
+    let (name, addr, socket) = (&state.name, state.advertised(), state.socket.display().to_string());
     if json {
         return output::json(&json!({
             "ready": true,
@@ -82,17 +102,31 @@ fn announce(state: &State, node: &UdpNode, json: bool) -> Result<(), Failure> {
             "addr": addr.to_string(),
             "bind": node.local_addr().to_string(),
             "socket": socket,
+            "http": state.http_addr().map(|addr| addr.to_string()),
         }));
     }
-    output::line(&format!("ready: {name} at {addr}, socket {socket}"))
+    let http = state.http_addr().map(|addr| format!(", http://{addr}")).unwrap_or_default();
+    output::line(&format!("ready: {name} at {addr}, socket {socket}{http}"))
 }
 
 /// Leaves, answers what is still being asked, writes what is left to write. Each step is bounded.
-async fn stop(node: UdpNode, server: api::Server, state: Arc<State>, saving: Option<JoinHandle<()>>) {
+async fn stop(
+    node: UdpNode,
+    server: api::Server,
+    reloader: Reloader,
+    handlers: JoinHandle<()>,
+    state: Arc<State>,
+    saving: Option<JoinHandle<()>>,
+) {
     let limit = node.handle().with(|node, _| node.config().membership.leave_timeout) + LEAVE_GRACE;
     if tokio::time::timeout(limit, node.shutdown()).await.is_err() {
         tracing::warn!("leaving took longer than {limit:?}: the others will see a failure");
     }
+    // They end with the node, or at a limit of their own.
+    if let Err(error) = handlers.await {
+        tracing::error!("running handlers failed: {error}");
+    }
+    reloader.stop().await;
     server.stop().await;
     // The saver writes for the last time when the state, which holds the way to it, is gone.
     drop(state);

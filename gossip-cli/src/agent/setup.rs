@@ -4,18 +4,17 @@ use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gossip_adapter_tokio_udp::{BindError, Options, UdpNode};
-use gossip_core::{Config, Identity, NodeId};
+use gossip_core::{Identity, NodeId};
 
 use super::address;
 use super::datadir::DataDir;
+use super::settings::Settings;
 use crate::args::AgentArgs;
-use crate::config;
 use crate::exit::Failure;
-use crate::profile::{self, Profile};
+use crate::profile;
 
 /// Everything that can be checked before anything is touched.
 pub(super) struct Setup {
-    config: Config,
     bind: SocketAddr,
     advertise: Option<SocketAddr>,
     /// Whom to join through.
@@ -24,15 +23,12 @@ pub(super) struct Setup {
 
 /// What a started member is and keeps.
 pub(super) struct Opened {
-    pub(super) profile: Profile,
+    pub(super) name: String,
     pub(super) dir: Option<DataDir>,
 }
 
 impl Setup {
     pub(super) async fn new(args: &AgentArgs) -> Result<Self, Failure> {
-        let config = read_config(args)?;
-        // The name may still come from the data folder; what was given must be right in any case.
-        Profile::new(args.name.as_deref().unwrap_or("unnamed"), &args.tag)?.encode(config.membership.max_metadata)?;
         let bind = address::parse(&args.bind, "--bind", address::DEFAULT_PORT)?;
         let mut contacts = Vec::new();
         for contact in &args.join {
@@ -45,11 +41,11 @@ impl Setup {
                  everything in the cluster; keep it inside a network you trust"
             );
         }
-        Ok(Self { config, bind, advertise, contacts })
+        Ok(Self { bind, advertise, contacts })
     }
 
     /// Opens the data folder, the socket and the node on it.
-    pub(super) async fn start(&self, args: &AgentArgs) -> Result<(UdpNode, Opened), Failure> {
+    pub(super) async fn start(&self, args: &AgentArgs, settings: &Settings) -> Result<(UdpNode, Opened), Failure> {
         let now_ms = unix_ms();
         let (dir, name, identity, snapshot) = match &args.data_dir {
             Some(folder) => {
@@ -66,10 +62,9 @@ impl Setup {
                 (None, name, identity, None)
             }
         };
-        let profile = Profile::new(&name, &args.tag)?;
-        let metadata = profile.encode(self.config.membership.max_metadata)?;
+        let metadata = settings.metadata(&name)?;
 
-        let mut options = Options::new(identity, self.config.clone());
+        let mut options = Options::new(identity, settings.file.node.clone());
         options.advertise = self.advertise;
         options.snapshot = snapshot;
         let bound = gossip_adapter_tokio_udp::bind(self.bind, options).await;
@@ -77,21 +72,8 @@ impl Setup {
         node.handle()
             .with(|node, now| node.set_metadata(now, &metadata))
             .map_err(|error| Failure::input(format!("name and tags: {error}")))?;
-        Ok((node, Opened { profile, dir }))
+        Ok((node, Opened { name, dir }))
     }
-}
-
-fn read_config(args: &AgentArgs) -> Result<Config, Failure> {
-    let mut config = match &args.config {
-        Some(file) => config::load(file)?,
-        None => Config::default(),
-    };
-    if let Some(label) = &args.cluster {
-        config.cluster.clone_from(label);
-        // The rest was checked when it was read.
-        config.validate().map_err(|error| Failure::input(format!("--cluster: the label must {}", error.must)))?;
-    }
-    Ok(config)
 }
 
 fn refused(error: &BindError, dir: Option<&DataDir>) -> Failure {

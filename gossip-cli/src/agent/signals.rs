@@ -1,4 +1,4 @@
-//! The two signals that ask a process to end.
+//! The signals that ask the agent to end, and the one that asks it to read its configuration again.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -9,9 +9,17 @@ pub(crate) struct Signals {
     interrupt: Signal,
 }
 
+/// The signal that a daemon reads its configuration again on.
+pub(crate) fn hangup() -> Result<Signal, Failure> {
+    listen(SignalKind::hangup())
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))
+}
+
 impl Signals {
     pub(crate) fn new() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")));
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
 

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -8,10 +9,16 @@ Examples:
   gossip agent --bind 0.0.0.0 --join seed.example.net   in a network; the port is 7946 unless written
   gossip agent --name web-1 --tag role=web --data-dir /var/lib/gossip --join 10.0.0.5:7946
   gossip agent --config gossip.toml --cluster staging --json
+  gossip agent --on-event member=/etc/gossip/on-member --on-event 'message=logger -t gossip'
 
 Once the agent is ready it prints one line with its address and its socket on standard output; logs go to standard
 error. SIGTERM, SIGINT and `gossip leave` make it leave the cluster gracefully and end with exit code 0; a second
-signal ends it at once.";
+signal ends it at once. SIGHUP makes it read --config again: `gossip config check FILE` says what that changes.
+
+Handlers of events (--on-event) find GOSSIP_EVENT (the kind), GOSSIP_NAME (this member) and GOSSIP_SOCKET in their
+environment; what they write to standard error goes to the agent's log. Unless the configuration says otherwise four
+run at a time, 256 events wait, and a handler that runs for longer than 30 seconds is killed; `gossip info` counts how
+they end and what was dropped.";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -42,12 +49,24 @@ pub(crate) struct AgentArgs {
     /// own key is on disk before it is answered, everything else within a second
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// The least severe messages to log
-    #[arg(long, value_name = "LEVEL", env = "GOSSIP_LOG", default_value = "info")]
-    pub(crate) log: LogLevel,
+    /// A command to run when something happens, CMD or KIND=CMD or KIND,KIND=CMD: the shell runs it with the event as one
+    /// line of JSON on standard input. Without KIND on every member, join, left and lagged event. Repeatable
+    #[arg(long, value_name = "[KIND=]CMD")]
+    pub(crate) on_event: Vec<String>,
+    /// Answer HTTP at this address too, IP or IP:PORT: what the socket answers, /metrics for Prometheus, /openapi.json. Only an
+    /// address of the loopback device; the port is 7980 unless written, 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) http: Option<String>,
+    /// Let --http listen at any address: whoever reaches it can read and write everything and stop the agent
+    #[arg(long)]
+    pub(crate) http_allow_remote: bool,
+    /// The least severe messages to log. Default: info
+    #[arg(long, value_name = "LEVEL", env = "GOSSIP_LOG", hide_env_values = true)]
+    pub(crate) log: Option<LogLevel>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum LogLevel {
     Off,
     Error,

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::event_kind::EventKind;
+
 const MEMBERS_EXAMPLES: &str = "\
 Examples:
   gossip members
@@ -58,6 +60,7 @@ from then on follows.";
 const EVENTS_EXAMPLES: &str = "\
 Examples:
   gossip events
+  gossip events --only member,join
   gossip events --json | jq 'select(.event == \"member\")'
 
 With --json the first line is {\"event\":\"start\"}: everything that happens from then on follows.";
@@ -223,6 +226,9 @@ pub(crate) struct SubscribeArgs {
 #[derive(Args, Debug)]
 #[command(after_help = EVENTS_EXAMPLES)]
 pub(crate) struct EventsArgs {
+    /// Only events of these kinds, and how many were missed
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub(crate) only: Vec<EventKind>,
     /// Stop after so many events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,

@@ -3,6 +3,7 @@
 mod agent;
 mod client;
 mod demo;
+mod reference;
 mod sim;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ pub(crate) use client::{
     PublishArgs, SetArgs, SubscribeArgs,
 };
 pub(crate) use demo::DemoArgs;
+pub(crate) use reference::{CompletionsArgs, ManArgs};
 pub(crate) use sim::{Seeds, SimCommand, SimFloorsArgs, SimRunArgs};
 
 const EXAMPLES: &str = "\
@@ -46,7 +48,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run a cluster member until it is told to stop
     Agent(AgentArgs),
-    /// Show the configuration
+    /// Show or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Run a whole cluster in one process, live: join, share a catalogue, broadcast, crash, return
@@ -54,12 +56,31 @@ pub(crate) enum Command {
     /// Run scenarios on simulated networks
     #[command(subcommand)]
     Sim(SimCommand),
+    /// Print what a shell needs to complete commands of this program
+    Completions(CompletionsArgs),
+    /// Print or write manual pages
+    Man(ManArgs),
     #[command(flatten)]
     Client(ClientCommand),
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  gossip config check gossip.toml && kill -HUP $(pidof gossip)
+  gossip config check gossip.toml --json
+
+Exit code 0 means that the file is right. What it changes is said against the agent at the socket, or against the
+defaults if there is none.";
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
+    /// Check a configuration file, and say what it would change: by SIGHUP or only by a restart
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Print a commented template that holds every field and its default
     #[command(after_help = "Examples:\n  gossip config default > gossip.toml && gossip agent --config gossip.toml")]
     Default,

@@ -69,8 +69,8 @@ impl Client {
     }
 
     /// Starts an answer that comes line by line.
-    pub(super) async fn lines(&self, path: &str) -> Result<Lines, Failure> {
-        let response = self.send(Method::GET, path, None).await?;
+    pub(super) async fn lines(&self, path: &str, query: Query) -> Result<Lines, Failure> {
+        let response = self.send(Method::GET, &query.to(path), None).await?;
         if response.status() != StatusCode::OK {
             let status = response.status();
             return Err(refusal(status, &collect(response.into_body()).await?));

@@ -1,5 +1,6 @@
 //! Commands that ask the local agent.
 
+mod check;
 mod http;
 mod keys;
 mod members;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use crate::args::ClientCommand;
 use crate::exit::Failure;
 use crate::socket;
+pub(crate) use check::check;
 use http::Client;
 
 /// Runs one command against the agent at `socket`.

@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::http::{Client, Lines};
+use super::http::{Client, Lines, Query};
 use super::members::text;
 use crate::args::{EventsArgs, SubscribeArgs};
+use crate::event_kind::EventKind;
 use crate::exit::Failure;
 use crate::output::{self, printable};
 
 pub(super) async fn events(client: &Client, args: &EventsArgs, json: bool) -> Result<(), Failure> {
-    let mut source = client.lines("/v1/events").await?;
+    let query = args.only.iter().fold(Query::new(), |query, kind| query.add("kind", kind.name()));
+    let mut source = client.lines("/v1/events", query).await?;
     let mut left = args.count;
     while left != Some(0) {
         let event = next(&mut source).await?;
@@ -27,7 +29,7 @@ pub(super) async fn events(client: &Client, args: &EventsArgs, json: bool) -> Re
 }
 
 pub(super) async fn subscribe(client: &Client, args: &SubscribeArgs, json: bool) -> Result<(), Failure> {
-    let mut source = client.lines("/v1/events").await?;
+    let mut source = client.lines("/v1/events", Query::new().add("kind", EventKind::Message.name())).await?;
     let mut left = args.count;
     while left != Some(0) {
         let event = next(&mut source).await?;
@@ -56,6 +58,10 @@ async fn next(source: &mut Lines) -> Result<Value, Failure> {
 /// One event in words.
 fn described(event: &Value) -> String {
     let field = |name: &str| printable(&text(&event[name]));
+    let keys = |name: &str| match event[name].as_array().filter(|keys| !keys.is_empty()) {
+        Some(keys) => keys.iter().map(|key| printable(&text(key))).collect::<Vec<_>>().join(" "),
+        None => "none".to_string(),
+    };
     match event["event"].as_str().unwrap_or_default() {
         "member" => format!("member {} {} {}", field("change"), field("name"), field("addr")),
         "key" if event["deleted"] == true => format!("key {} deleted", field("key")),
@@ -65,6 +71,8 @@ fn described(event: &Value) -> String {
         "message" => format!("message {}", text_of_message(event)),
         "join" if !event["error"].is_null() => format!("join {}: {}", field("contact"), field("error")),
         "join" => format!("join {}: {} members", field("contact"), field("members")),
+        "reload" if !event["error"].is_null() => format!("reload failed: {}", field("error")),
+        "reload" => format!("reload: {} changed, {} need a restart", keys("changed"), keys("needs_restart")),
         "lagged" => format!("{} events were missed", field("missed")),
         other => other.to_string(),
     }

@@ -1,15 +1,31 @@
 //! The configuration file: a preset, and on top of it what the file says.
 
+mod agent;
+mod diff;
 mod spans;
 
 use std::fmt::Display;
 use std::path::Path;
 
 use gossip_core::Config;
+use serde::Serialize;
 use toml::{Table, Value};
 
 use crate::exit::Failure;
 use crate::output;
+
+pub(crate) use agent::AgentTable;
+pub(crate) use diff::{Change, changes};
+
+/// A configuration file in effect: what it says on top of its preset.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct File {
+    /// The node's configuration.
+    #[serde(flatten)]
+    pub(crate) node: Config,
+    /// The agent's.
+    pub(crate) agent: AgentTable,
+}
 
 /// What `gossip config default` prints.
 const TEMPLATE: &str = include_str!("template.toml");
@@ -22,7 +38,7 @@ struct Problem {
 }
 
 /// Reads and checks a configuration file.
-pub(crate) fn load(file: &Path) -> Result<Config, Failure> {
+pub(crate) fn load(file: &Path) -> Result<File, Failure> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::input(format!("cannot read {}: {error}", file.display())))?;
     parse(&text).map_err(|Problem { line, message }| {
@@ -34,16 +50,22 @@ pub(crate) fn load(file: &Path) -> Result<Config, Failure> {
 
 /// Prints the default configuration: a commented template, or JSON.
 pub(crate) fn print_default(json: bool) -> Result<(), Failure> {
-    if json { output::json(&Config::default()) } else { output::bytes(TEMPLATE.as_bytes()) }
+    if json { output::json(&File::default()) } else { output::bytes(TEMPLATE.as_bytes()) }
 }
 
-fn parse(text: &str) -> Result<Config, Problem> {
+fn parse(text: &str) -> Result<File, Problem> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map(|span| spans::line_at(text, span.start));
         Problem { line, message: error.message().to_string() }
     })?;
     let base = preset(text, table.remove("preset"))?;
-    gossip_sim::config::overlay(&base, &table).map_err(|error| problem(text, error.key(), error.problem()))
+    let agent = match table.remove("agent") {
+        Some(value) => AgentTable::read(value).map_err(|(key, what)| problem(text, &key, what))?,
+        None => AgentTable::default(),
+    };
+    let node =
+        gossip_sim::config::overlay(&base, &table).map_err(|error| problem(text, error.key(), error.problem()))?;
+    Ok(File { node, agent })
 }
 
 fn preset(text: &str, name: Option<Value>) -> Result<Config, Problem> {
@@ -78,14 +100,16 @@ mod tests {
 
     #[test]
     fn the_template_is_the_default() {
-        assert_eq!(parse(TEMPLATE).unwrap(), Config::default());
-        assert_eq!(parse(&template_in_effect()).unwrap(), Config::default());
+        assert_eq!(parse(TEMPLATE).unwrap(), File::default());
+        assert_eq!(parse(&template_in_effect()).unwrap(), File::default());
     }
 
     #[test]
     fn the_template_names_every_field() {
         let template = template_in_effect();
-        for path in gossip_sim::config::paths(&Config::default()) {
+        let agent = Table::try_from(AgentTable::default()).unwrap();
+        let agent = agent.keys().map(|key| format!("agent.{key}"));
+        for path in gossip_sim::config::paths(&Config::default()).into_iter().chain(agent) {
             assert!(spans::line_of(&template, &path).is_some(), "{path}");
         }
     }
@@ -95,7 +119,7 @@ mod tests {
         let config = parse("preset = \"local\"\n[membership]\nprobe_interval = \"700ms\"\n").unwrap();
         let mut expected = Config::local();
         expected.membership.probe_interval = Duration::from_millis(700);
-        assert_eq!(config, expected);
+        assert_eq!(config, File { node: expected, ..File::default() });
     }
 
     /// The line and the message of a refusal.
@@ -133,6 +157,23 @@ mod tests {
         let (line, message) = refusal("[membership]\nprobe_interval = \"500ms\"\n");
         assert_eq!(line, None);
         assert!(message.contains("membership.probe_timeout"), "{message}");
+    }
+
+    #[test]
+    fn the_agents_table_is_read_and_checked_with_its_lines() {
+        let agent = parse("[agent]\nlog = \"debug\"\ntags = { role = \"web\" }\n").unwrap().agent;
+        let tags = [("role".to_string(), "web".to_string())].into();
+        assert_eq!(agent, AgentTable { log: crate::args::LogLevel::Debug, tags, ..AgentTable::default() });
+        for (line, word) in [
+            ("lgo = \"info\"", "agent.lgo"),
+            ("log = \"loud\"", "agent.log"),
+            ("tags = [\"role=web\"]", "agent.tags"),
+            ("on_event_at_once = 0", "agent.on_event_at_once: must be 1 to 64"),
+            ("on_event_seconds = \"30s\"", "agent.on_event_seconds"),
+        ] {
+            let (at, message) = refusal(&format!("[agent]\n{line}\n"));
+            assert!(at == Some(2) && message.contains(word), "{at:?} {message}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The members of the demonstration and what they deliver.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -100,7 +100,7 @@ impl Fleet {
 
     async fn launch(&mut self, index: usize) -> Result<(), Failure> {
         let member = &mut self.members[index];
-        let metadata = Profile::new(&member.name, &[])?.encode(self.config.membership.max_metadata)?;
+        let metadata = Profile::new(&member.name, BTreeMap::new())?.encode(self.config.membership.max_metadata)?;
         let options = Options::new(member.identity, self.config.clone());
         let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("cannot start {}: {error}", member.name));
         let node = gossip_adapter_tokio_udp::bind((Ipv4Addr::LOCALHOST, 0).into(), options).await.map_err(|error| {

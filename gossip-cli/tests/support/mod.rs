@@ -1,6 +1,8 @@
 //! Runs the real binary: agents as processes, commands against them, waiting by what they tell.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+mod http;
+
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -227,6 +229,19 @@ impl Agent {
                 return answer;
             }
             assert!(happened.is_some(), "{}: {what} did not come true; log:\n{}", self.name, self.log());
+        }
+    }
+
+    /// Waits until the question has an answer, for what no event tells. Each question starts a process, which keeps the
+    /// loop from spinning.
+    #[track_caller]
+    pub(crate) fn poll<T>(&self, what: &str, mut question: impl FnMut(&Self) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(answer) = question(self) {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "{}: {what} did not come true; log:\n{}", self.name, self.log());
         }
     }
 

@@ -38,9 +38,8 @@ impl ApiError {
     }
 
     /// Says what the failure means before what it is.
-    pub(super) fn prefixed(mut self, prefix: &str) -> Self {
-        self.failure.message.insert_str(0, prefix);
-        self
+    pub(super) fn prefixed(self, prefix: &str) -> Self {
+        Self { failure: self.failure.prefixed(prefix), ..self }
     }
 
     pub(super) fn body(&self) -> Value {

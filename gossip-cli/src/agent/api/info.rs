@@ -1,11 +1,17 @@
 //! The agent itself: who it is, what it holds, what it counted.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use gossip_core::{Stats, Status};
 use serde_json::{Map, Value, json};
 
+use super::counters::COUNTERS;
 use super::error::ApiError;
+use super::guard::{Refusal, Refused};
 use super::members::status_name;
 use super::{Answer, State};
+use crate::agent::hooks::{Counts, Outcome};
+use crate::profile::Profile;
 
 pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
     let answer = state.handle.with(|node, _| {
@@ -18,15 +24,16 @@ pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
             counts.insert(status_name(status).into(), count.into());
         }
         json!({
-            "name": state.profile.name,
+            "name": state.name,
             "id": identity.id.to_string(),
             "generation": identity.generation,
             "incarnation": me.as_ref().map(|me| me.incarnation),
             "addr": me.as_ref().map(|me| me.addr.to_string()),
             "bind": state.bound.to_string(),
             "cluster": node.config().cluster,
-            "tags": state.profile.tags,
+            "tags": me.as_ref().map(|me| Profile::decode(me.id, me.metadata).tags),
             "socket": state.socket.display().to_string(),
+            "http": state.http_addr().map(|addr| addr.to_string()),
             "data_dir": state.data_dir.as_ref().map(|dir| dir.display().to_string()),
             "version": env!("CARGO_PKG_VERSION"),
             "uptime_s": state.started.elapsed().as_secs(),
@@ -38,35 +45,29 @@ pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
             },
             "broadcast": { "history": broadcasts.history_len(), "history_bytes": broadcasts.history_bytes() },
             "stats": counters(node.stats()),
+            "on_event": handlers(&state.hooks),
+            "reloads": { "succeeded": state.reloads.succeeded.load(Relaxed), "failed": state.reloads.failed.load(Relaxed) },
+            "http_refused": refusals(&state.http),
         })
     });
     Ok(answer.into())
 }
 
-/// Lists counters by name; the struct cannot, since it does not know its own fields.
-macro_rules! fields {
-    ($stats:ident: $($name:ident)*) => {{
-        let mut object = Map::new();
-        $(object.insert(stringify!($name).into(), $stats.$name.into());)*
-        Value::Object(object)
-    }};
+fn handlers(counts: &Counts) -> Value {
+    let mut object = Map::new();
+    object.insert("running".into(), counts.running().into());
+    object.insert("waiting".into(), counts.waiting().into());
+    for outcome in Outcome::ALL {
+        object.insert(outcome.name().into(), counts.ended(outcome).into());
+    }
+    object.insert("dropped".into(), counts.dropped().into());
+    Value::Object(object)
+}
+
+fn refusals(refused: &Refused) -> Value {
+    Refusal::ALL.iter().map(|refusal| (refusal.name(), refused.count(*refusal))).collect()
 }
 
 fn counters(stats: &Stats) -> Value {
-    fields!(stats: packets_sent bytes_sent packets_received bytes_received dropped_checksum dropped_version
-        dropped_malformed dropped_unknown_sender dropped_not_for_us dropped_intents dropped_events dropped_members probes
-        probes_failed suspicions verdicts refutations table_syncs broadcast_duplicates broadcast_pulls broadcast_missed
-        kv_duplicates kv_dropped kv_syncs)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_counter_is_listed() {
-        let stats = Stats::default();
-        let fields = format!("{stats:?}").matches(": ").count();
-        assert_eq!(counters(&stats).as_object().unwrap().len(), fields);
-    }
+    COUNTERS.iter().map(|counter| (counter.field, (counter.read)(stats))).collect()
 }

@@ -30,13 +30,13 @@ fn owner_named(owner: &str) -> NodeId {
 
 /// How keys are shown: what [`parse`] reads. Remembers owners, of which there are fewer than keys.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(in crate::agent) struct Shown {
     owners: HashMap<NodeId, String>,
 }
 
 impl Shown {
     /// The key with its owner; bytes that are no text become U+FFFD.
-    pub(super) fn key<P: Peer>(&mut self, scope: Scope, key: &[u8], members: &Members<'_, P>) -> String {
+    pub(in crate::agent) fn key<P: Peer>(&mut self, scope: Scope, key: &[u8], members: &Members<'_, P>) -> String {
         let key = String::from_utf8_lossy(key);
         match scope {
             Scope::Shared => key.into_owned(),

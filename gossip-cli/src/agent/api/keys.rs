@@ -1,13 +1,12 @@
 //! The map: one key, many keys, writes.
 
 use gossip_core::kv::{KvError, Scope, Version};
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::error::{ApiError, of_key};
 use super::keyname::{self, Shown};
-use super::request::{self, Query};
+use super::request::{Body, Query};
 use super::{Answer, State, put_text};
 
 /// The longest key, in bytes.
@@ -73,8 +72,8 @@ pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiErro
     Ok(json!({ "entries": entries }).into())
 }
 
-pub(super) async fn set(state: &State, body: Incoming) -> Result<Answer, ApiError> {
-    let Set { key: text, value, own } = request::json(body).await?;
+pub(super) async fn set(state: &State, body: Body) -> Result<Answer, ApiError> {
+    let Set { key: text, value, own } = body.json().await?;
     let (scope, key) = keyname::parse(&text, own, state.me)?;
     let version = state.handle.set(scope, key.as_bytes(), value.as_bytes()).map_err(|error| of_key(&text, error))?;
     written(state, scope, &text, version).await
@@ -89,8 +88,8 @@ pub(super) async fn delete(state: &State, query: Option<&str>) -> Result<Answer,
 }
 
 /// Writes many keys. Whatever can be known to be wrong is refused before the first write.
-pub(super) async fn import(state: &State, body: Incoming) -> Result<Answer, ApiError> {
-    let Import { mut entries, own } = request::json(body).await?;
+pub(super) async fn import(state: &State, body: Body) -> Result<Answer, ApiError> {
+    let Import { mut entries, own } = body.json().await?;
     for (key, _) in &entries {
         check_import_key(key, own)?;
     }

@@ -1,38 +1,23 @@
-//! The Unix socket: made for its owner alone, one task a connection, closed with patience.
+//! The Unix socket: made for its owner alone, removed at the end.
 
-use std::convert::Infallible;
+use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
-use std::{fs, pin};
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
 
 use super::State;
-use super::route::respond;
+use super::guard::Guard;
+use super::server::{Accept, Server};
 use crate::exit::Failure;
 use crate::socket;
-
-/// How long answers that are under way may take once the agent stops.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A socket that nobody is served at yet.
 pub(in crate::agent) struct Listener {
     listener: UnixListener,
     file: SocketFile,
-}
-
-/// The task that serves it.
-pub(in crate::agent) struct Server {
-    stop: watch::Sender<bool>,
-    task: JoinHandle<()>,
 }
 
 impl Listener {
@@ -47,62 +32,15 @@ impl Listener {
 
     /// Starts answering.
     pub(in crate::agent) fn serve(self, state: Arc<State>) -> Server {
-        let (stop, stopped) = watch::channel(false);
-        Server { stop, task: tokio::spawn(accept(self, state, stopped)) }
+        Server::start(self.listener, self.file, Guard::Owner, state)
     }
 }
 
-impl Server {
-    /// Takes no more connections, lets answers that are under way finish, removes the socket.
-    pub(in crate::agent) async fn stop(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.task.await {
-            tracing::error!("the socket's task failed: {error}");
-        }
-    }
-}
+impl Accept for UnixListener {
+    type Stream = UnixStream;
 
-async fn accept(socket: Listener, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
-    let Listener { listener, file } = socket;
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(serve(stream, Arc::clone(&state), stopped.clone()));
-                }
-                Err(error) => {
-                    // Out of file descriptors, most likely: connections that end free some.
-                    tracing::warn!("cannot accept a connection: {error}");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-            _ = stopped.changed() => break,
-        }
-    }
-    drop(listener);
-    drop(file);
-    let finished = async { while connections.join_next().await.is_some() {} };
-    // Streams have ended with the node; whoever still reads an answer has had the time for it.
-    let _ = tokio::time::timeout(PATIENCE, finished).await;
-}
-
-async fn serve(stream: UnixStream, state: Arc<State>, mut stopped: watch::Receiver<bool>) {
-    let service = service_fn(move |request| {
-        let state = Arc::clone(&state);
-        async move { Ok::<_, Infallible>(respond(state, request).await) }
-    });
-    let mut connection = pin::pin!(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!("a client's connection ended: {error}");
+    async fn accept(&self) -> io::Result<UnixStream> {
+        Self::accept(self).await.map(|(stream, _)| stream)
     }
 }
 

@@ -4,13 +4,12 @@ use std::net::SocketAddr;
 
 use gossip_core::{Member, Status};
 use gossip_handle::JoinFailure;
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::error::ApiError;
-use super::request::{self, Query};
+use super::request::{Body, Query};
 use super::{Answer, State};
 use crate::agent::address;
 use crate::profile::{Profile, parse_tag};
@@ -45,8 +44,8 @@ pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiErro
 }
 
 /// Joins through every contact at once; one that answers is enough.
-pub(super) async fn join(state: &State, body: Incoming) -> Result<Answer, ApiError> {
-    let Join { contacts } = request::json(body).await?;
+pub(super) async fn join(state: &State, body: Body) -> Result<Answer, ApiError> {
+    let Join { contacts } = body.json().await?;
     if contacts.is_empty() {
         return Err(ApiError::input("no contact to join through"));
     }
@@ -175,7 +174,7 @@ mod tests {
 
     #[test]
     fn without_a_status_the_filter_shows_live_members() {
-        let profile = Profile::new("a", &["role=web".to_string()]).unwrap();
+        let profile = Profile::new("a", [("role".to_string(), "web".to_string())].into()).unwrap();
         let shown = |query, status| Filter::new(Some(query)).ok().unwrap().matches(&profile, status);
         assert!(shown("", Status::Suspect) && !shown("", Status::Down));
         assert!(shown("all=true", Status::Left));

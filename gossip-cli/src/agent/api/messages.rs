@@ -1,11 +1,12 @@
 //! Broadcast messages that clients send.
 
-use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::error::{ApiError, of_message};
-use super::{Answer, State, request, stream};
+use super::request::Body;
+use super::{Answer, State};
+use crate::agent::feed;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,11 +15,10 @@ struct Publish {
     payload: String,
 }
 
-pub(super) async fn publish(state: &State, body: Incoming) -> Result<Answer, ApiError> {
-    let Publish { topic, payload } = request::json(body).await?;
+pub(super) async fn publish(state: &State, body: Body) -> Result<Answer, ApiError> {
+    let Publish { topic, payload } = body.json().await?;
     let id = state.handle.publish(topic.as_bytes(), payload.as_bytes()).map_err(of_message)?;
-    let name = &state.profile.name;
-    // Without a local reader nobody receives it, which is no failure.
-    let _ = state.echo.send(stream::message_line(id, name, topic.as_bytes(), payload.as_bytes()));
-    Ok(json!({ "topic": topic, "version": stream::message_id(id) }).into())
+    // The node does not deliver its own messages to itself, but another program on this machine may want them.
+    state.feed.tell(feed::message_line(id, &state.name, topic.as_bytes(), payload.as_bytes()));
+    Ok(json!({ "topic": topic, "version": feed::message_id(id) }).into())
 }

@@ -12,39 +12,51 @@
 //! ```
 //! Errors are `{"error", "hint", "exit"}`, the last being the exit code that a command should end with.
 
+mod counters;
 mod error;
+mod guard;
 mod info;
 mod keyname;
 mod keys;
 mod listener;
 mod members;
 mod messages;
+mod metrics;
+mod openapi;
+mod patient;
 mod request;
 mod route;
+mod server;
 mod stream;
+mod tcp;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use gossip_adapter_tokio_udp::UdpNode;
 use gossip_core::NodeId;
 use gossip_handle::Handle;
 use serde_json::{Map, Value};
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::Notify;
 
-pub(super) use listener::{Listener, Server};
+pub(super) use keyname::Shown;
+pub(super) use listener::Listener;
+pub(super) use server::Server;
+pub(super) use tcp::{HttpAddr, HttpListener};
 
+use super::feed::Feed;
+use super::hooks;
 use super::saver::Saver;
-use crate::profile::Profile;
+use crate::exit::Failure;
 use error::ApiError;
-
-/// Messages published here that wait for a slow local reader.
-const ECHO: usize = 256;
+use guard::Refused;
 
 /// What the answers are made from.
 pub(super) struct State {
-    pub(super) profile: Profile,
+    pub(super) name: String,
     pub(super) socket: PathBuf,
     handle: Handle<SocketAddr>,
     me: NodeId,
@@ -52,15 +64,23 @@ pub(super) struct State {
     data_dir: Option<PathBuf>,
     saver: Option<Saver>,
     started: Instant,
-    /// The node does not deliver its own messages to itself, but another program on this machine may want them.
-    echo: broadcast::Sender<Value>,
+    /// The same as a time of day, counted from the Unix epoch.
+    started_unix: Duration,
+    /// How often the configuration was read again.
+    pub(super) reloads: Reloads,
+    /// What `/v1/config` answers.
+    config: Mutex<Value>,
+    http: Refused,
+    http_addr: Mutex<Option<SocketAddr>>,
+    pub(super) feed: Feed,
+    pub(super) hooks: Arc<hooks::Counts>,
     leave: Notify,
 }
 
 impl State {
     pub(super) fn new(
         node: &UdpNode,
-        profile: Profile,
+        name: String,
         socket: PathBuf,
         data_dir: Option<PathBuf>,
         saver: Option<Saver>,
@@ -69,14 +89,45 @@ impl State {
             me: node.handle().with(|node, _| node.identity().id),
             handle: node.handle().clone(),
             bound: node.local_addr(),
-            profile,
+            name,
             socket,
             data_dir,
             saver,
             started: Instant::now(),
-            echo: broadcast::channel(ECHO).0,
+            started_unix: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+            reloads: Reloads::default(),
+            config: Mutex::default(),
+            http: Refused::default(),
+            http_addr: Mutex::new(None),
+            feed: Feed::new(node.handle()),
+            hooks: Arc::default(),
             leave: Notify::new(),
         }
+    }
+
+    /// Tells all members this metadata.
+    pub(super) fn set_metadata(&self, metadata: &[u8]) -> Result<(), Failure> {
+        let set = self.handle.with(|node, now| node.set_metadata(now, metadata));
+        set.map_err(|error| Failure::input(format!("name and tags: {error}")))
+    }
+
+    /// Says what the configuration in effect is, so that clients can ask.
+    pub(super) fn set_config(&self, config: Value) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    fn config(&self) -> Value {
+        self.config.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says where HTTP is answered, so that clients can ask.
+    pub(super) fn set_http_addr(&self, addr: Option<SocketAddr>) {
+        *self.http_addr.lock().unwrap_or_else(PoisonError::into_inner) = addr;
+    }
+
+    /// Where HTTP is answered.
+    pub(super) fn http_addr(&self) -> Option<SocketAddr> {
+        *self.http_addr.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until a client asks to leave.
@@ -101,9 +152,25 @@ impl State {
     }
 }
 
+/// How often the configuration was read again, and how often that failed.
+#[derive(Debug, Default)]
+pub(super) struct Reloads {
+    succeeded: AtomicU64,
+    failed: AtomicU64,
+}
+
+impl Reloads {
+    pub(super) fn count(&self, succeeded: bool) {
+        let counter = if succeeded { &self.succeeded } else { &self.failed };
+        counter.fetch_add(1, Relaxed);
+    }
+}
+
 /// An answer other than an error.
 enum Answer {
     Json(Value),
+    /// Its media type, and the text.
+    Text(&'static str, String),
     Stream(tokio::sync::mpsc::Receiver<hyper::body::Bytes>),
 }
 
@@ -114,7 +181,7 @@ impl From<Value> for Answer {
 }
 
 /// Puts bytes into an object as text under `name`, or, if they are no text, as hexadecimal digits under `name_hex`.
-fn put_text(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
+pub(super) fn put_text(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => object.insert(name.to_string(), text.into()),
         Err(_) => {

@@ -1,15 +1,23 @@
 //! What a request says: its query and its JSON body, both checked.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::StatusCode;
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 
-/// The longest body, in bytes: far more than a map can hold in one import.
-const MAX_BODY: usize = 64 << 20;
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What follows the head of a request, unread.
+pub(super) struct Body {
+    incoming: Incoming,
+    max: usize,
+}
 
 /// The parameters behind the question mark.
 pub(super) struct Query(Vec<(String, String)>);
@@ -46,13 +54,26 @@ impl Query {
     }
 }
 
-/// Reads the body as JSON of the shape that the operation wants.
-pub(super) async fn json<T: DeserializeOwned>(body: Incoming) -> Result<T, ApiError> {
-    let collected = Limited::new(body, MAX_BODY)
-        .collect()
-        .await
-        .map_err(|error| ApiError::input(format!("cannot read the body: {error}")))?;
-    serde_json::from_slice(&collected.to_bytes()).map_err(|error| ApiError::input(format!("the body: {error}")))
+impl Body {
+    /// At most `max` bytes of it are read.
+    pub(super) fn new(incoming: Incoming, max: usize) -> Self {
+        Self { incoming, max }
+    }
+
+    /// Reads it as JSON of the shape that the operation wants.
+    pub(super) async fn json<T: DeserializeOwned>(self) -> Result<T, ApiError> {
+        let max = self.max;
+        let collected = tokio::time::timeout(PATIENCE, Limited::new(self.incoming, max).collect())
+            .await
+            .map_err(|_| ApiError::input(format!("the body did not arrive within {PATIENCE:?}")))?
+            .map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+                Some(_) => ApiError::input(format!("the body is longer than {max} bytes"))
+                    .with_status(StatusCode::PAYLOAD_TOO_LARGE)
+                    .hint("send less at a time; the Unix socket takes more than a port"),
+                None => ApiError::input(format!("cannot read the body: {error}")),
+            })?;
+        serde_json::from_slice(&collected.to_bytes()).map_err(|error| ApiError::input(format!("the body: {error}")))
+    }
 }
 
 #[cfg(test)]

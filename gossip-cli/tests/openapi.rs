@@ -1,0 +1,86 @@
+//! What the agent answers is what its OpenAPI document says.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::Site;
+
+/// The answer must fit the schema that the document gives for this operation's success.
+#[track_caller]
+fn fits(document: &Value, method: &str, path: &str, kind: &str, answer: &Value) {
+    let escape = |text: &str| text.replace('~', "~0").replace('/', "~1");
+    let place = format!("#/paths/{}/{method}/responses/200/content/{}/schema", escape(path), escape(kind));
+    let mut schema = document.clone();
+    schema["$ref"] = place.into();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let problems: Vec<String> = validator.iter_errors(answer).map(|error| error.to_string()).collect();
+    assert!(problems.is_empty(), "{method} {path}: {problems:?} in {answer}");
+}
+
+#[test]
+fn every_answer_fits_its_schema() {
+    let site = Site::new();
+    let other = site.start("b", &["--tag", "role=web"]);
+    let agent = site.start("a", &["--http", "127.0.0.1:0"]);
+    let document = agent.http_get("/openapi.json").json();
+    assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let entries = json!({ "entries": [["x", "1"], ["y", "2"]] });
+    let calls = [
+        ("post", "/v1/join", "", json!({ "contacts": [other.addr()] })),
+        ("put", "/v1/key", "", json!({ "key": "k", "value": "v", "own": true })),
+        ("post", "/v1/keys", "", entries),
+        ("post", "/v1/publish", "", json!({ "topic": "t", "payload": "p" })),
+        ("get", "/v1/key", "?key=x", Value::Null),
+        ("get", "/v1/keys", "", Value::Null),
+        ("get", "/v1/members", "?all=true", Value::Null),
+        ("get", "/v1/info", "", Value::Null),
+        ("get", "/v1/config", "", Value::Null),
+        ("get", "/openapi.json", "", Value::Null),
+        ("delete", "/v1/key", "?key=x", Value::Null),
+        ("post", "/v1/leave", "", Value::Null),
+    ];
+    for (method, path, query, body) in calls {
+        let answer = agent.http_json(&method.to_uppercase(), &format!("{path}{query}"), &body);
+        assert_eq!(answer.status, 200, "{method} {path}: {answer:?}");
+        fits(&document, method, path, "application/json", &answer.json());
+    }
+}
+
+#[test]
+fn every_event_fits_its_schema() {
+    let site = Site::new();
+    let agent = site.start("a", &["--http", "127.0.0.1:0"]);
+    let document = agent.http_get("/openapi.json").json();
+    let events = agent.stream(&["events"]);
+    let check = |what: &str| {
+        let event = events.next(what, |event| {
+            fits(&document, "get", "/v1/events", "application/x-ndjson", event);
+            event["event"] == what
+        });
+        assert_eq!(event["event"], what);
+    };
+    check("start");
+    let other = site.start("b", &[]);
+    agent.ask(&["join", other.addr()]);
+    check("join");
+    agent.run(&["set", "k", "v"]).ok();
+    agent.run(&["publish", "t", "p"]).ok();
+    check("message");
+    agent.signal(rustix::process::Signal::HUP);
+    check("reload");
+    agent.run(&["leave"]).ok();
+    check("left");
+}
+
+#[test]
+fn a_refusal_fits_its_schema() {
+    let site = Site::new();
+    let agent = site.start("a", &["--http", "127.0.0.1:0"]);
+    let mut schema = agent.http_get("/openapi.json").json();
+    schema["$ref"] = "#/components/schemas/Error".into();
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    for target in ["/v1/key?key=none", "/v1/key", "/v1/none", "/v1/members?status=dead"] {
+        let answer = agent.http_get(target);
+        assert!(answer.status >= 400 && validator.is_valid(&answer.json()), "{target}: {answer:?}");
+    }
+}
