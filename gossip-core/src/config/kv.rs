@@ -20,8 +20,8 @@ pub struct KvConfig {
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub tombstone_ttl: Duration,
     /// The most entries, tombstones included, of all members: 16 at least, default 1 048 576. At the limit local writes of
-    /// new keys are refused with `Full`; entries of others are left out, counted, and asked for again once there is room. What a snapshot holds is restored
-    /// in any case.
+    /// new keys are refused with `Full`; entries of others are left out, counted, and asked for again once there is room.
+    /// What a snapshot holds is restored in any case.
     pub max_entries: usize,
     /// The most writers (members times lives) whose versions are known: 16 at least, default 65 536. At the limit entries
     /// of unknown writers are ignored and counted.
