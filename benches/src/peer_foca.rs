@@ -1,4 +1,4 @@
-//! The same for foca (a SWIM member on crates.io), set up as its documentation and its example agent do: the preset for
+//! The same for foca, a SWIM member, set up as its documentation and its example agent do: the preset for
 //! the cluster's size, an address and a number as identity, the postcard codec.
 
 use std::hint::black_box;
