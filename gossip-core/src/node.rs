@@ -296,7 +296,7 @@ impl<P: Peer> Node<P> {
             if !self.shared.pacing.allows(self.shared.now) {
                 return None;
             }
-            let (target, purpose) = self.poll_purpose(now)?;
+            let (target, purpose) = self.poll_purpose()?;
             let mut ids = core::mem::take(&mut self.shared.ids);
             let len = self.write_packet(now, &target, purpose, buf, &mut ids);
             self.shared.ids = ids;
@@ -309,17 +309,16 @@ impl<P: Peer> Node<P> {
     }
 
     /// The most urgent purpose of all protocols.
-    fn poll_purpose(&mut self, now: Instant) -> Option<(Target<P>, Purpose)> {
-        let cx = &mut self.shared.cx(now);
-        if let Some((to, intent)) = self.membership.poll_intent(cx) {
+    fn poll_purpose(&mut self) -> Option<(Target<P>, Purpose)> {
+        if let Some((to, intent)) = self.membership.poll_intent() {
             return Some((to, Purpose::Membership(intent)));
         }
         #[cfg(feature = "broadcast")]
-        if let Some((to, intent)) = self.broadcast.poll_intent(cx) {
+        if let Some((to, intent)) = self.broadcast.poll_intent() {
             return Some((to, Purpose::Broadcast(intent)));
         }
         #[cfg(feature = "kv")]
-        if let Some((to, intent)) = self.kv.poll_intent(cx) {
+        if let Some((to, intent)) = self.kv.poll_intent() {
             return Some((to, Purpose::Kv(intent)));
         }
         None

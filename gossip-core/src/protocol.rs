@@ -86,7 +86,7 @@ pub(crate) trait Protocol<P: Peer> {
     /// The next deadline.
     fn poll_timeout(&self) -> Option<Instant>;
     /// Takes the most urgent intent.
-    fn poll_intent(&mut self, cx: &mut Cx<'_, P>) -> Option<(Target<P>, Self::Intent)>;
+    fn poll_intent(&mut self) -> Option<(Target<P>, Self::Intent)>;
     /// Whether an intent waits.
     fn has_intents(&self) -> bool;
     /// Writes what the packet is made for. A packet into which nothing was written is not sent.

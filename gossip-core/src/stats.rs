@@ -46,7 +46,8 @@ pub struct Stats {
     pub broadcast_duplicates: u64,
     /// Broadcast messages asked for because an announcement named them.
     pub broadcast_pulls: u64,
-    /// Broadcast messages that fell behind the window of their origin, or out of the history, before they arrived.
+    /// Broadcast messages that fell behind the window of their origin before they arrived, or for whose origin there was
+    /// no room.
     pub broadcast_missed: u64,
     /// Key-value entries received that were already known or already superseded.
     pub kv_duplicates: u64,

@@ -87,3 +87,21 @@ fn the_history_is_bounded_in_bytes_and_in_time() {
     cluster.run(160);
     assert_eq!(cluster.node(1).broadcasts().history_len(), 0);
 }
+
+#[test]
+fn a_message_that_is_answered_as_sent_is_sent_though_the_table_of_origins_is_full() {
+    let mut config = Config::lan();
+    config.broadcast.max_origins = 16;
+    let mut cluster = Cluster::joined(17, &config);
+    for at in 1..=16 {
+        let now = cluster.now;
+        cluster.node(at).broadcasts_mut(now).send(b"t", b"x").unwrap();
+    }
+    cluster.until(10, "17 has all", |cluster| delivered(cluster, 17).len() == 16);
+    let now = cluster.now;
+    cluster.node(17).broadcasts_mut(now).send(b"t", b"mine").unwrap();
+    assert_eq!(cluster.node(17).broadcasts().history_len(), 17);
+    // The others have no room for a seventeenth origin; those that it was pushed to count that.
+    cluster.run(5);
+    assert!((1..=16).any(|at| cluster.nodes[&at].stats().broadcast_missed > 0));
+}

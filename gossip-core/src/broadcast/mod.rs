@@ -74,7 +74,6 @@ impl<P: Peer> Broadcast<P> {
         self.sent = (cx.me.generation, sequence);
         let message = Message::new(MessageId::new(*cx.me, sequence), 0, topic, payload);
         let id = message.id;
-        // With this origin's table full a message is sent all the same; it is only not announced.
         self.receive(cx, message, None);
         id
     }
@@ -104,7 +103,9 @@ impl<P: Peer> Broadcast<P> {
 
     /// What is known of that life of an origin: none if it is over, or if there is no room for another origin.
     fn origin(&mut self, cx: &Cx<'_, P>, id: NodeId, generation: u64) -> Option<&mut Origin> {
-        if !self.origins.contains_key(&id) && self.origins.len() >= cx.config.broadcast.max_origins {
+        // This node's own messages always have room: what was answered as sent is sent.
+        let full = self.origins.len() >= cx.config.broadcast.max_origins && id != cx.me.id;
+        if full && !self.origins.contains_key(&id) {
             self.forget_origin()?;
         }
         let origin = self.origins.entry(id).or_insert_with(|| Origin::new(generation, cx.now));
@@ -149,6 +150,8 @@ impl<P: Peer> Broadcast<P> {
             let message = Message::new(id, wire.hops, wire.topic, wire.payload);
             if self.receive(cx, message.clone(), Some(from)) {
                 cx.events.push(Event::Broadcast(message));
+            } else {
+                cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(1);
             }
         }
     }
@@ -234,7 +237,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         None
     }
 
-    fn poll_intent(&mut self, _cx: &mut Cx<'_, P>) -> Option<(Target<P>, Intent)> {
+    fn poll_intent(&mut self) -> Option<(Target<P>, Intent)> {
         self.intents.pop()
     }
 

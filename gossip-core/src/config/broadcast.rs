@@ -20,8 +20,9 @@ pub struct BroadcastConfig {
     pub history: Duration,
     /// How many bytes of messages are kept at most: 64 KiB at least, default 4 MiB. At the limit the oldest go first.
     pub history_bytes: usize,
-    /// The most origins whose sequence numbers are remembered: 16 at least, default 16 384. At the limit the one that
-    /// was silent longest is forgotten.
+    /// The most origins whose sequence numbers are remembered: 16 at least, default 16 384. At the limit one that has been
+    /// silent for longer than `history` is forgotten; while there is none, messages of further origins are left out and
+    /// counted.
     pub max_origins: usize,
 }
 

@@ -203,7 +203,7 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         [self.push_at, self.sync.poll_timeout(), self.store.next_grave()].into_iter().flatten().min()
     }
 
-    fn poll_intent(&mut self, _cx: &mut Cx<'_, P>) -> Option<(Target<P>, Intent)> {
+    fn poll_intent(&mut self) -> Option<(Target<P>, Intent)> {
         self.intents.pop()
     }
 

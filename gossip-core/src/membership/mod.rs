@@ -287,7 +287,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
         self.next_timer()
     }
 
-    fn poll_intent(&mut self, _cx: &mut Cx<'_, P>) -> Option<(Target<P>, Intent)> {
+    fn poll_intent(&mut self) -> Option<(Target<P>, Intent)> {
         self.intents.pop()
     }
 
