@@ -261,6 +261,7 @@ impl<P: Peer> Node<P> {
         self.broadcast.handle_timeout(cx);
         #[cfg(feature = "kv")]
         self.kv.handle_timeout(cx);
+        self.membership.follow_generation(cx);
         self.go_on_leaving(now);
     }
 

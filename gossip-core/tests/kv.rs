@@ -252,3 +252,38 @@ fn a_node_that_forgot_its_own_writes_takes_a_new_generation() {
     cluster.until(20, "a new generation", |cluster| cluster.nodes[&2].identity().generation > 1);
     settle(&mut cluster, 1);
 }
+
+#[test]
+fn an_own_key_of_a_life_with_a_higher_number_can_be_written() {
+    let mut cluster = Cluster::empty();
+    cluster.start(2, 9, Config::lan());
+    let own = Scope::Own(id(2));
+    let now = cluster.now;
+    cluster.node(2).kv_mut(now).set(own, b"k", b"before").unwrap();
+    let snapshot = cluster.node(2).snapshot().to_vec();
+    // The clock that gives the generation went back.
+    cluster.start(2, 5, Config::lan());
+    cluster.node(2).restore(now, &snapshot).unwrap();
+    let version = cluster.node(2).kv_mut(now).set(own, b"k", b"after").unwrap();
+    assert_eq!((cluster.node(2).kv().get(own, b"k").unwrap().value, version.generation), (b"after".as_slice(), 10));
+}
+
+#[test]
+fn a_write_that_cannot_win_over_a_forged_stamp_is_refused() {
+    use gossip_core::wire::{ClusterKey, Item as _, Writer, kv::Entry, tag};
+    let mut cluster = Cluster::joined(2, &Config::lan());
+    let (key, mut ids, mut buf) = (ClusterKey::new(""), Vec::new(), [0; 1200]);
+    let (me, forger) = (gossip_core::Identity::new(id(1), 1), gossip_core::Identity::new(id(2), 1));
+    let highest = gossip_core::NodeId::from_bytes([0xff; 16]);
+    let writer = gossip_core::Identity::new(highest, 1);
+    assert!(writer > me);
+    let entry = Entry { writer, counter: 1, stamp: u64::MAX, own: false, key: b"k", value: Some(b"forged") };
+    let mut packet = Writer::new(&mut buf, &mut ids, &key, forger, true).unwrap();
+    packet.section(tag::KV_ENTRIES, |w| entry.write(w)).unwrap();
+    let len = packet.finish(&key);
+    let now = cluster.now;
+    let node = cluster.node(1);
+    node.handle_packet(now, gossip_core::Lane::Datagram, &2, &mut buf[..len]).unwrap();
+    assert_eq!(node.kv_mut(now).set(SHARED, b"k", b"mine"), Err(KvError::Exhausted));
+    assert_eq!(node.kv().get(SHARED, b"k").unwrap().value, b"forged");
+}

@@ -66,7 +66,8 @@ pub enum KvError {
         /// The limit.
         max: usize,
     },
-    /// No version is left for this node's writes: somebody claimed to have seen the last one there can be.
+    /// No version is left for this node's writes, or no stamp above that of the key's last write: somebody claimed the
+    /// last one there can be.
     Exhausted,
     /// `kv.enabled` is off.
     Disabled,
@@ -83,7 +84,9 @@ impl fmt::Display for KvError {
             Self::NotOwner => f.write_str("only its owner may write that key"),
             Self::NotFound => f.write_str("no such key"),
             Self::Full { max } => write!(f, "the map is full: at most {max} keys, deleted ones included"),
-            Self::Exhausted => f.write_str("no version is left for writes of this node"),
+            Self::Exhausted => {
+                f.write_str("no version or stamp is left for this write: somebody claimed the last one there can be")
+            }
             Self::Disabled => f.write_str("the key-value map is turned off"),
             Self::Leaving => f.write_str("this node is leaving the cluster"),
         }
@@ -205,14 +208,21 @@ impl<'a, P: Peer> KvMut<'a, P> {
     }
 
     fn write(&mut self, scope: Scope, key: &[u8], value: Option<&[u8]>) -> Result<Version, KvError> {
-        let seen = self.state.store.get(scope, key).map_or(0, |slot| slot.stamp);
-        let stamp = self.state.clock.above(self.cx.unix_ms(), seen);
+        let last = self.state.store.get(scope, key);
+        let stamp = self.state.clock.above(self.cx.unix_ms(), last.map_or(0, |slot| slot.stamp));
+        if let (Scope::Own(_), Some(last)) = (scope, last) {
+            // A life with a higher number wrote it: its clock was ahead. An own key's last write is its owner's last.
+            if last.version.generation > self.cx.me.generation {
+                self.cx.me.generation = last.version.generation.saturating_add(1);
+            }
+        }
         let version = self.state.next_version(*self.cx.me).ok_or(KvError::Exhausted)?;
         let write = Write { scope, key, version, stamp, value };
         let max = self.cx.config.kv.max_entries;
         match self.state.put(&mut self.cx, &write, max) {
             Outcome::Full => Err(KvError::Full { max }),
-            _ => {
+            Outcome::Superseded => Err(KvError::Exhausted),
+            Outcome::Stored { .. } => {
                 self.state.wrote(&self.cx, version);
                 Ok(version)
             }
