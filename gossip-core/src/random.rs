@@ -35,23 +35,32 @@ impl Rng {
 
 /// SipHash-1-3 under a key of this node alone, so that nobody can aim keys at one bucket of its maps.
 #[derive(Clone, Debug)]
-pub(crate) struct MapHasher(SipHasher13);
+pub(crate) struct MapHasher {
+    sip: SipHasher13,
+    odd: u64,
+}
 
 impl MapHasher {
     pub(crate) fn new(rng: &mut Rng) -> Self {
         let mut key = [0; 16];
         rng.0.fill_bytes(&mut key);
-        Self(SipHasher13::new_with_key(&key))
+        Self { sip: SipHasher13::new_with_key(&key), odd: rng.u64() | 1 }
     }
 
     pub(crate) fn hash(&self, value: impl core::hash::Hash) -> u64 {
-        let mut hasher = self.0;
+        let mut hasher = self.sip;
         value.hash(&mut hasher);
         core::hash::Hasher::finish(&hasher)
     }
 
     /// For what is bytes anyway: less work, and another hash than [`Self::hash`] of the same value.
     pub(crate) fn hash_bytes(&self, bytes: &[u8]) -> u64 {
-        self.0.hash(bytes)
+        self.sip.hash(bytes)
+    }
+
+    /// For what is a keyed hash already: multiplied by a secret odd number, the upper half folded onto the lower.
+    pub(crate) fn spread(&self, hash: u32) -> u64 {
+        let product = u64::from(hash).wrapping_mul(self.odd);
+        product ^ (product >> 32)
     }
 }

@@ -240,7 +240,7 @@ impl<P: Peer> Table<P> {
 
     /// The member of a short name. Where two share one, the one at this address.
     pub(crate) fn find_short(&self, short: u32, addr: &P) -> Option<MemberIndex> {
-        let hash = self.hasher.hash_bytes(&short.to_ne_bytes());
+        let hash = self.hasher.spread(short);
         let named = |at: &u32| row_of(&self.rows, *at).short == short;
         let at_addr = |at: &u32| named(at) && row_of(&self.rows, *at).addr == *addr;
         let found = self.by_short.find(hash, at_addr).or_else(|| self.by_short.find(hash, named));
@@ -367,7 +367,7 @@ impl<P: Peer> Table<P> {
         self.fingerprint = self.fingerprint.wrapping_add(amount);
         let (rows, hasher) = (&self.rows, &self.hasher);
         let row = row_of(rows, at);
-        let hash = |at: &u32| hasher.hash_bytes(&row_of(rows, *at).short.to_ne_bytes());
+        let hash = |at: &u32| hasher.spread(row_of(rows, *at).short);
         self.by_short.insert_unique(hash(&at), at, hash);
         let list = match row.status {
             Status::Alive | Status::Suspect => {
@@ -388,7 +388,7 @@ impl<P: Peer> Table<P> {
         self.buckets[bucket].sum = self.buckets[bucket].sum.wrapping_sub(amount);
         self.fingerprint = self.fingerprint.wrapping_sub(amount);
         let row = row_of(&self.rows, at);
-        let hash = self.hasher.hash_bytes(&row.short.to_ne_bytes());
+        let hash = self.hasher.spread(row.short);
         if let Ok(entry) = self.by_short.find_entry(hash, |other| *other == at) {
             entry.remove();
         }

@@ -19,7 +19,7 @@ pub enum Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(tag: u8, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
         Ok(Some(match tag {
             tag::MESSAGES => Self::Messages(List::read(reader)?),

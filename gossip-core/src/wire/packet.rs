@@ -75,17 +75,25 @@ impl<'a> Packet<'a> {
         } else {
             Sender::Short(reader.u32()?)
         };
-        let (sections, listed) = split_ids(reader)?;
+        let (sections, listed, plain) = split_ids(reader)?;
         let packet = Self { sender, sections, listed };
-        let ids = packet.ids(match sender {
+        // A probe and what rides on it: checked on the way.
+        if !plain || !listed.is_empty() {
+            packet.check_sections::<P>()?;
+        }
+        Ok(packet)
+    }
+
+    fn check_sections<P: Peer>(&self) -> Result<(), DecodeError> {
+        let ids = self.ids(match self.sender {
             Sender::Full(sender) => sender.id,
-            Sender::Short(_) => stand_in(listed),
+            Sender::Short(_) => stand_in(self.listed),
         });
         check_ids(ids)?;
         let mut referred = 0;
         let mut unknown = false;
         let mut conversation = false;
-        let mut reader = Reader::new(sections, ids);
+        let mut reader = Reader::new(self.sections, ids);
         while !reader.is_empty() {
             let (tag, body) = next_section(&mut reader)?;
             let mut body = reader.over(body);
@@ -103,7 +111,7 @@ impl<'a> Packet<'a> {
         if !unknown && referred != ids.len() {
             return Err(DecodeError::IdReference);
         }
-        Ok(packet)
+        Ok(())
     }
 
     /// How the packet names its sender.
@@ -128,24 +136,29 @@ impl<'a> Packet<'a> {
     }
 }
 
-/// Splits the sections from the list of ids, if the last section is one.
-fn split_ids(reader: Reader<'_>) -> Result<(&[u8], &[u8]), DecodeError> {
+/// Splits the sections from the list of ids, if the last section is one; and whether all are [`PLAIN`], one of them a
+/// conversation at most, so that nothing is left to check.
+fn split_ids(reader: Reader<'_>) -> Result<(&[u8], &[u8], bool), DecodeError> {
     let all = reader.rest();
     let mut reader = reader;
-    loop {
+    let (mut plain, mut conversation) = (true, false);
+    while !reader.is_empty() {
         let before = all.len() - reader.rest().len();
-        if reader.is_empty() {
-            return Ok((all, &[]));
-        }
         let (tag, body) = next_section(&mut reader)?;
         if tag == tag::IDS {
             if !reader.is_empty() || body.is_empty() || body.len() % 16 != 0 {
                 return Err(DecodeError::IdReference);
             }
-            return Ok((&all[..before], body));
+            return Ok((&all[..before], body, plain));
         }
+        let repeated = tag::CONVERSATION.contains(&tag) && core::mem::replace(&mut conversation, true);
+        plain &= !repeated && PLAIN.iter().any(|(of, len)| *of == tag && *len == body.len());
     }
+    Ok((all, &[], plain))
 }
+
+/// Sections of which any bytes of this length are a valid body.
+const PLAIN: [(u8, usize); 3] = [(tag::PING, 8), (tag::ACK, 8), (tag::KV_SUMMARY, 8)];
 
 /// An id that the list does not hold, for the sender whose id only its receiver knows: what is compared while the packet
 /// is checked compares the same once that id is known.
@@ -173,7 +186,7 @@ fn next_section<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), DecodeErr
     Ok((reader.u8()?, reader.blob(usize::MAX)?))
 }
 
-#[inline]
+#[inline(always)]
 fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'a, P>, DecodeError> {
     let section = match tag {
         ..tag::MESSAGES => membership::Section::read(tag, body)?.map(Section::Membership),
@@ -259,6 +272,26 @@ mod tests {
     fn a_packet_asks_or_answers_one_thing() {
         assert_eq!(decoded(true, &[tag::WHO_ARE_YOU, 0]), Ok(()));
         assert_eq!(decoded(true, &[tag::WHO_ARE_YOU, 0, tag::PING_REPLY, 4, 0, 0, 0, 1]), Err(DecodeError::Repeated));
+    }
+
+    #[test]
+    fn any_bytes_of_a_plain_section_s_length_are_its_body() {
+        for (tag, len) in PLAIN {
+            for fill in [0_u8, 0x7f, 0x80, 0xff] {
+                let bytes = vec![fill; len];
+                let mut body = Reader::plain(&bytes);
+                let section = read_section::<u64>(tag, &mut body).unwrap();
+                assert!(!matches!(section, Section::Unknown(..)) && body.is_empty(), "tag {tag} of {fill}");
+            }
+            assert_ne!(decoded(true, &[&[tag, len as u8 - 1][..], &[0; 7]].concat()), Ok(()), "tag {tag}, too short");
+        }
+    }
+
+    #[test]
+    fn plain_sections_ask_or_answer_one_thing_too() {
+        let ping = [tag::PING, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(decoded(true, &ping), Ok(()));
+        assert_eq!(decoded(true, &[ping, ping].concat()), Err(DecodeError::Repeated));
     }
 
     #[test]

@@ -67,11 +67,6 @@ impl<'b> Writer<'b> {
         self.limit.saturating_sub(self.len())
     }
 
-    /// Allows no packet longer than `limit`, if that is less than what is allowed already.
-    pub fn limit_to(&mut self, limit: usize) {
-        self.limit = self.limit.min(limit);
-    }
-
     /// Runs `write` with at most `share` more bytes.
     pub fn with_share(&mut self, share: usize, write: impl FnOnce(&mut Self)) {
         let limit = self.limit;
@@ -81,19 +76,15 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes a whole section or nothing.
+    #[inline]
     pub fn section(&mut self, tag: u8, body: impl FnOnce(&mut Self) -> Result<(), NoSpace>) -> Result<(), NoSpace> {
-        let mark = self.mark();
-        let start = self.open(tag).and_then(|start| body(self).map(|()| start));
-        match start {
-            Ok(start) => {
-                self.close(start);
-                Ok(())
-            }
-            Err(NoSpace) => {
-                self.undo(mark);
-                Err(NoSpace)
-            }
+        let (mark, limit) = (self.mark(), self.limit);
+        let written = self.open(tag).and_then(|open| body(self).map(|()| self.close(open)));
+        if written.is_err() {
+            self.undo(mark);
+            self.limit = limit;
         }
+        written
     }
 
     /// Writes a section of items, as many as `next` has and as fit; see [`Self::items`]. No item, no section.
@@ -248,36 +239,40 @@ impl<'b> Writer<'b> {
         }
     }
 
-    /// Writes the tag and keeps room for the longest length that the body may get.
+    /// Writes the tag and one byte for the length, which is enough for most bodies, and keeps room for a longer one.
     #[inline]
     fn open(&mut self, tag: u8) -> Result<Open, NoSpace> {
-        self.u8(tag)?;
-        let at = self.at;
-        let kept = varint_len(self.room());
+        self.bytes(&[tag, 0])?;
+        let kept = varint_len(self.room() + 1) - 1;
         if kept > self.room() {
             return Err(NoSpace);
         }
-        self.at += kept;
-        Ok(Open { at, kept })
+        self.limit -= kept;
+        Ok(Open { body: self.at, kept })
     }
 
-    /// Writes the body's length in its shortest form, moving the body up to it.
+    /// Writes the body's length in its shortest form; where that takes more than a byte the body makes way.
     #[inline]
     fn close(&mut self, open: Open) {
-        let body = open.at + open.kept..self.at;
-        let len = body.len();
-        self.buf.copy_within(body, open.at + varint_len(len));
-        self.at = open.at;
+        self.limit += open.kept;
+        let len = self.at - open.body;
+        if len < 0x80 {
+            self.buf[open.body - 1] = len as u8;
+            return;
+        }
+        let longer = varint_len(len) - 1;
+        self.buf.copy_within(open.body..self.at, open.body + longer);
+        self.at = open.body - 1;
         let written = self.varint(len as u64);
         debug_assert_eq!(written, Ok(()), "room for the length was kept");
         self.at += len;
     }
 }
 
-/// A section whose length is not known yet: where the length goes and how many bytes were kept for it.
+/// A section whose length is not known yet: where its body begins, and how many bytes are kept for a longer length.
 #[derive(Clone, Copy)]
 struct Open {
-    at: usize,
+    body: usize,
     kept: usize,
 }
 
