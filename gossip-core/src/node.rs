@@ -254,7 +254,7 @@ impl<P: Peer> Node<P> {
         let cx = &mut self.shared.cx(now);
         let patience = cx.config.membership.probe_timeout;
         if due.is_some_and(|due| cx.now > due + patience) {
-            self.membership.put_off(cx.now + patience);
+            self.membership.put_off(cx, cx.now + patience);
         }
         self.membership.handle_timeout(cx);
         #[cfg(feature = "broadcast")]
@@ -345,7 +345,8 @@ impl<P: Peer> Node<P> {
         let sender = short.map_or(Sender::Full(*cx.me), Sender::Short);
         let mut packet = Writer::from_sender(&mut buf[..limit], ids, cx.me.id, sender).ok()?;
         let header = packet.len();
-        let probe = matches!(purpose, Purpose::Membership(membership::Intent::Ping(_) | membership::Intent::Ack(_)));
+        let probe =
+            matches!(purpose, Purpose::Membership(membership::Intent::Ping { .. } | membership::Intent::Ack(_)));
         match purpose {
             Purpose::Membership(intent) => self.membership.write(cx, &to.addr, intent, &mut packet),
             #[cfg(feature = "broadcast")]

@@ -30,14 +30,22 @@ pub struct Stats {
     pub dropped_events: u64,
     /// Members ignored because the table was full.
     pub dropped_members: u64,
-    /// Probes started.
+    /// Pings sent, retries included.
     pub probes: u64,
-    /// Probes that nobody answered in their period.
+    /// Members that answered neither this node's pings nor its helpers'.
     pub probes_failed: u64,
-    /// Suspicions begun, by this node or on another's word.
+    /// Suspicions begun by this node.
     pub suspicions: u64,
-    /// Verdicts of this node: suspicions that nobody refuted in time.
+    /// Probes that failed without being held against anybody, because no helper was heard either.
+    pub abstentions: u64,
+    /// Suspicions that ended because another member got an answer.
+    pub vetoes: u64,
+    /// Verdicts of this node: members that were silent for long enough towards enough observers.
     pub verdicts: u64,
+    /// Verdicts of others that were checked with their subject.
+    pub claims: u64,
+    /// Those whose subject answered.
+    pub claims_dismissed: u64,
     /// Accusations of this node that it refuted.
     pub refutations: u64,
     /// Table digests sent because a peer's fingerprint differed.

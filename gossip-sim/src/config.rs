@@ -138,12 +138,12 @@ mod tests {
 
     #[test]
     fn nested_and_dotted_keys_mean_the_same() {
-        let dotted = over_lan("\"membership.suspicion.max_factor\" = 5\n\"membership.probe_interval\" = \"2s\"");
-        let nested = over_lan("[membership]\nprobe_interval = \"2s\"\nsuspicion.max_factor = 5");
+        let dotted = over_lan("\"membership.suspicion.observers\" = 5\n\"membership.probe_interval\" = \"2s\"");
+        let nested = over_lan("[membership]\nprobe_interval = \"2s\"\nsuspicion.observers = 5");
         assert_eq!(dotted, nested);
         let config = dotted.unwrap();
         assert_eq!(config.membership.probe_interval, Duration::from_secs(2));
-        assert_eq!(config.membership.suspicion.max_factor, 5);
+        assert_eq!(config.membership.suspicion.observers, 5);
     }
 
     #[test]

@@ -2,12 +2,12 @@ use core::time::Duration;
 
 use super::{ConfigError, check, check_interval};
 
-/// Membership and failure detection: SWIM (Das, Gupta, Motivala, DSN 2002) with Lifeguard's shortening suspicion
-/// (Dadgar, Phillips, Currey, arXiv 1707.00788 §IV-B) and a digest of the member table.
+/// Membership and failure detection: SWIM's probes (Das, Gupta, Motivala, DSN 2002), verdicts by quorum, and a digest of
+/// the member table.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct MembershipConfig {
-    /// SWIM's protocol period: one member is probed in each. Default 1 s (SWIM §5).
+    /// SWIM's protocol period: one member is pinged in each. Default 1 s (SWIM §5).
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub probe_interval: Duration,
     /// The longest wait for a direct acknowledgement before other members are asked to probe. Measured round trips
@@ -52,17 +52,19 @@ pub struct MembershipConfig {
     pub max_metadata: usize,
 }
 
-/// When a suspect is declared down (Lifeguard §IV-B): after `max`, or sooner, down to `min`, as more members suspect it
-/// independently. Both follow the live size: times max(1, log10 of it).
+/// When a member that does not answer is declared down: when it has been silent towards enough of its observers for
+/// long enough. The observers are the first in the order of rendezvous hashing, and all members agree on them.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct SuspicionConfig {
-    /// The shortest suspicion in probe intervals per log10 of the live size: 1 to 100, default 2.
-    pub min_intervals: u32,
-    /// The longest in multiples of the shortest: 1 to 20, default 3.
-    pub max_factor: u32,
-    /// Independent suspicions, besides the first, that shorten the wait to its minimum: 0 to 8, default 3 (Lifeguard's
-    /// K).
+    /// How long a member may be silent, counted from the first ping that it did not answer. Twice as long after a
+    /// refutation, four times after two; a refutation is forgotten after ten minutes. Default 2.5 s.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub patience: Duration,
+    /// How many members observe another: it promises them its pings, and they confirm that it is silent. 1 to 8,
+    /// default 5.
+    pub observers: usize,
+    /// How many of them must confirm, `observers` at most; where fewer are alive, all that are. Default 3.
     pub confirmations: usize,
 }
 
@@ -72,7 +74,7 @@ impl Default for MembershipConfig {
             probe_interval: Duration::from_secs(1),
             probe_timeout: Duration::from_millis(400),
             indirect_probes: 3,
-            suspicion: SuspicionConfig { min_intervals: 2, max_factor: 3, confirmations: 3 },
+            suspicion: SuspicionConfig::default(),
             gossip_interval: Duration::from_millis(100),
             fanout: 2,
             sync_interval: Duration::from_millis(400),
@@ -84,6 +86,12 @@ impl Default for MembershipConfig {
             max_members: 16_384,
             max_metadata: 512,
         }
+    }
+}
+
+impl Default for SuspicionConfig {
+    fn default() -> Self {
+        Self { patience: Duration::from_millis(2500), observers: 5, confirmations: 3 }
     }
 }
 
@@ -116,12 +124,17 @@ impl MembershipConfig {
             "be at least 60s: stale news outlive a shorter memory",
         )?;
         let suspicion = &self.suspicion;
+        check_interval(suspicion.patience, "membership.suspicion.patience")?;
         check(
-            (1..=100).contains(&suspicion.min_intervals),
-            "membership.suspicion.min_intervals",
-            "be between 1 and 100",
+            suspicion.patience >= self.probe_interval,
+            "membership.suspicion.patience",
+            "be at least membership.probe_interval",
         )?;
-        check((1..=20).contains(&suspicion.max_factor), "membership.suspicion.max_factor", "be between 1 and 20")?;
-        check(suspicion.confirmations <= 8, "membership.suspicion.confirmations", "be at most 8")
+        check((1..=8).contains(&suspicion.observers), "membership.suspicion.observers", "be between 1 and 8")?;
+        check(
+            (1..=suspicion.observers).contains(&suspicion.confirmations),
+            "membership.suspicion.confirmations",
+            "be between 1 and membership.suspicion.observers",
+        )
     }
 }

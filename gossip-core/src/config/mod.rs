@@ -72,6 +72,7 @@ impl Config {
                 join_retry: Duration::from_millis(100),
                 join_timeout: Duration::from_secs(5),
                 leave_timeout: Duration::from_millis(500),
+                suspicion: SuspicionConfig { patience: Duration::from_secs(1), ..SuspicionConfig::default() },
                 ..MembershipConfig::default()
             },
             broadcast: BroadcastConfig { announce_after: Duration::from_millis(50), ..BroadcastConfig::default() },
@@ -111,6 +112,7 @@ impl Config {
                 join_retry: Duration::from_secs(1),
                 join_timeout: Duration::from_secs(30),
                 leave_timeout: Duration::from_secs(6),
+                suspicion: SuspicionConfig { patience: Duration::from_secs(8), ..SuspicionConfig::default() },
                 ..MembershipConfig::default()
             },
             broadcast: BroadcastConfig { announce_after: Duration::from_secs(1), ..BroadcastConfig::default() },

@@ -7,36 +7,26 @@ use super::{Applied, Intent, Membership, Status};
 use crate::event::Event;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
-use crate::wire::membership::{Claim, Join, PingRequest, Probe, Welcome};
+use crate::wire::membership::{Claim, Join, Ping, PingReply, Probe, Welcome};
 
 /// A table of this many live members is sent to a joiner as a whole.
 const SMALL_TABLE: u64 = 64;
 
 impl<P: Peer> Membership<P> {
-    pub(super) fn handle_ping(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, probe: Probe) {
-        self.intents.push(cx.stats, Target::answer(from), Intent::Ack(probe.number));
-        self.compare(cx, from, probe.fingerprint);
+    pub(super) fn handle_ping(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, ping: Ping) {
+        self.intents.push(cx.stats, Target::answer(from), Intent::Ack(ping.probe.number));
+        self.promised(cx, from, ping);
+        self.compare(cx, from, ping.probe.fingerprint);
     }
 
     pub(super) fn handle_ack(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, probe: Probe) {
-        if self.probing.acked(cx.now, probe.number, from.sender) {
+        if self.answered(cx, from, probe.number) {
             self.knows_me(cx, from);
-        } else if let Some((asker, number)) = self.probing.favour_done(probe.number, from.sender) {
-            self.intents.push(cx.stats, Target::to(asker), Intent::PingReply(number));
+        } else if let Some((asker, number)) = self.favours.answered(probe.number, from.sender) {
+            let reply = PingReply { number, answered: true };
+            self.intents.push(cx.stats, Target::to(asker), Intent::PingReply(reply));
         }
         self.compare(cx, from, probe.fingerprint);
-    }
-
-    pub(super) fn handle_ping_request(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, request: PingRequest) {
-        if from.answer != usize::MAX || !self.is_running() {
-            return;
-        }
-        let Some(index) = cx.table.find(request.target) else { return };
-        let row = cx.table.row(index);
-        let favour = self.probing.favour(cx.now, row.member, from.addr.clone(), request.number, cx.rng);
-        if let Some(number) = favour {
-            self.intents.push(cx.stats, Target::to(row.addr.clone()), Intent::Ping(number));
-        }
     }
 
     /// A joiner proves its address by a cookie first, so that nobody can have a table sent to a third party.
@@ -119,8 +109,8 @@ impl<P: Peer> Membership<P> {
         }
         let Some(index) = from.row else { return };
         let row = cx.table.row(index);
-        if row.member == from.sender && matches!(row.status, Status::Suspect | Status::Down) {
-            // Lifeguard's buddy system (§IV-C): the accused hears of it at once.
+        if row.member == from.sender && row.status == Status::Down {
+            // Lifeguard's buddy system (§IV-C): who is held down hears of it at once.
             let to = Target::to(from.addr.clone());
             self.intents.push(cx.stats, to, Intent::Records(SmallVec::from_slice(&[index])));
         }

@@ -1,18 +1,27 @@
 //! What becomes of a record that arrives: the table is a join of all that was said, in the order of generation,
 //! incarnation and claim, so the order of arrival does not matter.
 
-use super::suspicion::Patience;
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::checks::Claimed;
+use super::facade::Verdict;
 use super::table::{ME, MemberIndex, Table};
 use super::{Membership, Status};
 use crate::event::{MemberChange, MemberEvent};
-use crate::identity::Identity;
+use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::protocol::Cx;
+use crate::time::Instant;
 use crate::wire::membership::{Claim, Record};
 
 /// A higher incarnation is not answered with one still higher but with a new generation: a forged maximum must not
 /// leave this node without an answer.
 const MAX_INCARNATION: u64 = 1 << 40;
+/// For so long a member that was held down counts as one that should be there.
+const ROSTER_MEMORY: Duration = Duration::from_secs(60);
 
 /// How a record relates to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +50,6 @@ impl<P: Peer> Membership<P> {
             return Applied::Older;
         }
         if said == known {
-            if let Claim::Suspect { by } = record.claim {
-                if self.suspicions.confirm(index, by) {
-                    self.spread(cx, index);
-                }
-            }
             return Applied::Known;
         }
         self.accept(cx, index, record);
@@ -61,8 +65,9 @@ impl<P: Peer> Membership<P> {
         let status = status_of(record.claim);
         let index = cx.table.insert(record, status);
         if status.is_live() {
-            self.probing.admit(cx.rng, index, cx.table.live().len());
+            self.schedule.admit(cx.rng, index, cx.table.live().len());
         }
+        self.note_verdict(cx, index, record.claim);
         self.changed(cx, index, record, Some(change_to(status)));
         Applied::Known
     }
@@ -72,47 +77,56 @@ impl<P: Peer> Membership<P> {
         let row = cx.table.row(index);
         let before = row.status;
         let same_life = row.member.generation == record.member.generation;
-        let revived = !before.is_live() && status_of(record.claim).is_live();
-        let moved = row.addr != record.addr || row.profile_version != record.profile;
-        if record.claim == Claim::Down && before == Status::Alive && same_life {
-            // A verdict about a member that is alive here is somebody's word. It gets the shortest time to refute, as
-            // it would had the suspicion come before the verdict.
-            return self.suspect_on_word(cx, index, record);
+        if let (Claim::Down { by }, true) = (record.claim, before.is_live()) {
+            let claimed = Claimed { by, member: record.member, incarnation: record.incarnation };
+            return self.weigh(cx, index, claimed);
         }
-        cx.table.update(index, record, status_of(record.claim));
+        let status = match status_of(record.claim) {
+            // Whether it answers here is not for others to say.
+            Status::Alive if same_life && before.is_live() => before,
+            status => status,
+        };
+        let revived = !before.is_live() && status.is_live();
+        let moved = row.addr != record.addr || row.profile_version != record.profile;
+        if before != status || !same_life {
+            self.checks.close(cx.table, index);
+        }
+        cx.table.update(index, record, status);
+        self.note_verdict(cx, index, record.claim);
         if revived {
-            self.probing.admit(cx.rng, index, cx.table.live().len());
+            if before == Status::Down {
+                cx.table.row_mut(index).lenience.refuted(cx.now);
+                self.falls.pop_back();
+            }
+            self.schedule.admit(cx.rng, index, cx.table.live().len());
             // One came back; others behind the same broken link may have, too.
             self.reconnect_at = cx.now + cx.config.membership.gossip_interval;
         }
-        let change = match (before, record.claim) {
-            (Status::Alive, Claim::Alive) if same_life => moved.then_some(MemberChange::Updated),
-            (_, claim) => Some(change_to(status_of(claim))),
+        let change = match before {
+            Status::Alive | Status::Suspect if same_life && status == before => moved.then_some(MemberChange::Updated),
+            _ => Some(change_to(status)),
         };
         self.changed(cx, index, record, change);
     }
 
-    fn suspect_on_word(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, record: &Record<P>) {
-        let by = cx.me.id;
-        let claimed = Record { claim: Claim::Suspect { by }, ..record.clone() };
-        cx.table.update(index, &claimed, Status::Suspect);
-        let patience = Patience::new(&cx.config.membership, cx.table.live().len()).shortest();
-        cx.stats.suspicions += 1;
-        self.suspicions.begin(cx.now, index, by, patience);
-        self.tell(cx, index, MemberChange::Suspect);
-        self.spread(cx, index);
+    /// A verdict about a member that is live here: some word, to be checked, unless it just was or its author says too
+    /// many of them.
+    fn weigh(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
+        let memory = cx.config.membership.suspicion.patience;
+        let row = cx.table.row(index);
+        if row.dismissed.is_some_and(|at| cx.now.since(at) < memory) {
+            return;
+        }
+        let pending = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
+        let author = cx.table.find(claimed.by).unwrap_or(ME);
+        if pending || !cx.table.row_mut(author).claims.take(cx.now) {
+            return;
+        }
+        self.hear_claim(cx, index, claimed);
     }
 
     /// Follows up on a row that changed, in `change` if the application would see it.
     fn changed(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, record: &Record<P>, change: Option<MemberChange>) {
-        match record.claim {
-            Claim::Suspect { by } => {
-                cx.stats.suspicions += 1;
-                let patience = Patience::new(&cx.config.membership, cx.table.live().len());
-                self.suspicions.begin(cx.now, index, by, patience);
-            }
-            _ => self.suspicions.end(index),
-        }
         let status = cx.table.row(index).status;
         if !status.is_live() {
             let grave = Grave { member: record.member, incarnation: record.incarnation };
@@ -132,20 +146,48 @@ impl<P: Peer> Membership<P> {
         self.spread(cx, index);
     }
 
-    /// This node's own verdict: nobody refuted in time.
-    pub(super) fn declare_down(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
-        let row = cx.table.row(index);
-        let record = Record { claim: Claim::Down, ..row.record(row.member.id) };
+    /// This node's own verdict.
+    pub(super) fn declare_down(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        index: MemberIndex,
+        accused: Option<NodeId>,
+        confirmed: SmallVec<[NodeId; 4]>,
+    ) {
+        self.checks.close(cx.table, index);
         cx.stats.verdicts += 1;
+        let row = cx.table.row(index);
+        self.take_down(cx, index, Claimed { by: cx.me.id, member: row.member, incarnation: row.incarnation });
+        if let Some(verdict) = &mut cx.table.row_mut(index).verdict {
+            verdict.accused = accused;
+            verdict.confirmed = confirmed.into_vec();
+        }
+    }
+
+    /// Enters a verdict into the table.
+    pub(super) fn take_down(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
+        let Claimed { by, member, incarnation } = claimed;
+        let record = Record { claim: Claim::Down { by }, member, incarnation, ..cx.table.row(index).record() };
         cx.table.update(index, &record, Status::Down);
+        self.falls.push_back(cx.now);
+        self.note_verdict(cx, index, record.claim);
         self.changed(cx, index, &record, Some(MemberChange::Down));
     }
 
-    /// This node's own suspicion: nobody got an answer.
-    pub(super) fn suspect(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
-        let row = cx.table.row(index);
-        let record = Record { claim: Claim::Suspect { by: cx.me.id }, ..row.record(row.member.id) };
-        self.apply(cx, &record);
+    fn note_verdict(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claim: Claim) {
+        if let Claim::Down { by } = claim {
+            let verdict = Verdict { by, accused: None, confirmed: alloc::vec::Vec::new(), at: cx.now };
+            cx.table.row_mut(index).verdict = Some(Box::new(verdict));
+        }
+    }
+
+    /// Whether one more member held down would be more than three quarters of those that were alive a minute ago: then
+    /// it is more likely that this node is cut off.
+    pub(super) fn would_be_alone(&mut self, cx: &Cx<'_, P>) -> bool {
+        while self.falls.front().is_some_and(|at| cx.now.since(*at) > ROSTER_MEMORY) {
+            self.falls.pop_front();
+        }
+        4 * (self.falls.len() + 1) > 3 * (cx.table.live().len() + self.falls.len())
     }
 
     /// Tells the application about a member.
@@ -196,7 +238,7 @@ impl<P: Peer> Membership<P> {
             return Applied::Known;
         }
         cx.stats.refutations += 1;
-        let mut answer = mine.record(mine.member.id);
+        let mut answer = mine.record();
         if record.incarnation < MAX_INCARNATION {
             answer.incarnation = record.incarnation + 1;
         } else {
@@ -232,11 +274,34 @@ impl Grave {
     }
 }
 
+/// How many verdicts of one author are weighed: a burst, then a few a minute. Members that fail together have their
+/// verdicts from many authors; who invents some is soon not heard any more.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Allowance {
+    taken: u8,
+    at: Instant,
+}
+
+impl Allowance {
+    const BURST: u8 = 32;
+    const EACH: Duration = Duration::from_secs(10);
+
+    fn take(&mut self, now: Instant) -> bool {
+        let earned = now.since(self.at).as_micros() / Self::EACH.as_micros();
+        if earned > 0 {
+            self.taken = self.taken.saturating_sub(u8::try_from(earned).unwrap_or(u8::MAX));
+            self.at = now;
+        }
+        let room = self.taken < Self::BURST;
+        self.taken += u8::from(room);
+        room
+    }
+}
+
 fn status_of(claim: Claim) -> Status {
     match claim {
         Claim::Alive => Status::Alive,
-        Claim::Suspect { .. } => Status::Suspect,
-        Claim::Down => Status::Down,
+        Claim::Down { .. } => Status::Down,
         Claim::Left => Status::Left,
     }
 }
@@ -256,5 +321,9 @@ fn rank(claim: Claim) -> u8 {
 
 /// Of two claims under one incarnation the later in this order holds (SWIM §4.2).
 fn rank_of(status: Status) -> u8 {
-    status as u8
+    match status {
+        Status::Alive | Status::Suspect => 0,
+        Status::Down => 1,
+        Status::Left => 2,
+    }
 }

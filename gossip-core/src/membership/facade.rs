@@ -1,15 +1,18 @@
 //! What the application sees of the member table.
 
+use alloc::vec::Vec;
+
 use super::table::{Row, Table};
 use crate::identity::NodeId;
 use crate::peer::Peer;
+use crate::time::Instant;
 
 /// What a node holds a member to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// It answers.
     Alive,
-    /// It did not answer and may refute; still a live member.
+    /// It did not answer this node; still a live member. What others hold it to be is theirs to say.
     Suspect,
     /// It failed.
     Down,
@@ -22,6 +25,19 @@ impl Status {
     pub fn is_live(self) -> bool {
         matches!(self, Self::Alive | Self::Suspect)
     }
+}
+
+/// Why a member is held down, as far as this node knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Who decided it.
+    pub by: NodeId,
+    /// Whose suspicion this node heard first, its own included; only where this node was asked to confirm.
+    pub accused: Option<NodeId>,
+    /// The observers that got no answer either; only if this node decided.
+    pub confirmed: Vec<NodeId>,
+    /// When this node came to hold it.
+    pub at: Instant,
 }
 
 /// One row of the member table.
@@ -88,6 +104,11 @@ impl<'a, P: Peer> Members<'a, P> {
     /// All rows, this node's first, the others in an order that depends on the node's history alone.
     pub fn iter(&self) -> impl Iterator<Item = Member<'a, P>> + use<'a, P> {
         self.table.rows().map(Member::of)
+    }
+
+    /// Why a member is held down; `None` if it is not, or unknown. In constant time.
+    pub fn why(&self, id: NodeId) -> Option<&'a Verdict> {
+        self.table.row(self.table.find(id)?).verdict.as_deref()
     }
 
     /// Grows whenever any row changes: a cheap way to see that nothing did.

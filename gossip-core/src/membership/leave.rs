@@ -58,7 +58,7 @@ impl<P: Peer> Membership<P> {
                 let number = cx.rng.u32();
                 for index in cx.table.sample(cx.rng, 1, |_| true) {
                     let to = Target::to(cx.table.row(index).addr.clone());
-                    self.intents.push(cx.stats, to, Intent::Ping(number));
+                    self.intents.push(cx.stats, to, Intent::Ping { number, promise: 0 });
                 }
                 self.phase = Phase::HandingOver { until, next: cx.now + cx.config.membership.gossip_interval };
             }

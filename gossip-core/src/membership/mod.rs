@@ -1,17 +1,23 @@
-//! Who is a member, and who is alive: SWIM (Das, Gupta, Motivala, DSN 2002) with Lifeguard's suspicion and a digest of
+//! Who is a member, and who is alive: SWIM's probes (Das, Gupta, Motivala, DSN 2002), verdicts by quorum, and a digest of
 //! the member table that repairs what gossip missed.
 //!
-//! It knows the member table, which only this folder may change, its own probes, its suspects and the updates that
-//! still have to spread.
+//! It knows the member table, which only this folder may change, whom it pings next and who promised to ping it, who is
+//! in question, and the updates that still have to spread.
 
 mod answer;
 mod apply;
+mod checks;
+mod detect;
 mod facade;
+mod favours;
 mod join;
 mod leave;
-mod probe;
+mod observers;
 mod profiles;
+mod promises;
 mod repair;
+mod rtt;
+mod schedule;
 mod suspicion;
 mod table;
 mod timers;
@@ -21,24 +27,28 @@ use alloc::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-pub use facade::{Member, Members, Status};
+pub use facade::{Member, Members, Status, Verdict};
 pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};
+use self::checks::{Checks, Claimed};
+use self::favours::Favours;
 use self::join::{Cookies, Joining};
 use self::leave::Phase;
-use self::probe::Probing;
 use self::profiles::Profiles;
+use self::promises::Promises;
 use self::repair::Repair;
-use self::suspicion::Suspicions;
+use self::rtt::RoundTrip;
+use self::schedule::Schedule;
 use self::updates::{MAX_TRANSMISSIONS, UpdateQueue};
 use crate::config::MembershipConfig;
 use crate::error::CommandError;
+use crate::identity::Identity;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::random::Rng;
 use crate::time::Instant;
-use crate::wire::membership::{Claim, Join, PingRequest, Probe, Record, Section, Welcome};
+use crate::wire::membership::{Claim, Join, Ping, PingReply, PingRequest, Probe, Record, Section, Suspicion, Welcome};
 use crate::wire::{Item as _, Writer, tag};
 
 /// At most this many intents wait.
@@ -51,10 +61,15 @@ pub(crate) const MAX_HINTS: usize = 256;
 /// What membership wants to send.
 #[derive(Clone, Debug)]
 pub(crate) enum Intent {
-    Ping(u32),
+    Ping {
+        number: u32,
+        promise: u16,
+    },
     Ack(u32),
     PingRequest(PingRequest),
-    PingReply(u32),
+    PingReply(PingReply),
+    Suspicion(Suspicion),
+    Veto(Identity),
     Join {
         cookie: u64,
     },
@@ -79,8 +94,14 @@ pub(crate) enum Intent {
 pub(crate) struct Membership<P> {
     intents: Intents<P, Intent>,
     updates: UpdateQueue,
-    probing: Probing<P>,
-    suspicions: Suspicions,
+    schedule: Schedule,
+    promises: Promises,
+    checks: Checks,
+    favours: Favours<P>,
+    /// Over all members.
+    rtt: RoundTrip,
+    /// When members went down, of late.
+    falls: VecDeque<Instant>,
     joining: Joining<P>,
     cookies: Cookies,
     repair: Repair<P>,
@@ -98,8 +119,12 @@ impl<P: Peer> Membership<P> {
         Self {
             intents: Intents::new(MAX_INTENTS),
             updates: UpdateQueue::new(),
-            probing: Probing::new(now, config, rng),
-            suspicions: Suspicions::default(),
+            schedule: Schedule::new(now, config, rng),
+            promises: Promises::default(),
+            checks: Checks::default(),
+            favours: Favours::new(),
+            rtt: RoundTrip::default(),
+            falls: VecDeque::new(),
             joining: Joining::new(),
             cookies: Cookies::new(rng),
             repair: Repair::new(now),
@@ -144,13 +169,6 @@ impl<P: Peer> Membership<P> {
         Ok(())
     }
 
-    /// The transport could not deliver to this address.
-    pub(crate) fn unreachable(&mut self, cx: &Cx<'_, P>, addr: &P) {
-        if let Some(index) = cx.table.find_addr(addr) {
-            self.probing.unreachable(cx.now, index);
-        }
-    }
-
     /// Whether news of this sender are taken note of: it is in the table, by its address or its identity, or it was asked
     /// to let this node in. Strangers may ask and answer; else a forged packet could name any address as a member's, and
     /// all members would turn to it.
@@ -163,13 +181,6 @@ impl<P: Peer> Membership<P> {
     /// The name that a packet's sender wrote short is not known here.
     pub(crate) fn ask_who(&mut self, cx: &mut Cx<'_, P>, source: &Source<'_, P>) {
         self.intents.push(cx.stats, Target::answer(source), Intent::WhoAreYou);
-    }
-
-    /// Nothing that would accuse somebody happens before `until`: this node was late, and the answers that came
-    /// meanwhile may still wait in its socket.
-    pub(crate) fn put_off(&mut self, until: Instant) {
-        self.probing.put_off(until);
-        self.suspicions.put_off(until);
     }
 
     /// Another protocol gave this node a new generation.
@@ -190,7 +201,7 @@ impl<P: Peer> Membership<P> {
     /// Makes a new statement about this node under the next incarnation, and spreads it.
     fn restate(&mut self, cx: &mut Cx<'_, P>, change: impl FnOnce(&mut Record<P>)) {
         let row = cx.table.row(ME);
-        let mut record = row.record(row.member.id);
+        let mut record = row.record();
         record.member = *cx.me;
         record.incarnation += 1;
         change(&mut record);
@@ -221,13 +232,20 @@ impl<P: Peer> Membership<P> {
     fn transmissions(&self, cx: &Cx<'_, P>, index: MemberIndex) -> u8 {
         let live = cx.table.live().len().max(1);
         let full = (live.ilog2() + 3).min(u32::from(MAX_TRANSMISSIONS) - 1) as u8;
-        let urgent = !cx.table.row(index).status.is_live();
+        let claimed = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
+        let urgent = claimed || !cx.table.row(index).status.is_live();
         if urgent || self.updates.len() <= 16 { full } else { full.min(3) }
     }
 
-    fn record(&self, table: &Table<P>, index: MemberIndex) -> Record<P> {
-        let row = table.row(index);
-        row.record(self.suspicions.by(index).unwrap_or(row.member.id))
+    /// What is told of a member: a verdict that is not believed here yet goes on all the same.
+    fn news(&self, table: &Table<P>, index: MemberIndex) -> Record<P> {
+        let record = table.row(index).record();
+        match self.checks.get(table, index).and_then(|check| check.claim) {
+            Some(Claimed { by, member, incarnation }) => {
+                Record { claim: Claim::Down { by }, member, incarnation, ..record }
+            }
+            None => record,
+        }
     }
 
     /// Writes members' records as one section; answers how many found room.
@@ -235,7 +253,7 @@ impl<P: Peer> Membership<P> {
         let mut members = members.iter().filter(|index| cx.table.get(**index).is_some());
         packet.list(tag::UPDATES, |w| {
             let Some(index) = members.next() else { return Ok(false) };
-            self.record(cx.table, *index).write(w).map(|()| true)
+            cx.table.row(*index).record().write(w).map(|()| true)
         })
     }
 
@@ -263,8 +281,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
             Section::Ping(probe) => self.handle_ping(cx, from, probe),
             Section::Ack(probe) => self.handle_ack(cx, from, probe),
             Section::PingRequest(request) => self.handle_ping_request(cx, from, request),
-            Section::PingReply(number) if from.row.is_some() => self.probing.acked_to_other(number),
-            Section::PingReply(_) => (),
+            Section::PingReply(reply) => self.handle_ping_reply(cx, from, reply),
             Section::Join(join) => self.handle_join(cx, from, &join),
             Section::Cookie(cookie) => self.handle_cookie(cx, from, cookie),
             Section::Welcome(welcome) => self.handle_welcome(cx, from, welcome),
@@ -276,6 +293,8 @@ impl<P: Peer> Protocol<P> for Membership<P> {
             Section::TablePage(page) => self.handle_page(cx, from, &page),
             Section::ProfileRequest(ids) => self.handle_profile_request(cx, from, ids),
             Section::Profile(profile) => self.handle_profile(cx, profile),
+            Section::Suspicion(suspicion) => self.handle_suspicion(cx, from, suspicion),
+            Section::Veto(member) => self.handle_veto(cx, from, member),
         }
     }
 
@@ -299,11 +318,13 @@ impl<P: Peer> Protocol<P> for Membership<P> {
         // A section that finds no room even in an empty packet is left out; the other side asks again.
         let fingerprint = cx.table.fingerprint();
         let section = match intent {
-            Intent::Ping(number) => Section::Ping(Probe { number, fingerprint }),
+            Intent::Ping { number, promise } => Section::Ping(Ping { probe: Probe { number, fingerprint }, promise }),
             Intent::Ack(number) => Section::Ack(Probe { number, fingerprint }),
             Intent::PingRequest(request) => Section::PingRequest(request),
-            Intent::PingReply(number) => Section::PingReply(number),
-            Intent::Join { cookie } => Section::Join(Join { cookie, record: self.record(cx.table, ME) }),
+            Intent::PingReply(reply) => Section::PingReply(reply),
+            Intent::Suspicion(suspicion) => Section::Suspicion(suspicion),
+            Intent::Veto(member) => Section::Veto(member),
+            Intent::Join { cookie } => Section::Join(Join { cookie, record: cx.table.row(ME).record() }),
             Intent::Cookie(cookie) => Section::Cookie(cookie),
             Intent::Welcome { live, generation } => {
                 // With the contact's own record, so that the joiner knows somebody to turn to.
@@ -325,7 +346,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
         let mut cursor = self.updates.cursor();
         packet.list(tag::UPDATES, |w| {
             let Some(index) = self.updates.next(&mut cursor) else { return Ok(false) };
-            self.record(cx.table, index).write(w)?;
+            self.news(cx.table, index).write(w)?;
             let limit = self.transmissions(cx, index);
             self.updates.sent(index, limit);
             Ok(true)

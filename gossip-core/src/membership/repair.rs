@@ -13,7 +13,7 @@ use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::random::Rng;
 use crate::time::Instant;
-use crate::wire::membership::{Record, Section, TableDigest, TablePage};
+use crate::wire::membership::{Section, TableDigest, TablePage};
 use crate::wire::{Item as _, NoSpace, Writer, tag};
 
 /// At most so many runs of differing buckets are answered at a time, each in so many packets.
@@ -115,7 +115,7 @@ impl<P: Peer> Membership<P> {
             w.u32(page.first)?;
             let last_at = w.position();
             w.u32(last)?;
-            let mut records = found.iter().map(|index| self.record(cx.table, *index));
+            let mut records = found.iter().map(|index| cx.table.row(*index).record());
             let written = w.items(|w| records.next().map_or(Ok(false), |record| record.write(w).map(|()| true)));
             if let Some(next) = found.get(written) {
                 last = cx.table.position(*next).saturating_sub(1).max(page.first);
@@ -140,7 +140,7 @@ impl<P: Peer> Membership<P> {
         for record in page.records.iter() {
             let applied = self.apply(cx, &record);
             let Some(index) = cx.table.find(record.member.id) else { continue };
-            if applied == Applied::Older && is_worth_telling(&cx.table.row(index).record(record.member.id), &record) {
+            if applied == Applied::Older {
                 better.push(index);
             }
             cx.table.row_mut(index).page = number;
@@ -161,9 +161,4 @@ impl<P: Peer> Membership<P> {
             self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Records(better));
         }
     }
-}
-
-/// Whether a record differs from an older one by more than a suspicion.
-fn is_worth_telling<P: Peer>(better: &Record<P>, older: &Record<P>) -> bool {
-    (better.member, better.incarnation) != (older.member, older.incarnation) || better.claim > older.claim
 }

@@ -7,11 +7,16 @@ use alloc::vec::Vec;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
-use super::{Claim, Record, Status};
+use super::apply::Allowance;
+use super::facade::Verdict;
+use super::rtt::RoundTrip;
+use super::suspicion::Lenience;
+use super::{Claim, Record, Status, checks};
 use crate::event::BatchPlace;
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::random::{MapHasher, Rng};
+use crate::time::Instant;
 use crate::wire::ClusterKey;
 
 /// The binary logarithm of the number of buckets that the table keeps sums of. A digest may fold them.
@@ -49,6 +54,16 @@ pub(crate) struct Row<P> {
     /// The last table page in which the member stood as it stands here.
     pub(super) page: u64,
     pub(super) event: BatchPlace,
+    pub(super) rtt: RoundTrip,
+    pub(super) lenience: Lenience,
+    /// The place of the open check of it; [`checks::NONE`].
+    pub(super) check: u32,
+    /// How many verdicts of it may still be passed on.
+    pub(super) claims: Allowance,
+    /// When it last answered although others held it down.
+    pub(super) dismissed: Option<Instant>,
+    /// Why it is down.
+    pub(super) verdict: Option<Box<Verdict>>,
     /// [`ClusterKey::short`] of the member.
     short: u32,
     position: u32,
@@ -64,12 +79,11 @@ impl<P: Peer> Row<P> {
         self.knows_me
     }
 
-    /// The row as a record; whoever suspects the member is not part of it.
-    pub(crate) fn record(&self, suspected_by: NodeId) -> Record<P> {
+    /// The row as a record. That this node suspects the member is its own affair.
+    pub(crate) fn record(&self) -> Record<P> {
         let claim = match self.status {
-            Status::Alive => Claim::Alive,
-            Status::Suspect => Claim::Suspect { by: suspected_by },
-            Status::Down => Claim::Down,
+            Status::Alive | Status::Suspect => Claim::Alive,
+            Status::Down => Claim::Down { by: self.verdict.as_ref().map_or(self.member.id, |verdict| verdict.by) },
             Status::Left => Claim::Left,
         };
         Record {
@@ -140,6 +154,12 @@ impl<P: Peer> Table<P> {
             knows_me: false,
             page: 0,
             event: BatchPlace::default(),
+            rtt: RoundTrip::default(),
+            lenience: Lenience::default(),
+            check: checks::NONE,
+            claims: Allowance::default(),
+            dismissed: None,
+            verdict: None,
             short: self.key.short(record.member),
             position: self.key.position(record.member.id),
             drawn_at: NONE,
@@ -181,7 +201,19 @@ impl<P: Peer> Table<P> {
         row.status = status;
         row.addr = record.addr.clone();
         row.profile_version = record.profile;
+        if status != Status::Down {
+            row.verdict = None;
+        }
         self.link(index.0);
+    }
+
+    /// A live member does not answer, or does again: nothing that others compare.
+    pub(super) fn set_doubt(&mut self, index: MemberIndex, doubt: bool) {
+        let row = self.row_mut(index);
+        if row.status.is_live() {
+            row.status = if doubt { Status::Suspect } else { Status::Alive };
+            self.revision += 1;
+        }
     }
 
     /// Forgets a member.

@@ -2,14 +2,11 @@
 
 use core::time::Duration;
 
-use super::probe::Step;
-use super::table::MemberIndex;
 use super::{Intent, Membership, Phase};
 use crate::event::{Event, JoinError};
 use crate::peer::Peer;
 use crate::protocol::{Cx, Target};
 use crate::time::{Instant, earliest};
-use crate::wire::membership::PingRequest;
 
 impl<P: Peer> Membership<P> {
     pub(super) fn next_timer(&self) -> Option<Instant> {
@@ -21,9 +18,11 @@ impl<P: Peer> Membership<P> {
         };
         earliest([
             leaving,
-            Some(self.probing.poll_timeout()),
+            Some(self.schedule.poll_timeout()),
             Some(self.reconnect_at),
-            self.suspicions.next(),
+            self.checks.poll_timeout(),
+            self.promises.poll_timeout(),
+            self.favours.poll_timeout(),
             self.joining.poll_timeout(),
             self.repair.poll_timeout(),
             self.gossip_at,
@@ -33,10 +32,12 @@ impl<P: Peer> Membership<P> {
 
     pub(super) fn handle_timers(&mut self, cx: &mut Cx<'_, P>) {
         if self.is_running() {
-            self.probe(cx);
-            while let Some(index) = self.suspicions.expired(cx.now) {
-                self.declare_down(cx, index);
+            if let Some((index, promise)) = self.schedule.due(cx.now, &cx.config.membership, cx.table, cx.rng) {
+                self.ask(cx, index, promise);
             }
+            self.check_promises(cx);
+            self.run_checks(cx);
+            self.do_favours(cx);
             self.ask_contacts(cx);
             self.reconnect(cx);
             if let Some(peer) = self.repair.due(cx.now) {
@@ -50,33 +51,6 @@ impl<P: Peer> Membership<P> {
         if self.gossip_at.is_some_and(|at| at <= cx.now) {
             self.gossip(cx);
         }
-    }
-
-    fn probe(&mut self, cx: &mut Cx<'_, P>) {
-        while let Some(step) = self.probing.step(cx.now, &cx.config.membership, cx.table, cx.rng) {
-            match step {
-                Step::Ping(target, number) => self.ping(cx, target, number),
-                Step::AskOthers(target, number) => {
-                    self.ping(cx, target, number);
-                    let request = PingRequest { number, target: cx.table.row(target).member.id };
-                    let count = cx.config.membership.indirect_probes;
-                    for helper in cx.table.sample(cx.rng, count, |index| index != target) {
-                        let to = Target::to(cx.table.row(helper).addr.clone());
-                        self.intents.push(cx.stats, to, Intent::PingRequest(request));
-                    }
-                }
-                Step::Failed(target) => {
-                    cx.stats.probes_failed += 1;
-                    self.suspect(cx, target);
-                }
-            }
-        }
-    }
-
-    fn ping(&mut self, cx: &mut Cx<'_, P>, target: MemberIndex, number: u32) {
-        cx.stats.probes += 1;
-        let Some(row) = cx.table.get(target) else { return };
-        self.intents.push(cx.stats, Target::to(row.addr.clone()), Intent::Ping(number));
     }
 
     fn ask_contacts(&mut self, cx: &mut Cx<'_, P>) {
@@ -99,8 +73,8 @@ impl<P: Peer> Membership<P> {
         let jitter = Duration::from_micros(cx.rng.below(interval.as_micros() as usize / 4) as u64);
         self.reconnect_at = cx.now + (interval - jitter);
         if let Some(index) = cx.table.random_down(cx.rng) {
-            let number = cx.rng.u32();
-            self.ping(cx, index, number);
+            let to = Target::to(cx.table.row(index).addr.clone());
+            self.intents.push(cx.stats, to, Intent::Ping { number: cx.rng.u32(), promise: 0 });
         }
         if cx.table.live().len() == 1 {
             self.joining.retry(cx.now, &cx.config.membership, cx.rng);

@@ -9,13 +9,13 @@ use crate::peer::Peer;
 #[derive(Clone, Copy, Debug)]
 pub enum Section<'a, P> {
     /// See [`tag::PING`].
-    Ping(Probe),
+    Ping(Ping),
     /// See [`tag::ACK`].
     Ack(Probe),
     /// See [`tag::PING_REQUEST`].
     PingRequest(PingRequest),
     /// See [`tag::PING_REPLY`].
-    PingReply(u32),
+    PingReply(PingReply),
     /// See [`tag::JOIN`].
     Join(Join<P>),
     /// See [`tag::COOKIE`].
@@ -34,16 +34,20 @@ pub enum Section<'a, P> {
     ProfileRequest(List<'a, NodeId>),
     /// See [`tag::PROFILE`].
     Profile(Profile<'a>),
+    /// See [`tag::SUSPICION`].
+    Suspicion(Suspicion),
+    /// See [`tag::VETO`].
+    Veto(Identity),
 }
 
 impl<'a, P: Peer> Section<'a, P> {
     #[inline(always)]
     pub(super) fn read(tag: u8, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
         Ok(Some(match tag {
-            tag::PING => Self::Ping(Probe::read(reader)?),
+            tag::PING => Self::Ping(Ping::read(reader)?),
             tag::ACK => Self::Ack(Probe::read(reader)?),
             tag::PING_REQUEST => Self::PingRequest(PingRequest::read(reader)?),
-            tag::PING_REPLY => Self::PingReply(reader.u32()?),
+            tag::PING_REPLY => Self::PingReply(PingReply::read(reader)?),
             tag::JOIN => Self::Join(Join::read(reader)?),
             tag::COOKIE => Self::Cookie(reader.u64()?),
             tag::WELCOME => Self::Welcome(Welcome::read(reader)?),
@@ -53,6 +57,8 @@ impl<'a, P: Peer> Section<'a, P> {
             tag::TABLE_PAGE => Self::TablePage(TablePage::read(reader)?),
             tag::PROFILE_REQUEST => Self::ProfileRequest(List::read(reader)?),
             tag::PROFILE => Self::Profile(Profile::read(reader)?),
+            tag::SUSPICION => Self::Suspicion(Suspicion::read(reader)?),
+            tag::VETO => Self::Veto(Identity::read(reader)?),
             _ => return Ok(None),
         }))
     }
@@ -73,6 +79,8 @@ impl<'a, P: Peer> Section<'a, P> {
             Self::TablePage(_) => tag::TABLE_PAGE,
             Self::ProfileRequest(_) => tag::PROFILE_REQUEST,
             Self::Profile(_) => tag::PROFILE,
+            Self::Suspicion(_) => tag::SUSPICION,
+            Self::Veto(_) => tag::VETO,
         }
     }
 
@@ -84,9 +92,10 @@ impl<'a, P: Peer> Section<'a, P> {
     /// Writes the section's body.
     pub fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         match self {
-            Self::Ping(probe) | Self::Ack(probe) => probe.write(writer),
+            Self::Ping(ping) => ping.write(writer),
+            Self::Ack(probe) => probe.write(writer),
             Self::PingRequest(request) => request.write(writer),
-            Self::PingReply(number) => writer.u32(*number),
+            Self::PingReply(reply) => reply.write(writer),
             Self::Join(join) => join.write(writer),
             Self::Cookie(cookie) => writer.u64(*cookie),
             Self::Welcome(welcome) => welcome.write(writer),
@@ -96,11 +105,33 @@ impl<'a, P: Peer> Section<'a, P> {
             Self::TablePage(page) => page.write(writer),
             Self::ProfileRequest(ids) => ids.write(writer),
             Self::Profile(profile) => profile.write(writer),
+            Self::Suspicion(suspicion) => suspicion.write(writer),
+            Self::Veto(member) => member.write(writer),
         }
     }
 }
 
-/// A probe or its answer: number (4 bytes), fingerprint of the sender's member table (4 bytes).
+/// A probe: as its answer, and when the next of the sender's own pings to the receiver is due (2 bytes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ping {
+    /// What the answer repeats and compares.
+    pub probe: Probe,
+    /// In hundredths of a second; 0: nothing is promised.
+    pub promise: u16,
+}
+
+impl Item<'_> for Ping {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { probe: Probe::read(reader)?, promise: reader.u16()? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        self.probe.write(writer)?;
+        writer.bytes(&self.promise.to_be_bytes())
+    }
+}
+
+/// What every probe and its answer hold: number (4 bytes), fingerprint of the sender's member table (4 bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
     /// The probe's number, drawn at random so that an outsider cannot answer it.
@@ -137,6 +168,57 @@ impl Item<'_> for PingRequest {
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         writer.u32(self.number)?;
         writer.id(self.target)
+    }
+}
+
+/// What became of a probe made for another: number of the request (4 bytes), a flag (1 byte).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PingReply {
+    /// Of the [`PingRequest`].
+    pub number: u32,
+    /// Whether the target answered. If not, the asker learns at least that the receiver is there (Lifeguard §IV-A).
+    pub answered: bool,
+}
+
+impl Item<'_> for PingReply {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { number: reader.u32()?, answered: reader.flag()? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.u32(self.number)?;
+        writer.u8(u8::from(self.answered))
+    }
+}
+
+/// The sender got no answer from a member: id, generation (varint), for how long (1 byte).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suspicion {
+    /// Who is suspected.
+    pub suspect: Identity,
+    /// The time since the first unanswered probe, in tenths of a second.
+    pub age: u8,
+}
+
+impl Item<'_> for Suspicion {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { suspect: Identity::read(reader)?, age: reader.u8()? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        self.suspect.write(writer)?;
+        writer.u8(self.age)
+    }
+}
+
+impl Item<'_> for Identity {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { id: reader.id()?, generation: reader.varint()? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.id(self.id)?;
+        writer.varint(self.generation)
     }
 }
 
@@ -192,19 +274,17 @@ impl Item<'_> for Welcome {
 pub enum Claim {
     /// It answers.
     Alive,
-    /// It did not answer `by`.
-    Suspect {
-        /// Who suspects it.
+    /// It failed.
+    Down {
+        /// Who decided so.
         by: NodeId,
     },
-    /// It failed.
-    Down,
     /// It left.
     Left,
 }
 
-/// One member: id, generation (varint), incarnation (varint), claim (1 byte: 0 alive, 1 suspect, 2 down, 3 left; a
-/// suspicion goes on with the id of who suspects), address (length, bytes), profile version (varint).
+/// One member: id, generation (varint), incarnation (varint), claim (1 byte: 0 alive, 1 down, 2 left; a verdict goes on
+/// with the id of who decided), address (length, bytes), profile version (varint).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<P> {
     /// Whom it is about.
@@ -221,13 +301,12 @@ pub struct Record<P> {
 
 impl<P: Peer> Item<'_> for Record<P> {
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let member = Identity { id: reader.id()?, generation: reader.varint()? };
+        let member = Identity::read(reader)?;
         let incarnation = reader.varint()?;
         let claim = match reader.u8()? {
             0 => Claim::Alive,
-            1 => Claim::Suspect { by: reader.id()? },
-            2 => Claim::Down,
-            3 => Claim::Left,
+            1 => Claim::Down { by: reader.id()? },
+            2 => Claim::Left,
             _ => return Err(DecodeError::OutOfRange),
         };
         let addr = reader.peer()?;
@@ -239,17 +318,15 @@ impl<P: Peer> Item<'_> for Record<P> {
     }
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
-        writer.id(self.member.id)?;
-        writer.varint(self.member.generation)?;
+        self.member.write(writer)?;
         writer.varint(self.incarnation)?;
         match self.claim {
             Claim::Alive => writer.u8(0)?,
-            Claim::Suspect { by } => {
+            Claim::Down { by } => {
                 writer.u8(1)?;
                 writer.id(by)?;
             }
-            Claim::Down => writer.u8(2)?,
-            Claim::Left => writer.u8(3)?,
+            Claim::Left => writer.u8(2)?,
         }
         writer.peer(&self.addr)?;
         writer.varint(self.profile)
@@ -307,11 +384,7 @@ pub struct TablePage<'a, P> {
 
 impl<'a, P: Peer> TablePage<'a, P> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let answer = match reader.u8()? {
-            0 => false,
-            1 => true,
-            _ => return Err(DecodeError::NonCanonical),
-        };
+        let answer = reader.flag()?;
         let (first, last) = (reader.u32()?, reader.u32()?);
         if first > last {
             return Err(DecodeError::OutOfRange);
@@ -344,7 +417,7 @@ pub struct Profile<'a> {
 impl<'a> Item<'a> for Profile<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(Self {
-            member: Identity { id: reader.id()?, generation: reader.varint()? },
+            member: Identity::read(reader)?,
             version: reader.varint()?,
             metadata: reader.blob(512)?,
             hints: reader.blob(256)?,
@@ -352,8 +425,7 @@ impl<'a> Item<'a> for Profile<'a> {
     }
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
-        writer.id(self.member.id)?;
-        writer.varint(self.member.generation)?;
+        self.member.write(writer)?;
         writer.varint(self.version)?;
         writer.blob(self.metadata)?;
         writer.blob(self.hints)

@@ -34,13 +34,13 @@ pub mod tag {
     /// What a packet is made for, questions and their answers: a packet has at most one section of these tags, so that
     /// one datagram is never answered by many.
     pub const CONVERSATION: core::ops::RangeInclusive<u8> = PING..=WHO_ARE_YOU;
-    /// A probe: [`super::membership::Probe`].
+    /// A probe: [`super::membership::Ping`].
     pub const PING: u8 = 1;
     /// The answer to a probe: [`super::membership::Probe`].
     pub const ACK: u8 = 2;
     /// Asks to probe another: [`super::membership::PingRequest`].
     pub const PING_REQUEST: u8 = 3;
-    /// The other answered: the number of the request.
+    /// Whether the other answered: [`super::membership::PingReply`].
     pub const PING_REPLY: u8 = 4;
     /// Asks to be let in: [`super::membership::Join`].
     pub const JOIN: u8 = 5;
@@ -60,6 +60,10 @@ pub mod tag {
     pub const PROFILE_REQUEST: u8 = 12;
     /// A member's metadata and hints: [`super::membership::Profile`].
     pub const PROFILE: u8 = 13;
+    /// The sender got no answer from a member: [`super::membership::Suspicion`].
+    pub const SUSPICION: u8 = 14;
+    /// A member that was suspected answered the sender, or is the sender: its identity.
+    pub const VETO: u8 = 15;
     /// Broadcast messages: [`super::broadcast::Message`]s.
     pub const MESSAGES: u8 = 16;
     /// Announces messages: [`super::broadcast::Announcement`]s.

@@ -1,0 +1,414 @@
+//! Failure detection: SWIM's probes (Das, Gupta, Motivala, DSN 2002) with verdicts by quorum, in the manner of Rapid
+//! (Suresh et al., ATC 2018 §4.1): who gets no answer tells the suspect's observers alone; each asks for itself; when
+//! enough of them got none for long enough, one tells everybody, and whoever hears it asks the suspect before he believes
+//! it. Any answer to anyone ends it. Who cannot even reach its helpers abstains (Lifeguard, arXiv 1707.00788 §IV-A).
+
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::checks::{Check, Claimed, Stage};
+use super::favours::Need;
+use super::observers::{self, MAX_RANKED};
+use super::table::{ME, MemberIndex};
+use super::{Intent, Membership, Status};
+use crate::event::MemberChange;
+use crate::identity::Identity;
+use crate::peer::Peer;
+use crate::protocol::{Cx, Source, Target};
+use crate::time::Instant;
+use crate::wire::membership::{Ping, PingReply, PingRequest, Suspicion};
+
+/// So many pings go out before helpers are asked, one less than a claim of others needs to be believed.
+const DIRECT_PINGS: u32 = 2;
+/// So many helpers must be heard, of those that were asked, before silence is held against another.
+const CONTROLS: usize = 2;
+/// In a cluster of so many who hears nobody at all may still decide, after it has tried so often: there is nobody else.
+const SMALL: usize = 4;
+const DEAF_TRIES: u8 = 2;
+/// After so many rounds without a verdict the observers are told less often.
+const BRISK_ROUNDS: u8 = 12;
+/// A promised ping may be late by this much more than an answer.
+const PROMISE_SLACK: Duration = Duration::from_millis(20);
+
+impl<P: Peer> Membership<P> {
+    /// How long to wait for the member's answer.
+    fn patience_for_ack(&self, cx: &Cx<'_, P>, index: MemberIndex) -> Duration {
+        cx.table.row(index).rtt.timeout(&self.rtt, &cx.config.membership)
+    }
+
+    /// Pings a live member, and follows it up if there is no answer.
+    pub(super) fn ask(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, promise: Option<Duration>) {
+        if self.checks.get(cx.table, index).is_none() {
+            let number = cx.rng.u32();
+            if self.checks.open(cx.table, cx.now, index, number).is_none() {
+                cx.stats.dropped_intents += 1;
+                return;
+            }
+            let wait = self.patience_for_ack(cx, index);
+            self.wait(cx, index, wait);
+        }
+        self.ping(cx, index, promise);
+    }
+
+    /// Sends one more ping of an open check.
+    fn ping(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, promise: Option<Duration>) {
+        let Some(check) = self.checks.get_mut(cx.table, index) else { return };
+        let number = check.ping(cx.now);
+        cx.stats.probes += 1;
+        let promise = promise.map_or(0, |after| u16::try_from(after.as_millis().div_ceil(10)).unwrap_or(0));
+        let to = Target::to(cx.table.row(index).addr.clone());
+        self.intents.push(cx.stats, to, Intent::Ping { number, promise });
+    }
+
+    fn wait(&mut self, cx: &Cx<'_, P>, index: MemberIndex, wait: Duration) {
+        let until = cx.now + wait;
+        if let Some(check) = self.checks.get_mut(cx.table, index) {
+            check.until = until;
+        }
+        self.checks.wake(until);
+    }
+
+    /// Goes on with every check that is due.
+    pub(super) fn run_checks(&mut self, cx: &mut Cx<'_, P>) {
+        while let Some(index) = self.checks.due(cx.now) {
+            let row = cx.table.row(index);
+            let Some(check) = self.checks.get(cx.table, index) else { return };
+            if row.member != check.member || !row.status.is_live() {
+                self.checks.close(cx.table, index);
+                continue;
+            }
+            let (stage, attempts, claimed) = (check.stage, check.attempts, check.claim.is_some());
+            match stage {
+                Stage::Direct if attempts < DIRECT_PINGS || (claimed && attempts <= DIRECT_PINGS) => {
+                    self.ping(cx, index, None);
+                    let wait = self.patience_for_ack(cx, index);
+                    self.wait(cx, index, wait);
+                }
+                Stage::Direct if !claimed => self.ask_helpers(cx, index),
+                Stage::Direct | Stage::Indirect => self.conclude(cx, index),
+                Stage::Suspected => self.next_round(cx, index),
+            }
+        }
+    }
+
+    fn ask_helpers(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
+        self.ping(cx, index, None);
+        let Some(check) = self.checks.get_mut(cx.table, index) else { return };
+        (check.stage, check.asked, check.heard) = (Stage::Indirect, cx.now, 0);
+        let request = PingRequest { number: check.number, target: check.member.id };
+        let count = cx.config.membership.indirect_probes;
+        let table = &cx.table;
+        let helpers = table.sample(cx.rng, count, |at| at != index && table.row(at).status == Status::Alive);
+        for helper in helpers {
+            let to = Target::to(cx.table.row(helper).addr.clone());
+            self.intents.push(cx.stats, to, Intent::PingRequest(request));
+        }
+        // A helper waits for two answers, and its own takes as long as one.
+        let wait = self.patience_for_ack(cx, index) * 3;
+        self.wait(cx, index, wait.min(cx.config.membership.probe_interval / 2));
+    }
+
+    /// No ping was answered, and no helper got an answer.
+    fn conclude(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
+        let live = cx.table.live().len();
+        let Some(check) = self.checks.get_mut(cx.table, index) else { return };
+        if let Some(claimed) = check.claim {
+            return self.believe(cx, index, claimed);
+        }
+        let helpers = cx.config.membership.indirect_probes.min(live.saturating_sub(2));
+        let alone = live <= SMALL && check.heard == 0 && check.deaf >= DEAF_TRIES;
+        if usize::from(check.heard) >= CONTROLS.min(helpers) || alone {
+            return self.suspect(cx, index);
+        }
+        // It may be this node that is not heard, or hears late.
+        check.deaf = check.deaf.saturating_add(1);
+        check.restart(cx.now + cx.config.membership.probe_interval);
+        let until = check.until;
+        self.checks.wake(until);
+        cx.stats.abstentions += 1;
+    }
+
+    /// This node got no answer, though others hear it.
+    fn suspect(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
+        let me = cx.me.id;
+        let Some(check) = self.checks.get_mut(cx.table, index) else { return };
+        check.stage = Stage::Suspected;
+        check.case().accuse(cx.now, me);
+        cx.stats.probes_failed += 1;
+        cx.stats.suspicions += 1;
+        cx.table.set_doubt(index, true);
+        self.tell(cx, index, MemberChange::Suspect);
+        self.next_round(cx, index);
+    }
+
+    /// Asks once more, and tells the observers, unless it is decided.
+    fn next_round(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
+        let ranked = observers::ranked(cx.table, index, MAX_RANKED);
+        let (me, config) = (cx.me.id, &cx.config.membership);
+        let Some(check) = self.checks.get_mut(cx.table, index) else { return };
+        check.case().ranked = ranked;
+        check.case().accuse(cx.now, me);
+        if self.decide(cx, index) {
+            return;
+        }
+        self.ping(cx, index, None);
+        let Some(check) = self.checks.get_mut(cx.table, index) else { return };
+        let age = u8::try_from(cx.now.since(check.since).as_millis() / 100).unwrap_or(u8::MAX);
+        let suspicion = Suspicion { suspect: check.member, age };
+        let case = check.case();
+        for observer in case.to_tell(&config.suspicion) {
+            if *observer != ME {
+                let to = Target::to(cx.table.row(*observer).addr.clone());
+                self.intents.push(cx.stats, to, Intent::Suspicion(suspicion));
+            }
+        }
+        case.rounds = case.rounds.saturating_add(1);
+        let brisk = case.rounds <= BRISK_ROUNDS;
+        let pause = if brisk { config.probe_interval / 2 } else { config.probe_interval * 2 };
+        let decision = check.since + cx.table.row(index).lenience.patience(cx.now, &config.suspicion);
+        let next = cx.now + pause;
+        check.until = if decision > cx.now { next.min(decision) } else { next };
+        let until = check.until;
+        self.checks.wake(until);
+    }
+
+    /// Holds the member down if it has been silent for long enough towards enough observers. Whether it did.
+    fn decide(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) -> bool {
+        let config = &cx.config.membership.suspicion;
+        let patience = cx.table.row(index).lenience.patience(cx.now, config);
+        let Some(Check { stage: Stage::Suspected, since, case: Some(case), .. }) = self.checks.get(cx.table, index)
+        else {
+            return false;
+        };
+        let confirmed = case.confirmed(cx.now, cx.table, patience.max(cx.config.membership.probe_interval * 2));
+        let enough = confirmed.len() >= case.needed(config) && cx.now.since(*since) >= patience;
+        let accused = case.accusers.first().map(|(by, _)| *by);
+        if !enough || self.would_be_alone(cx) {
+            return false;
+        }
+        self.declare_down(cx, index, accused, confirmed);
+        true
+    }
+
+    /// Others say that the member is down. They are believed once it does not answer here either.
+    pub(super) fn hear_claim(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
+        if self.checks.get(cx.table, index).is_none() {
+            self.ask(cx, index, None);
+        }
+        let Some(check) = self.checks.get_mut(cx.table, index) else { return };
+        if check.stage == Stage::Suspected {
+            return self.believe(cx, index, claimed);
+        }
+        if check.claim.is_none() {
+            check.claim = Some(claimed);
+            cx.stats.claims += 1;
+            // Passed on at once; what it says of a member that answers is dropped by each for himself.
+            self.spread(cx, index);
+        }
+    }
+
+    fn believe(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
+        self.checks.close(cx.table, index);
+        if self.would_be_alone(cx) {
+            cx.table.set_doubt(index, false);
+            return;
+        }
+        self.take_down(cx, index, claimed);
+    }
+
+    /// A ping with a promise: if the next does not come, this node asks.
+    pub(super) fn promised(&mut self, cx: &Cx<'_, P>, from: &Source<'_, P>, ping: Ping) {
+        let Some(index) = from.row.filter(|_| ping.promise > 0) else { return };
+        let row = cx.table.row(index);
+        if row.member == from.sender && row.status.is_live() {
+            let grace = self.patience_for_ack(cx, index) + PROMISE_SLACK;
+            let due = cx.now + Duration::from_millis(u64::from(ping.promise) * 10) + grace;
+            self.promises.note(index, row.member, due);
+        }
+    }
+
+    /// Asks whoever broke a promise.
+    pub(super) fn check_promises(&mut self, cx: &mut Cx<'_, P>) {
+        while let Some(promise) = self.promises.broken(cx.now) {
+            let same = cx.table.get(promise.index).is_some_and(|row| row.member == promise.member);
+            if same
+                && cx.table.row(promise.index).status.is_live()
+                && self.checks.get(cx.table, promise.index).is_none()
+            {
+                self.ask(cx, promise.index, None);
+            }
+        }
+    }
+
+    /// An answer to one of this node's own pings. Whether it was one.
+    pub(super) fn answered(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, number: u32) -> bool {
+        let Some(index) = from.row else { return false };
+        let Some(check) = self.checks.get(cx.table, index) else { return false };
+        // Another life of it says nothing of this one, but that a claim of its death is idle.
+        if check.member != from.sender && check.claim.is_none() {
+            return false;
+        }
+        let Some(rtt) = check.round_trip(cx.now, number) else { return false };
+        let fresh = rtt <= cx.config.membership.probe_interval;
+        if fresh {
+            cx.table.row_mut(index).rtt.sample(rtt);
+            self.rtt.sample(rtt);
+        }
+        self.clear(cx, index, fresh);
+        true
+    }
+
+    /// A helper tells what became of the probe that it was asked for.
+    pub(super) fn handle_ping_reply(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, reply: PingReply) {
+        if from.row.is_none() {
+            return;
+        }
+        let interval = cx.config.membership.probe_interval;
+        let Some(check) = self.checks.asked_under(reply.number) else { return };
+        if cx.now.since(check.asked) > interval {
+            return;
+        }
+        check.heard = check.heard.saturating_add(1);
+        let index = check.index;
+        if reply.answered {
+            self.clear(cx, index, true);
+        }
+    }
+
+    /// The member lives. Whoever asked this node about it hears so, if the answer is fresh: one that was read late says
+    /// nothing about now.
+    fn clear(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, fresh: bool) {
+        let Some(check) = self.checks.close(cx.table, index) else { return };
+        if check.claim.is_some() {
+            self.updates.remove(index);
+            cx.stats.claims_dismissed += 1;
+        }
+        self.acquit(cx, index, &check);
+        let Some(case) = check.case.filter(|_| fresh) else { return };
+        for (accuser, _) in &case.accusers {
+            let Some(at) = cx.table.find(*accuser).filter(|at| *at != ME) else { continue };
+            let to = Target::to(cx.table.row(at).addr.clone());
+            self.intents.push(cx.stats, to, Intent::Veto(check.member));
+        }
+    }
+
+    fn acquit(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, check: &Check) {
+        if check.stage != Stage::Suspected || !cx.table.row(index).status.is_live() {
+            return;
+        }
+        let row = cx.table.row_mut(index);
+        if cx.now.since(check.since) * 2 >= row.lenience.patience(cx.now, &cx.config.membership.suspicion) {
+            row.lenience.refuted(cx.now);
+        }
+        cx.table.set_doubt(index, false);
+        self.tell(cx, index, MemberChange::Up);
+    }
+
+    /// Another member got no answer from `suspect`. Only its observers follow that up.
+    pub(super) fn handle_suspicion(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, suspicion: Suspicion) {
+        if from.answer != usize::MAX || !self.is_running() {
+            return;
+        }
+        let to = Target::to(from.addr.clone());
+        if suspicion.suspect == *cx.me {
+            self.intents.push(cx.stats, to, Intent::Veto(suspicion.suspect));
+            return;
+        }
+        let Some(index) = cx.table.find(suspicion.suspect.id) else { return };
+        let row = cx.table.row(index);
+        if row.member != suspicion.suspect || !row.status.is_live() {
+            self.intents.push(cx.stats, to, Intent::Records(SmallVec::from_slice(&[index])));
+            return;
+        }
+        if self.checks.get(cx.table, index).is_none_or(|check| check.case.is_none()) {
+            let ranked = observers::ranked(cx.table, index, MAX_RANKED);
+            if !ranked.contains(&ME) {
+                return;
+            }
+            if self.checks.get(cx.table, index).is_none() {
+                self.ask(cx, index, None);
+            }
+            let Some(check) = self.checks.get_mut(cx.table, index) else { return };
+            check.case().ranked = ranked;
+        }
+        let patience = cx.table.row(index).lenience.patience(cx.now, &cx.config.membership.suspicion);
+        let Some(check) = self.checks.get_mut(cx.table, index) else { return };
+        // By others' word alone no more than half of the time is over.
+        let age = Duration::from_millis(u64::from(suspicion.age) * 100).min(patience / 2);
+        check.since = check.since.min(Instant::from_micros(cx.now.as_micros().saturating_sub(age.as_micros() as u64)));
+        check.case().accuse(cx.now, from.sender.id);
+        self.decide(cx, index);
+    }
+
+    /// Somebody got an answer from a member that this node suspects.
+    pub(super) fn handle_veto(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, member: Identity) {
+        if from.answer != usize::MAX {
+            return;
+        }
+        let Some(index) = cx.table.find(member.id) else { return };
+        if self.checks.get(cx.table, index).is_some_and(|check| check.member == member && check.case.is_some()) {
+            cx.stats.vetoes += 1;
+            self.clear(cx, index, false);
+        }
+    }
+
+    /// Pings another member for one that got no answer from it.
+    pub(super) fn handle_ping_request(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, request: PingRequest) {
+        if from.answer != usize::MAX || !self.is_running() {
+            return;
+        }
+        let Some(index) = cx.table.find(request.target) else { return };
+        let until = cx.now + self.patience_for_ack(cx, index);
+        let (number, row) = (cx.rng.u32(), cx.table.row(index));
+        if self.favours.begin((index, row.member), (from.addr.clone(), request.number), number, until) {
+            self.intents.push(cx.stats, Target::to(row.addr.clone()), Intent::Ping { number, promise: 0 });
+        }
+    }
+
+    /// Goes on with what was asked for others.
+    pub(super) fn do_favours(&mut self, cx: &mut Cx<'_, P>) {
+        loop {
+            let (rtt, table, config) = (&self.rtt, &cx.table, &cx.config.membership);
+            let wait = |at| table.get(at).map_or(config.probe_timeout, |row| row.rtt.timeout(rtt, config));
+            match self.favours.due(cx.now, |target| cx.now + wait(target)) {
+                Some(Need::Retry(target, number)) => {
+                    let Some(row) = cx.table.get(target) else { continue };
+                    self.intents.push(cx.stats, Target::to(row.addr.clone()), Intent::Ping { number, promise: 0 });
+                }
+                Some(Need::Refuse(asker, number)) => {
+                    let reply = PingReply { number, answered: false };
+                    self.intents.push(cx.stats, Target::to(asker), Intent::PingReply(reply));
+                }
+                None => return,
+            }
+        }
+    }
+
+    /// This node slept, and the answers that came meanwhile may still wait in its socket: its doubts are begun anew, none
+    /// of them before `until`.
+    pub(crate) fn put_off(&mut self, cx: &mut Cx<'_, P>, until: Instant) {
+        self.promises.put_off(until);
+        let mut doubted: SmallVec<[MemberIndex; 8]> = SmallVec::new();
+        for check in self.checks.iter_mut().filter(|check| check.until < until) {
+            if check.stage == Stage::Suspected {
+                doubted.push(check.index);
+            }
+            check.case = None;
+            check.since = cx.now;
+            check.restart(until);
+        }
+        for index in doubted {
+            cx.table.set_doubt(index, false);
+            self.tell(cx, index, MemberChange::Up);
+        }
+    }
+
+    /// The transport could not deliver to this address: what is asked there goes on without waiting any longer.
+    pub(crate) fn unreachable(&mut self, cx: &Cx<'_, P>, addr: &P) {
+        let Some(index) = cx.table.find_addr(addr) else { return };
+        if self.checks.get(cx.table, index).is_some_and(|check| check.stage == Stage::Direct) {
+            self.wait(cx, index, Duration::ZERO);
+        }
+    }
+}
