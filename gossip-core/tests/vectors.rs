@@ -15,7 +15,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 21] = [
+const TAGS: [u8; 23] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -29,6 +29,8 @@ const TAGS: [u8; 21] = [
     tag::TABLE_PAGE,
     tag::PROFILE_REQUEST,
     tag::PROFILE,
+    tag::SUSPICION,
+    tag::VETO,
     tag::MESSAGES,
     tag::MESSAGE_DIGEST,
     tag::MESSAGE_PULL,

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! direct    ping, wait, ping, wait
-//! indirect  ping, ask helpers, wait         a claim of others needs no helpers: a third ping, then it is believed
-//! suspected ping and tell the observers, each half a period, until somebody gets an answer or enough have none
+//! indirect  ping, ask helpers, wait, again    a claim of others needs no helpers: a third ping, then it is believed
+//! suspected ping each quarter of a period, tell the observers, until somebody gets an answer or enough have none
 //! ```
 
 use alloc::boxed::Box;
@@ -37,6 +37,20 @@ pub(super) struct Claimed {
     pub(super) incarnation: u64,
 }
 
+/// Those that were asked to ping the member.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Helpers {
+    /// Under which number, and when, the last of them.
+    pub(super) number: u32,
+    pub(super) asked_at: Instant,
+    /// How often some were asked.
+    pub(super) times: u8,
+    /// How many of the last did not answer yet.
+    pub(super) missing: u8,
+    /// How many of all answered anything, soon enough.
+    pub(super) heard: u8,
+}
+
 /// One member in question.
 #[derive(Debug)]
 pub(super) struct Check {
@@ -53,10 +67,8 @@ pub(super) struct Check {
     pub(super) attempts: u32,
     /// When the last pings were sent, by attempt.
     sent: [Instant; 4],
-    /// When helpers were asked, and how many of them answered anything soon.
-    pub(super) asked: Instant,
-    pub(super) heard: u8,
-    /// How often no helper was heard: it may be this node that is cut off.
+    pub(super) helpers: Helpers,
+    /// How often too few helpers were heard: it may be this node that is cut off.
     pub(super) deaf: u8,
     pub(super) case: Option<Box<Case>>,
 }
@@ -79,7 +91,7 @@ impl Check {
     /// Begins anew at `at`, as if nothing had been asked yet.
     pub(super) fn restart(&mut self, at: Instant) {
         self.number = self.number.wrapping_add(self.attempts);
-        (self.stage, self.attempts, self.heard, self.until) = (Stage::Direct, 0, 0, at);
+        (self.stage, self.attempts, self.helpers, self.until) = (Stage::Direct, 0, Helpers::default(), at);
     }
 
     pub(super) fn case(&mut self) -> &mut Case {
@@ -119,8 +131,7 @@ impl Checks {
             number,
             attempts: 0,
             sent: [now; 4],
-            asked: now,
-            heard: 0,
+            helpers: Helpers::default(),
             deaf: 0,
             case: None,
         });
@@ -151,7 +162,7 @@ impl Checks {
 
     /// The check whose helpers were asked under this number.
     pub(super) fn asked_under(&mut self, number: u32) -> Option<&mut Check> {
-        self.open.iter_mut().find(|check| check.number == number && check.stage == Stage::Indirect)
+        self.open.iter_mut().find(|check| check.stage == Stage::Indirect && check.helpers.number == number)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Check> {

@@ -19,15 +19,17 @@ use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
 use crate::wire::membership::{Ping, PingReply, PingRequest, Suspicion};
 
-/// So many pings go out before helpers are asked, one less than a claim of others needs to be believed.
+/// So many pings go out before helpers are asked.
 const DIRECT_PINGS: u32 = 2;
 /// So many helpers must be heard, of those that were asked, before silence is held against another.
 const CONTROLS: usize = 2;
+/// So often helpers are asked, each time others, before this node puts it down to itself that too few are heard.
+const HELPER_ASKS: u8 = 3;
 /// In a cluster of so many who hears nobody at all may still decide, after it has tried so often: there is nobody else.
 const SMALL: usize = 4;
 const DEAF_TRIES: u8 = 2;
-/// After so many rounds without a verdict the observers are told less often.
-const BRISK_ROUNDS: u8 = 12;
+/// After so many pings of a suspect without a verdict each takes a period.
+const BRISK_PINGS: u8 = 24;
 /// A promised ping may be late by this much more than an answer.
 const PROMISE_SLACK: Duration = Duration::from_millis(20);
 
@@ -61,6 +63,16 @@ impl<P: Peer> Membership<P> {
         self.intents.push(cx.stats, to, Intent::Ping { number, promise });
     }
 
+    /// How long the member may be silent.
+    fn patience(&self, cx: &Cx<'_, P>, index: MemberIndex) -> Duration {
+        self.loss.stretch(cx.table.row(index).lenience.patience(cx.now, &cx.config.membership.suspicion))
+    }
+
+    /// As long, but so that two pings take no longer than the asker allows for.
+    fn helper_patience(&self, cx: &Cx<'_, P>, index: MemberIndex) -> Duration {
+        self.patience_for_ack(cx, index).min(cx.config.membership.probe_timeout / 2)
+    }
+
     fn wait(&mut self, cx: &Cx<'_, P>, index: MemberIndex, wait: Duration) {
         let until = cx.now + wait;
         if let Some(check) = self.checks.get_mut(cx.table, index) {
@@ -80,7 +92,10 @@ impl<P: Peer> Membership<P> {
             }
             let (stage, attempts, claimed) = (check.stage, check.attempts, check.claim.is_some());
             match stage {
-                Stage::Direct if attempts < DIRECT_PINGS || (claimed && attempts <= DIRECT_PINGS) => {
+                Stage::Direct if attempts < if claimed { 2 + self.loss.unlikely() / 4 } else { DIRECT_PINGS } => {
+                    if attempts == 1 {
+                        self.loss.sample(false);
+                    }
                     self.ping(cx, index, None);
                     let wait = self.patience_for_ack(cx, index);
                     self.wait(cx, index, wait);
@@ -95,18 +110,22 @@ impl<P: Peer> Membership<P> {
     fn ask_helpers(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
         self.ping(cx, index, None);
         let Some(check) = self.checks.get_mut(cx.table, index) else { return };
-        (check.stage, check.asked, check.heard) = (Stage::Indirect, cx.now, 0);
-        let request = PingRequest { number: check.number, target: check.member.id };
+        let request = PingRequest { number: cx.rng.u32(), target: check.member.id };
         let count = cx.config.membership.indirect_probes;
         let table = &cx.table;
         let helpers = table.sample(cx.rng, count, |at| at != index && table.row(at).status == Status::Alive);
+        check.stage = Stage::Indirect;
+        check.helpers.number = request.number;
+        check.helpers.asked_at = cx.now;
+        check.helpers.times += 1;
+        check.helpers.missing = helpers.len() as u8;
         for helper in helpers {
             let to = Target::to(cx.table.row(helper).addr.clone());
             self.intents.push(cx.stats, to, Intent::PingRequest(request));
         }
-        // A helper waits for two answers, and its own takes as long as one.
-        let wait = self.patience_for_ack(cx, index) * 3;
-        self.wait(cx, index, wait.min(cx.config.membership.probe_interval / 2));
+        // A helper gives up after `probe_timeout`, and its answer takes a while.
+        let wait = self.patience_for_ack(cx, index) + cx.config.membership.probe_timeout;
+        self.wait(cx, index, wait);
     }
 
     /// No ping was answered, and no helper got an answer.
@@ -117,9 +136,12 @@ impl<P: Peer> Membership<P> {
             return self.believe(cx, index, claimed);
         }
         let helpers = cx.config.membership.indirect_probes.min(live.saturating_sub(2));
-        let alone = live <= SMALL && check.heard == 0 && check.deaf >= DEAF_TRIES;
-        if usize::from(check.heard) >= CONTROLS.min(helpers) || alone {
+        let alone = live <= SMALL && check.helpers.heard == 0 && check.deaf >= DEAF_TRIES;
+        if usize::from(check.helpers.heard) >= CONTROLS.min(helpers) || alone {
             return self.suspect(cx, index);
+        }
+        if check.helpers.times < HELPER_ASKS {
+            return self.ask_helpers(cx, index);
         }
         // It may be this node that is not heard, or hears late.
         check.deaf = check.deaf.saturating_add(1);
@@ -153,20 +175,22 @@ impl<P: Peer> Membership<P> {
             return;
         }
         self.ping(cx, index, None);
+        let patience = self.patience(cx, index);
         let Some(check) = self.checks.get_mut(cx.table, index) else { return };
         let age = u8::try_from(cx.now.since(check.since).as_millis() / 100).unwrap_or(u8::MAX);
         let suspicion = Suspicion { suspect: check.member, age };
         let case = check.case();
-        for observer in case.to_tell(&config.suspicion) {
+        let brisk = case.pings < BRISK_PINGS;
+        // Every second ping only: what was told is good for a while.
+        for observer in case.to_tell(&config.suspicion).iter().filter(|_| !brisk || case.pings % 2 == 0) {
             if *observer != ME {
                 let to = Target::to(cx.table.row(*observer).addr.clone());
                 self.intents.push(cx.stats, to, Intent::Suspicion(suspicion));
             }
         }
-        case.rounds = case.rounds.saturating_add(1);
-        let brisk = case.rounds <= BRISK_ROUNDS;
-        let pause = if brisk { config.probe_interval / 2 } else { config.probe_interval * 2 };
-        let decision = check.since + cx.table.row(index).lenience.patience(cx.now, &config.suspicion);
+        case.pings = case.pings.saturating_add(1);
+        let pause = if brisk { config.probe_interval / 4 } else { config.probe_interval };
+        let decision = check.since + patience;
         let next = cx.now + pause;
         check.until = if decision > cx.now { next.min(decision) } else { next };
         let until = check.until;
@@ -176,13 +200,17 @@ impl<P: Peer> Membership<P> {
     /// Holds the member down if it has been silent for long enough towards enough observers. Whether it did.
     fn decide(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) -> bool {
         let config = &cx.config.membership.suspicion;
-        let patience = cx.table.row(index).lenience.patience(cx.now, config);
-        let Some(Check { stage: Stage::Suspected, since, case: Some(case), .. }) = self.checks.get(cx.table, index)
+        let patience = self.patience(cx, index);
+        let Some(Check { stage: Stage::Suspected, since, attempts, case: Some(case), .. }) =
+            self.checks.get(cx.table, index)
         else {
             return false;
         };
-        let confirmed = case.confirmed(cx.now, cx.table, patience.max(cx.config.membership.probe_interval * 2));
-        let enough = confirmed.len() >= case.needed(config) && cx.now.since(*since) >= patience;
+        // Told anew before that, by whoever still gets no answer.
+        let validity = cx.config.membership.probe_interval * 3 / 2;
+        let confirmed = case.confirmed(cx.now, cx.table, validity);
+        let silent = cx.now.since(*since) >= patience && *attempts >= self.loss.unlikely();
+        let enough = silent && confirmed.len() >= case.needed(config);
         let accused = case.accusers.first().map(|(by, _)| *by);
         if !enough || self.would_be_alone(cx) {
             return false;
@@ -251,6 +279,9 @@ impl<P: Peer> Membership<P> {
         }
         let Some(rtt) = check.round_trip(cx.now, number) else { return false };
         let fresh = rtt <= cx.config.membership.probe_interval;
+        if check.attempts == 1 {
+            self.loss.sample(fresh);
+        }
         if fresh {
             cx.table.row_mut(index).rtt.sample(rtt);
             self.rtt.sample(rtt);
@@ -266,13 +297,16 @@ impl<P: Peer> Membership<P> {
         }
         let interval = cx.config.membership.probe_interval;
         let Some(check) = self.checks.asked_under(reply.number) else { return };
-        if cx.now.since(check.asked) > interval {
+        if cx.now.since(check.helpers.asked_at) > interval {
             return;
         }
-        check.heard = check.heard.saturating_add(1);
-        let index = check.index;
+        check.helpers.heard = check.helpers.heard.saturating_add(1);
+        check.helpers.missing = check.helpers.missing.saturating_sub(1);
+        let (index, all) = (check.index, check.helpers.missing == 0);
         if reply.answered {
             self.clear(cx, index, true);
+        } else if all {
+            self.wait(cx, index, Duration::ZERO);
         }
     }
 
@@ -286,10 +320,15 @@ impl<P: Peer> Membership<P> {
         }
         self.acquit(cx, index, &check);
         let Some(case) = check.case.filter(|_| fresh) else { return };
-        for (accuser, _) in &case.accusers {
-            let Some(at) = cx.table.find(*accuser).filter(|at| *at != ME) else { continue };
-            let to = Target::to(cx.table.row(at).addr.clone());
-            self.intents.push(cx.stats, to, Intent::Veto(check.member));
+        let told = if case.pings > 0 { case.to_tell(&cx.config.membership.suspicion) } else { &[] };
+        let mut concerned: SmallVec<[MemberIndex; 16]> = told.iter().copied().collect();
+        concerned.extend(case.accusers.iter().filter_map(|(accuser, _)| cx.table.find(*accuser)));
+        concerned.sort_unstable();
+        concerned.dedup();
+        for at in concerned.into_iter().filter(|at| *at != ME) {
+            if let Some(row) = cx.table.get(at) {
+                self.intents.push(cx.stats, Target::to(row.addr.clone()), Intent::Veto(check.member));
+            }
         }
     }
 
@@ -297,9 +336,8 @@ impl<P: Peer> Membership<P> {
         if check.stage != Stage::Suspected || !cx.table.row(index).status.is_live() {
             return;
         }
-        let row = cx.table.row_mut(index);
-        if cx.now.since(check.since) * 2 >= row.lenience.patience(cx.now, &cx.config.membership.suspicion) {
-            row.lenience.refuted(cx.now);
+        if cx.now.since(check.since) * 2 >= self.patience(cx, index) {
+            cx.table.row_mut(index).lenience.refuted(cx.now);
         }
         cx.table.set_doubt(index, false);
         self.tell(cx, index, MemberChange::Up);
@@ -332,7 +370,7 @@ impl<P: Peer> Membership<P> {
             let Some(check) = self.checks.get_mut(cx.table, index) else { return };
             check.case().ranked = ranked;
         }
-        let patience = cx.table.row(index).lenience.patience(cx.now, &cx.config.membership.suspicion);
+        let patience = self.patience(cx, index);
         let Some(check) = self.checks.get_mut(cx.table, index) else { return };
         // By others' word alone no more than half of the time is over.
         let age = Duration::from_millis(u64::from(suspicion.age) * 100).min(patience / 2);
@@ -359,7 +397,7 @@ impl<P: Peer> Membership<P> {
             return;
         }
         let Some(index) = cx.table.find(request.target) else { return };
-        let until = cx.now + self.patience_for_ack(cx, index);
+        let until = cx.now + self.helper_patience(cx, index);
         let (number, row) = (cx.rng.u32(), cx.table.row(index));
         if self.favours.begin((index, row.member), (from.addr.clone(), request.number), number, until) {
             self.intents.push(cx.stats, Target::to(row.addr.clone()), Intent::Ping { number, promise: 0 });
@@ -370,7 +408,8 @@ impl<P: Peer> Membership<P> {
     pub(super) fn do_favours(&mut self, cx: &mut Cx<'_, P>) {
         loop {
             let (rtt, table, config) = (&self.rtt, &cx.table, &cx.config.membership);
-            let wait = |at| table.get(at).map_or(config.probe_timeout, |row| row.rtt.timeout(rtt, config));
+            let half = config.probe_timeout / 2;
+            let wait = |at| table.get(at).map_or(half, |row| row.rtt.timeout(rtt, config).min(half));
             match self.favours.due(cx.now, |target| cx.now + wait(target)) {
                 Some(Need::Retry(target, number)) => {
                     let Some(row) = cx.table.get(target) else { continue };

@@ -40,6 +40,7 @@ use self::promises::Promises;
 use self::repair::Repair;
 use self::rtt::RoundTrip;
 use self::schedule::Schedule;
+use self::suspicion::Loss;
 use self::updates::{MAX_TRANSMISSIONS, UpdateQueue};
 use crate::config::MembershipConfig;
 use crate::error::CommandError;
@@ -100,6 +101,7 @@ pub(crate) struct Membership<P> {
     favours: Favours<P>,
     /// Over all members.
     rtt: RoundTrip,
+    loss: Loss,
     /// When members went down, of late.
     falls: VecDeque<Instant>,
     joining: Joining<P>,
@@ -124,6 +126,7 @@ impl<P: Peer> Membership<P> {
             checks: Checks::default(),
             favours: Favours::new(),
             rtt: RoundTrip::default(),
+            loss: Loss::default(),
             falls: VecDeque::new(),
             joining: Joining::new(),
             cookies: Cookies::new(rng),

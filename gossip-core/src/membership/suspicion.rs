@@ -13,8 +13,8 @@ use crate::time::Instant;
 
 /// So many accusers of one member are remembered.
 const MAX_ACCUSERS: usize = 16;
-/// With each round so many spare observers more are asked.
-const SPARE_A_ROUND: usize = 3;
+/// With each two pings so many spare observers more are asked.
+const SPARES: usize = 3;
 
 /// What is known of a member in doubt.
 #[derive(Debug, Default)]
@@ -23,8 +23,8 @@ pub(super) struct Case {
     pub(super) accusers: SmallVec<[(NodeId, Instant); 4]>,
     /// Who may confirm, by rank: the observers and spare ones.
     pub(super) ranked: Ranked,
-    /// How often the observers were told.
-    pub(super) rounds: u8,
+    /// How often the member was pinged since this node suspects it.
+    pub(super) pings: u8,
 }
 
 impl Case {
@@ -37,21 +37,21 @@ impl Case {
         }
     }
 
-    /// The observers to tell in this round: spare ones too if those of higher rank did not settle it.
+    /// The observers to tell by now: spare ones too if those of higher rank did not settle it.
     pub(super) fn to_tell(&self, config: &SuspicionConfig) -> &[MemberIndex] {
-        let reach = config.observers + SPARE_A_ROUND * usize::from(self.rounds);
+        let reach = config.observers + SPARES * usize::from(self.pings / 2);
         &self.ranked[..reach.min(self.ranked.len())]
     }
 
-    /// The observers that confirmed within `patience` of now.
+    /// The observers that confirmed no longer ago than `validity`.
     pub(super) fn confirmed<P: Peer>(
         &self,
         now: Instant,
         table: &Table<P>,
-        patience: Duration,
+        validity: Duration,
     ) -> SmallVec<[NodeId; 4]> {
         let observes = |by: NodeId| self.ranked.iter().any(|index| table.row(*index).member.id == by);
-        let fresh = self.accusers.iter().filter(|(by, at)| now.since(*at) <= patience && observes(*by));
+        let fresh = self.accusers.iter().filter(|(by, at)| now.since(*at) <= validity && observes(*by));
         fresh.map(|(by, _)| *by).collect()
     }
 
@@ -89,6 +89,30 @@ impl Lenience {
     }
 }
 
+/// How many first pings are not answered in time, smoothed, in 1024ths.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Loss(u16);
+
+impl Loss {
+    /// Weighs a sixty-fourth: about a minute's worth of pings.
+    const WEIGHT: u16 = 64;
+
+    pub(super) fn sample(&mut self, answered: bool) {
+        let missing = if answered { 0 } else { 1024 / Self::WEIGHT };
+        self.0 = self.0 - self.0 / Self::WEIGHT + missing;
+    }
+
+    /// So many pings without an answer are no chance: about one in 500 at any loss up to a half.
+    pub(super) fn unlikely(self) -> u32 {
+        4 + 24 * u32::from(self.0) * u32::from(self.0) / (1024 * 1024)
+    }
+
+    /// Where less than half of the pings are answered silence says less, and more of it is needed.
+    pub(super) fn stretch(self, patience: Duration) -> Duration {
+        patience * (1024 + 4 * u32::from(self.0.saturating_sub(512))) / 1024
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,11 +137,11 @@ mod tests {
     }
 
     #[test]
-    fn each_round_asks_spare_observers() {
+    fn spare_observers_are_asked_as_time_goes_on() {
         let config = MembershipConfig::default().suspicion;
         let mut case = Case { ranked: (1..=10).map(MemberIndex).collect(), ..Case::default() };
-        let told = [0, 1, 2, 9].map(|rounds| {
-            case.rounds = rounds;
+        let told = [0, 2, 4, 18].map(|pings| {
+            case.pings = pings;
             case.to_tell(&config).len()
         });
         assert_eq!(told, [5, 8, 10, 10]);

@@ -128,8 +128,7 @@ fn record<P: Peer + Display>(record: &Record<P>, names: Names<'_>) -> String {
     let Record { member, incarnation, claim, addr, profile } = record;
     let claim = match claim {
         Claim::Alive => "alive".into(),
-        Claim::Suspect { by } => format!("suspect by={}", names(*by)),
-        Claim::Down => "down".into(),
+        Claim::Down { by } => format!("down by={}", names(*by)),
         Claim::Left => "left".into(),
     };
     format!("{} incarnation={incarnation} {claim} addr={addr} profile={profile}", identity(*member, names))
