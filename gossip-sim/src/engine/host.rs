@@ -366,3 +366,45 @@ impl Process {
         Some(Held { status: member.status, generation: member.generation, incarnation: member.incarnation })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scenario;
+
+    fn alone() -> (Stage, Host) {
+        let text = "name = \"t\"\nnodes = 2\nduration = \"60s\"\n[network]\nlatency = { fixed = \"10ms\" }";
+        let spec = Scenario::parse(text, "t.toml").unwrap().spec;
+        let (mut stage, mut host) = (Stage::new(&spec, 1), Host::new(0, &spec.config));
+        let start =
+            Start { generation: 1, memory: Memory::Lost, snapshot: None, contact: None, metadata: b"m", seed: [0; 32] };
+        host.start(&mut stage, &spec.config, &start).unwrap();
+        (stage, host)
+    }
+
+    #[test]
+    fn a_halted_process_that_is_told_to_leave_leaves_when_it_runs_again() {
+        let (mut stage, mut host) = alone();
+        host.halt(&mut stage);
+        host.leave(&mut stage).unwrap();
+        assert!(!host.is_live() && host.identity().is_some(), "it runs, and is about to leave");
+        host.resume(&mut stage).unwrap();
+        for _ in 0..100 {
+            stage.now = stage.now + Duration::from_millis(100);
+            host.expire(&mut stage).unwrap();
+        }
+        assert_eq!(host.identity(), None);
+    }
+
+    #[test]
+    fn a_halted_process_lets_packets_wait_and_its_timers_pass() {
+        let (mut stage, mut host) = alone();
+        host.halt(&mut stage);
+        host.arrive(&mut stage, 1, vec![0; 40]).unwrap();
+        stage.now = stage.now + Duration::from_secs(10);
+        host.expire(&mut stage).unwrap();
+        assert_eq!(host.command(&stage, |node, _| node.stats().packets_received), Some(0));
+        host.resume(&mut stage).unwrap();
+        assert_eq!(host.command(&stage, |node, _| node.stats().packets_received), Some(1));
+    }
+}
