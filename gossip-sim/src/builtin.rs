@@ -19,6 +19,24 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         "partition-64",
         "kv-64-loss10-corrupt1",
         "scale-1000",
+        "membership/join",
+        "membership/crash",
+        "membership/group-crash",
+        "membership/steady",
+        "membership/loss",
+        "membership/loss-onset",
+        "membership/late",
+        "membership/pause",
+        "membership/pause-long",
+        "membership/link",
+        "membership/flip-flop",
+        "membership/partition",
+        "membership/split-three",
+        "membership/restart-all",
+        "membership/restart-old",
+        "membership/forge",
+        "membership/churn",
+        "membership/stale",
     ]
 }
 
@@ -28,11 +46,14 @@ mod tests {
     use crate::Scenario;
 
     #[test]
-    fn each_scenario_parses_under_its_own_name_without_changing_the_configuration() {
+    fn each_scenario_parses_under_its_own_name_and_changes_of_the_configuration_what_its_folder_says() {
         for (name, text) in builtin() {
             let scenario = Scenario::parse(text, name).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(scenario.name(), *name);
-            assert_eq!(scenario.spec.config, gossip_core::Config::lan(), "{name}");
+            let mut config = gossip_core::Config::lan();
+            let all = !name.starts_with("membership/");
+            (config.broadcast.enabled, config.kv.enabled) = (all, all);
+            assert_eq!(scenario.spec.config, config, "{name}");
         }
     }
 

@@ -29,6 +29,6 @@ mod trace;
 
 pub use builtin::builtin;
 pub use engine::{Progress, RunError, run};
-pub use floors::{Floor, Judgement, floors};
+pub use floors::{Floor, Judgement, Row, floors};
 pub use report::{Report, SeedReport, Summary, Value};
 pub use scenario::{Scenario, ScenarioError};

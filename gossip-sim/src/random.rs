@@ -21,6 +21,8 @@ pub(crate) enum Stream {
     },
     /// Latencies of pairs.
     Pairs,
+    /// What lossy links of single nodes do to packets.
+    Links,
     /// Choices of the event with this index in the scenario.
     Event(usize),
 }
@@ -36,6 +38,7 @@ impl Random {
             Stream::Network => 1,
             Stream::Driver => 2,
             Stream::Pairs => 3,
+            Stream::Links => 4,
             Stream::Event(index) => (1 << 32) + index as u64,
             Stream::Process { node, starts } => (1 << 62) + ((starts as u64) << 32) + node as u64,
         });

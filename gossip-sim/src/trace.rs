@@ -15,6 +15,14 @@ pub(crate) enum Observation<'a> {
     Leaving { node: usize },
     /// A process ended.
     Stopped { node: usize, cause: Cause },
+    /// A fault touches a node from now on.
+    FaultBegan { node: usize, fault: Fault },
+    /// It no longer does.
+    FaultEnded { node: usize, fault: Fault },
+    /// A process was stopped in its tracks: it neither reads nor sends.
+    Halted { node: usize },
+    /// It runs again.
+    Woke { node: usize },
     /// The network fell apart; every node is touched.
     PartitionBegan,
     /// It is whole again.
@@ -63,8 +71,32 @@ pub(crate) enum Memory {
 pub(crate) enum Cause {
     /// For good, silently.
     Crash,
+    /// The same, as one of the many of a churn.
+    Churn,
     /// To start again.
     Restart,
     /// After a graceful leave.
     Left,
+}
+
+/// What a scenario does to a node that runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It stops and runs in turn.
+    Pause,
+    /// It reads late.
+    Lag,
+    /// It loses what it sends or should receive.
+    Link,
+    /// One of its clocks jumped.
+    Clock,
+    /// It lies.
+    Byzantine,
+}
+
+impl Fault {
+    /// Whether a node with it may well look dead to others.
+    pub(crate) fn slows(self) -> bool {
+        matches!(self, Self::Pause | Self::Lag | Self::Link)
+    }
 }

@@ -48,6 +48,30 @@ kv = { on = "n5", op = "set", keys = 10, values = 32, times = 2, every = "1s", s
 [[event]]
 at = "40s"
 kv = { on = "random", op = "delete", keys = 10 }
+[[event]]
+at = "50s"
+pause = { fraction = 0.1, stop = "8s", run = "2s", lasts = "20s" }
+[[event]]
+at = "50s"
+lag = { count = 1, of = "healthy", delay = "10s", lasts = "20s" }
+[[event]]
+at = "50s"
+link = { fraction = 0.01, egress_loss = 0.8, ingress_loss = 0.0, lasts = "20s" }
+[[event]]
+at = "50s"
+clock = { count = 3, wall = "+10m" }
+[[event]]
+at = "50s"
+clock = { count = 3, monotonic = "-1s" }
+[[event]]
+at = "50s"
+churn = { per_minute = 0.2, lasts = "20s" }
+[[event]]
+at = "50s"
+byzantine = { fraction = 0.1, behaviour = "forge" }
+[[event]]
+at = "50s"
+byzantine = { nodes = ["n1"], behaviour = "forge_down", lasts = "10s" }
 "#;
 
 /// What the parser says about the sound text with one line replaced.
@@ -118,8 +142,40 @@ fn a_mistake_in_an_event_is_named_too() {
         (23, "crash = { count = 1, hard = true }", "f.toml:23: event[0].crash.hard:", "unknown key"),
         (23, "crahs = { count = 1 }", "f.toml:21: event[0]:", "did you mean `crash`?"),
         (23, "", "f.toml:21: event[0]:", "what happens"),
-        (23, "pause = { count = 1 }", "f.toml:23: event[0].pause:", "not built yet"),
-        (23, "churn = { per_minute = 0.2, lasts = \"1h\" }", "f.toml:23: event[0].churn:", "not built yet"),
+        (23, "crash = { count = 1, of = \"sick\" }", "f.toml:23: event[0].crash.of:", "live or healthy"),
+        (23, "pause = { count = 1 }", "f.toml:23: event[0].pause.stop:", "missing"),
+        (
+            23,
+            "pause = { count = 1, stop = \"2s\", run = \"0s\" }",
+            "f.toml:23: event[0].pause.run:",
+            "longer than nothing",
+        ),
+        (23, "lag = { count = 1, delay = \"2s\" }", "f.toml:23: event[0].lag.lasts:", "missing"),
+        (23, "link = { count = 1, lasts = \"9s\" }", "f.toml:23: event[0].link:", "must lose something"),
+        (
+            23,
+            "link = { count = 1, egress_loss = 2, lasts = \"9s\" }",
+            "f.toml:23: event[0].link.egress_loss:",
+            "0 to 1",
+        ),
+        (23, "clock = { count = 1 }", "f.toml:23: event[0].clock:", "which clock"),
+        (23, "clock = { count = 1, wall = \"+1 day\" }", "f.toml:23: event[0].clock.wall:", "no duration"),
+        (
+            23,
+            "clock = { count = 1, monotonic = \"-1m\" }",
+            "f.toml:23: event[0].clock.monotonic:",
+            "before the beginning",
+        ),
+        (23, "churn = { per_minute = 2, lasts = \"1h\" }", "f.toml:23: event[0].churn.per_minute:", "0 to 1"),
+        (23, "churn = { per_minute = 1, lasts = \"999h\" }", "f.toml:3: duration:", "at most 10000"),
+        (
+            23,
+            "byzantine = { count = 1, behaviour = \"lie\" }",
+            "f.toml:23: event[0].byzantine.behaviour:",
+            "not built yet",
+        ),
+        (23, "byzantine = { count = 1, behaviour = \"x\" }", "f.toml:23: event[0].byzantine.behaviour:", "forge"),
+        (23, "aggregate = { of = \"load\", kind = \"mean\" }", "f.toml:23: event[0].aggregate:", "not built yet"),
         (26, "restart = { count = 1 }", "f.toml:26: event[1].restart.down:", "missing"),
         (26, "restart = { count = 1, down = \"1s\", state = \"new\" }", "f.toml:26: event[1].restart.state:", "or old"),
         (26, "restart = { count = 1, down = \"0s\" }", "f.toml:26: event[1].restart.down:", "at least 1ms"),
@@ -166,7 +222,7 @@ fn what_is_set_over_the_file_is_checked_like_the_file() {
     for (path, value, part) in [
         ("network.lsos", "0.1", "network.lsos: unknown key, did you mean `loss`?"),
         ("network.loss", "lots", "network.loss: must be a number"),
-        ("event.99.at", "1s", "`99` is no index here: there are 8"),
+        ("event.99.at", "1s", "`99` is no index here: there are 16"),
         ("nodes 3", "1", "is no path"),
     ] {
         let error = scenario.set(path, value).unwrap_err();

@@ -18,6 +18,14 @@ fn floors(name: &str) -> &'static [(&'static str, f64)] {
         }
         "partition-64" => &[("heal_s", 20.0)],
         "kv-64-loss10-corrupt1" => &[("kv.resurrected", 0.0), ("kv.lost", 0.0), ("kv.diverged", 0.0)],
+        "membership/churn" => &[],
+        "membership/join" => &[("join.t100_s", 10.0)],
+        "membership/split-three" | "membership/partition" => &[("heal_s", 20.0)],
+        "membership/restart-all" | "membership/restart-old" => &[("restart.t100_s", 20.0)],
+        "membership/crash" | "membership/group-crash" => &[("detect.all_down_s", 30.0)],
+        "membership/steady" => &[("accuracy.live_killed", 0.0)],
+        // The crash at the end of these has too little time left to be judged by.
+        name if name.starts_with("membership/") => &[("join.t100_s", 10.0)],
         other => panic!("{other} has no floor here"),
     }
 }

@@ -1082,13 +1082,17 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__sim__subcmd__floors)
-            opts="-h --seeds --socket --json --help"
+            opts="-h --seeds --only --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --seeds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -103,7 +103,8 @@ complete -c gossip -n "__fish_gossip_using_subcommand sim; and __fish_seen_subco
 complete -c gossip -n "__fish_gossip_using_subcommand sim; and __fish_seen_subcommand_from list" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand sim; and __fish_seen_subcommand_from list" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand sim; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c gossip -n "__fish_gossip_using_subcommand sim; and __fish_seen_subcommand_from floors" -l seeds -d 'The seeds to run: N, or A..B with B included' -r
+complete -c gossip -n "__fish_gossip_using_subcommand sim; and __fish_seen_subcommand_from floors" -l seeds -d 'The seeds to run instead of each row\'s own: N, or A..B with B included' -r
+complete -c gossip -n "__fish_gossip_using_subcommand sim; and __fish_seen_subcommand_from floors" -l only -d 'Only the table of this name (basic, membership), or scenarios whose names begin so' -r
 complete -c gossip -n "__fish_gossip_using_subcommand sim; and __fish_seen_subcommand_from floors" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand sim; and __fish_seen_subcommand_from floors" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand sim; and __fish_seen_subcommand_from floors" -s h -l help -d 'Print help'

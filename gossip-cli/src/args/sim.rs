@@ -8,7 +8,10 @@ Examples:
   gossip sim run crash-256
   gossip sim run scenario.toml --seeds 1..10
   gossip sim run join-256 --set network.loss=0.1 --set nodes=64 --json";
-const FLOORS_EXAMPLES: &str = "Examples:\n  gossip sim floors\n  gossip sim floors --seeds 1..3 --json";
+const FLOORS_EXAMPLES: &str = "\
+Examples:
+  gossip sim floors --only basic
+  gossip sim floors --only membership/crash --seeds 1..3 --json";
 const LIST_EXAMPLES: &str = "Examples:\n  gossip sim list\n  gossip sim list --json";
 
 #[derive(Debug, Subcommand)]
@@ -25,9 +28,12 @@ pub(crate) enum SimCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct SimFloorsArgs {
-    /// The seeds to run: N, or A..B with B included
-    #[arg(long, value_name = "A..B", default_value = "1..10")]
-    pub(crate) seeds: Seeds,
+    /// The seeds to run instead of each row's own: N, or A..B with B included
+    #[arg(long, value_name = "A..B")]
+    pub(crate) seeds: Option<Seeds>,
+    /// Only the table of this name (basic, membership), or scenarios whose names begin so
+    #[arg(long, value_name = "TABLE|PREFIX")]
+    pub(crate) only: Option<String>,
 }
 
 #[derive(Args, Debug)]

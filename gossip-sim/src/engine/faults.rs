@@ -7,7 +7,7 @@ use super::stage::{Stage, Step};
 use super::{World, memory_of};
 use crate::random::Random;
 use crate::scenario::Spec;
-use crate::scenario::spec::{Action, Groups, Partition, Restart, State, Who};
+use crate::scenario::spec::{Action, Groups, Partition, Pick, Restart, State, Who};
 use crate::trace::{Cause, Memory, Observation};
 
 /// A restart event's stops, and what its nodes will remember.
@@ -38,18 +38,19 @@ impl Memories {
 
 impl World<'_> {
     /// The live nodes that an event hits: half up, at least one of a fraction; those named only if they are live.
-    fn draw(&mut self, event: usize, who: &Who) -> Vec<usize> {
-        let live = self.live();
-        let count = match who {
-            Who::Nodes(nodes) => return nodes.iter().copied().filter(|node| live.contains(node)).collect(),
-            Who::Count(count) => *count,
-            Who::Fraction(fraction) => ((live.len() as f64 * fraction + 0.5).floor() as usize).max(1),
+    pub(super) fn draw(&mut self, event: usize, who: &Who) -> Vec<usize> {
+        let live = self.live().into_iter().filter(|node| !(who.healthy && self.touched[*node])).collect::<Vec<_>>();
+        let count = match &who.pick {
+            Pick::Nodes(nodes) => return nodes.iter().copied().filter(|node| live.contains(node)).collect(),
+            Pick::Count(count) => *count,
+            Pick::Fraction(fraction) => ((live.len() as f64 * fraction + 0.5).floor() as usize).max(1),
         };
         self.randoms[event].choose(live, count)
     }
 
     pub(super) fn crash(&mut self, event: usize, who: &Who) {
         for node in self.draw(event, who) {
+            self.touched[node] = true;
             self.hosts[node].stop(&mut self.stage, Cause::Crash);
         }
     }
@@ -64,6 +65,7 @@ impl World<'_> {
     pub(super) fn begin_restart(&mut self, event: usize, restart: &Restart) {
         let chosen = self.draw(event, &restart.who);
         for node in &chosen {
+            self.touched[*node] = true;
             let after = self.memories[event].offsets[*node];
             self.stage.schedule(after, Step::Stop { event, node: *node });
         }
@@ -97,10 +99,10 @@ impl World<'_> {
     pub(super) fn restart(&mut self, event: usize, node: usize, state: State) -> Result<(), String> {
         // Whoever did not run when the old snapshot was due has none.
         let Some((generation, snapshot)) = self.memories[event].snapshots.remove(&node) else {
-            return self.start(node, Memory::Lost, None);
+            return self.start(node, Memory::Lost, None, &self.spec.join.via);
         };
         let generation = matches!(state, State::Old(_)).then_some(generation);
-        self.start(node, memory_of(state), Some((generation, &snapshot)))
+        self.start(node, memory_of(state), Some((generation, &snapshot)), &self.spec.join.via)
     }
 
     pub(super) fn separate(&mut self, event: usize, partition: &Partition) {
@@ -118,7 +120,7 @@ impl World<'_> {
         }
         self.stage.network.separate(event, side_of);
         self.stage.observe(&Observation::PartitionBegan);
-        self.stage.schedule(partition.lasts, Step::Unite { event });
+        self.stage.schedule(partition.lasts, Step::Cease { event });
     }
 
     pub(super) fn unite(&mut self, event: usize) {

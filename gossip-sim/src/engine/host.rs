@@ -1,7 +1,11 @@
 //! One machine: the process that runs on it, if one does, and the loop that drives its node.
 
+use std::time::Duration;
+
 use gossip_core::{Config, Event, Identity, Instant, Lane, MemberChange, MemberEvent, Node};
 
+use super::clock::Clock;
+use super::inbox::Inbox;
 use super::stage::Stage;
 use crate::trace::{Cause, Held, Memory, Observation};
 
@@ -14,6 +18,10 @@ pub(super) struct Host {
     process: Option<Box<Process>>,
     /// How often a process started here.
     pub(super) starts: usize,
+    pub(super) clock: Clock,
+    inbox: Inbox,
+    /// The process is stopped in its tracks.
+    halted: bool,
     buffer: Vec<u8>,
 }
 
@@ -22,6 +30,8 @@ struct Process {
     generation: u64,
     leaving: bool,
     left: bool,
+    /// It was told to leave while it was halted.
+    leaves_later: bool,
     /// Revision, rows and live rows of the member table that the trace tells of.
     seen: (u64, usize, usize),
     /// The wake-up in the queue that counts; later ones are put off until it comes.
@@ -35,6 +45,7 @@ pub(super) struct Start<'a> {
     pub(super) memory: Memory,
     pub(super) snapshot: Option<&'a [u8]>,
     pub(super) contact: Option<usize>,
+    pub(super) metadata: &'a [u8],
     pub(super) seed: [u8; 32],
 }
 
@@ -44,10 +55,11 @@ impl Host {
     }
 
     pub(super) fn start(&mut self, stage: &mut Stage, config: &Config, start: &Start<'_>) -> Result<(), String> {
-        let (now, number) = (stage.now, self.number);
+        let (now, number) = (self.clock.now(stage.now), self.number);
+        self.halted = false;
         let me = Identity::new(stage.id(number), start.generation);
         let mut node = Node::new(me, number as u64, config.clone(), start.seed, now).map_err(|e| e.to_string())?;
-        node.handle_wall_clock(now, stage.wall_clock());
+        node.handle_wall_clock(now, self.clock.wall(stage.wall_clock()));
         if let Some(snapshot) = start.snapshot {
             node.restore(now, snapshot).map_err(|error| format!("refused its own snapshot: {error}"))?;
         }
@@ -58,11 +70,22 @@ impl Host {
             let write = stage.ledger.check_entry(&entry)?;
             stage.observe(&Observation::Applied { write, node: number });
         }
+        if !start.metadata.is_empty() {
+            node.set_metadata(now, start.metadata).map_err(|error| format!("refused its metadata: {error}"))?;
+        }
         if let Some(contact) = start.contact {
             node.join(now, contact as u64).map_err(|error| format!("refused to join: {error}"))?;
         }
-        let process =
-            Process { seen: (0, 0, 0), node, generation, leaving: false, left: false, wake: None, spins: (now, 0) };
+        let process = Process {
+            seen: (0, 0, 0),
+            node,
+            generation,
+            leaving: false,
+            left: false,
+            leaves_later: false,
+            wake: None,
+            spins: (stage.now, 0),
+        };
         process.rescan(number, stage);
         self.process = Some(Box::new(process));
         self.drain(stage)
@@ -70,24 +93,106 @@ impl Host {
 
     /// Ends the process, if one runs, without another word.
     pub(super) fn stop(&mut self, stage: &mut Stage, cause: Cause) {
+        self.inbox.clear();
+        self.halted = false;
         if self.process.take().is_some() {
             stage.observe(&Observation::Stopped { node: self.number, cause });
         }
     }
 
     pub(super) fn leave(&mut self, stage: &mut Stage) -> Result<(), String> {
+        let (now, halted) = (self.clock.now(stage.now), self.halted);
         if let Some(process) = &mut self.process {
             process.leaving = true;
             stage.observe(&Observation::Leaving { node: self.number });
-            process.node.leave(stage.now);
+            // A stopped process is told when it runs again.
+            process.leaves_later = halted;
+            if !halted {
+                process.node.leave(now);
+            }
         }
         self.drain(stage)
     }
 
-    pub(super) fn receive(&mut self, stage: &mut Stage, from: usize, packet: &mut [u8]) -> Result<(), String> {
+    /// A packet arrives at the node's socket: it is read now or waits.
+    pub(super) fn arrive(&mut self, stage: &mut Stage, from: usize, mut packet: Vec<u8>) -> Result<(), String> {
+        if self.process.is_none() || (!self.halted && self.inbox.is_prompt()) {
+            let result = self.receive(stage, from, &mut packet);
+            stage.recycle(packet);
+            return result;
+        }
+        match self.inbox.push(stage.now, from, packet) {
+            Ok(readable) => stage.schedule_read(readable, self.number),
+            Err(dropped) => stage.recycle(dropped),
+        }
+        Ok(())
+    }
+
+    /// Reads what waited and may be read by now.
+    pub(super) fn read(&mut self, stage: &mut Stage) -> Result<(), String> {
+        while !self.halted
+            && let Some(mut packet) = self.inbox.pop(stage.now)
+        {
+            self.receive(stage, packet.from, &mut packet.bytes)?;
+            stage.recycle(packet.bytes);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, stage: &mut Stage, from: usize, packet: &mut [u8]) -> Result<(), String> {
+        let now = self.clock.now(stage.now);
         let Some(process) = &mut self.process else { return Ok(()) };
         // What is wrong with a packet, the node counts.
-        let _ = process.node.handle_packet(stage.now, Lane::Datagram, &(from as u64), packet);
+        let _ = process.node.handle_packet(now, Lane::Datagram, &(from as u64), packet);
+        self.drain(stage)
+    }
+
+    /// Stops the process in its tracks: nothing is read, sent or decided.
+    pub(super) fn halt(&mut self, stage: &mut Stage) {
+        if self.process.is_some() && !self.halted {
+            self.halted = true;
+            stage.observe(&Observation::Halted { node: self.number });
+        }
+    }
+
+    /// Lets a halted process run again: it reads what waited and handles the timers that went by, in the driver's order.
+    pub(super) fn resume(&mut self, stage: &mut Stage) -> Result<(), String> {
+        if !std::mem::take(&mut self.halted) {
+            return Ok(());
+        }
+        stage.observe(&Observation::Woke { node: self.number });
+        let now = self.clock.now(stage.now);
+        if let Some(process) = &mut self.process
+            && std::mem::take(&mut process.leaves_later)
+        {
+            process.node.leave(now);
+        }
+        if stage.reads_first() {
+            self.read(stage)?;
+            self.expire(stage)
+        } else {
+            self.expire(stage)?;
+            self.read(stage)
+        }
+    }
+
+    /// From now on the node reads that much later than packets arrive.
+    pub(super) fn slow_down(&mut self, delay: Duration) {
+        self.inbox.slow_down(delay);
+    }
+
+    /// No longer.
+    pub(super) fn speed_up(&mut self, stage: &mut Stage, delay: Duration) -> Result<(), String> {
+        self.inbox.speed_up(delay, stage.now);
+        self.read(stage)
+    }
+
+    /// Tells the process the time that its wall clock shows.
+    pub(super) fn tell_wall_clock(&mut self, stage: &mut Stage) -> Result<(), String> {
+        let (now, wall) = (self.clock.now(stage.now), self.clock.wall(stage.wall_clock()));
+        if let Some(process) = &mut self.process {
+            process.node.handle_wall_clock(now, wall);
+        }
         self.drain(stage)
     }
 
@@ -97,32 +202,48 @@ impl Host {
             return Ok(());
         };
         process.wake = None;
-        if process.node.poll_timeout().is_some_and(|deadline| deadline <= stage.now) {
+        self.expire(stage)
+    }
+
+    /// Handles the timers that are due.
+    fn expire(&mut self, stage: &mut Stage) -> Result<(), String> {
+        let now = self.clock.now(stage.now);
+        if self.halted {
+            return Ok(());
+        }
+        let Some(process) = &mut self.process else { return Ok(()) };
+        if process.node.poll_timeout().is_some_and(|deadline| deadline <= now) {
             process.spins =
                 if process.spins.0 == stage.now { (stage.now, process.spins.1 + 1) } else { (stage.now, 0) };
             if process.spins.1 > SPINS {
                 return Err(format!("wants its timer handled over and over: {:?}", process.node.poll_timeout()));
             }
-            process.node.handle_timeout(stage.now);
+            process.node.handle_timeout(now);
         }
         self.drain(stage)
     }
 
     /// Lets the application act on the node.
-    pub(super) fn command<T>(&mut self, command: impl FnOnce(&mut Node<u64>) -> T) -> Option<T> {
-        self.process.as_mut().map(|process| command(&mut process.node))
+    pub(super) fn command<T>(
+        &mut self,
+        stage: &Stage,
+        command: impl FnOnce(&mut Node<u64>, Instant) -> T,
+    ) -> Option<T> {
+        let now = self.clock.now(stage.now);
+        self.process.as_mut().map(|process| command(&mut process.node, now))
     }
 
     /// Takes all that the node has to give: events, packets, its next deadline.
     pub(super) fn drain(&mut self, stage: &mut Stage) -> Result<(), String> {
-        let Some(process) = &mut self.process else { return Ok(()) };
+        let now = self.clock.now(stage.now);
+        let Some(process) = self.process.as_mut().filter(|_| !self.halted) else { return Ok(()) };
         let mut told = false;
         while let Some(event) = process.node.poll_event() {
             told |= matches!(event, Event::Members(_));
             process.take_event(self.number, stage, &event)?;
         }
         process.keep_up(self.number, stage, told);
-        while let Some(transmit) = process.node.poll_transmit(stage.now, Lane::Datagram, &mut self.buffer) {
+        while let Some(transmit) = process.node.poll_transmit(now, Lane::Datagram, &mut self.buffer) {
             let packet = self.buffer.get(..transmit.len).ok_or("wrote beyond its buffer")?;
             stage.transmit(self.number, transmit.to, packet);
         }
@@ -131,7 +252,7 @@ impl Host {
             return Ok(());
         }
         if let Some(deadline) = process.node.poll_timeout() {
-            let deadline = deadline.max(stage.now);
+            let deadline = self.clock.shared(deadline).max(stage.now);
             if process.wake.is_none_or(|wake| wake > deadline) {
                 process.wake = Some(deadline);
                 stage.schedule_wake(deadline, self.number);
@@ -158,6 +279,16 @@ impl Host {
     /// Runs and is not about to leave.
     pub(super) fn is_live(&self) -> bool {
         self.process.as_ref().is_some_and(|process| !process.leaving)
+    }
+
+    /// Is stopped in its tracks.
+    pub(super) fn is_halted(&self) -> bool {
+        self.halted
+    }
+
+    /// Who the running process is.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.process.as_ref().map(|process| process.node.identity())
     }
 
     /// The running process's generation and its snapshot.
@@ -233,5 +364,47 @@ impl Process {
     fn held(&self, stage: &Stage, subject: usize) -> Option<Held> {
         let member = self.node.members().get(stage.id(subject))?;
         Some(Held { status: member.status, generation: member.generation, incarnation: member.incarnation })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Scenario;
+
+    fn alone() -> (Stage, Host) {
+        let text = "name = \"t\"\nnodes = 2\nduration = \"60s\"\n[network]\nlatency = { fixed = \"10ms\" }";
+        let spec = Scenario::parse(text, "t.toml").unwrap().spec;
+        let (mut stage, mut host) = (Stage::new(&spec, 1), Host::new(0, &spec.config));
+        let start =
+            Start { generation: 1, memory: Memory::Lost, snapshot: None, contact: None, metadata: b"m", seed: [0; 32] };
+        host.start(&mut stage, &spec.config, &start).unwrap();
+        (stage, host)
+    }
+
+    #[test]
+    fn a_halted_process_that_is_told_to_leave_leaves_when_it_runs_again() {
+        let (mut stage, mut host) = alone();
+        host.halt(&mut stage);
+        host.leave(&mut stage).unwrap();
+        assert!(!host.is_live() && host.identity().is_some(), "it runs, and is about to leave");
+        host.resume(&mut stage).unwrap();
+        for _ in 0..100 {
+            stage.now = stage.now + Duration::from_millis(100);
+            host.expire(&mut stage).unwrap();
+        }
+        assert_eq!(host.identity(), None);
+    }
+
+    #[test]
+    fn a_halted_process_lets_packets_wait_and_its_timers_pass() {
+        let (mut stage, mut host) = alone();
+        host.halt(&mut stage);
+        host.arrive(&mut stage, 1, vec![0; 40]).unwrap();
+        stage.now = stage.now + Duration::from_secs(10);
+        host.expire(&mut stage).unwrap();
+        assert_eq!(host.command(&stage, |node, _| node.stats().packets_received), Some(0));
+        host.resume(&mut stage).unwrap();
+        assert_eq!(host.command(&stage, |node, _| node.stats().packets_received), Some(1));
     }
 }

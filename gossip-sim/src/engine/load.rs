@@ -4,6 +4,7 @@ use gossip_core::Node;
 use gossip_core::kv::{KvError, Scope, Version};
 
 use super::World;
+use super::forge::FORGERY;
 use super::ledger::Ledger;
 use super::stage::Step;
 use crate::random::mix;
@@ -14,7 +15,7 @@ use crate::trace::Observation;
 type Accepted = (Version, Option<Version>);
 
 impl World<'_> {
-    /// One of the times that a broadcast or kv event acts; it schedules the next.
+    /// One of the times that an event acts; it schedules the next.
     pub(super) fn round(&mut self, event: usize, round: usize) -> Result<(), String> {
         let spec = self.spec;
         let (times, every) = match &spec.events[event].action {
@@ -26,6 +27,15 @@ impl World<'_> {
                 self.write_all(event, round, kv)?;
                 (kv.times, kv.every)
             }
+            Action::Churn(churn) => {
+                let times = churn.steps(spec.nodes);
+                self.churn(event, round)?;
+                (times, churn.lasts / u32::try_from(times).unwrap_or(u32::MAX).max(1))
+            }
+            Action::Byzantine(byzantine) => {
+                self.forge(event, byzantine.behaviour);
+                (self.rounds_of(event, byzantine.lasts), FORGERY)
+            }
             _ => return Ok(()),
         };
         if round + 1 < times {
@@ -36,7 +46,8 @@ impl World<'_> {
 
     /// Who acts this time; nobody if the one that should does not run.
     fn actors(&mut self, event: usize, from: From) -> Vec<usize> {
-        let live = self.live();
+        // A process that is stopped does nothing.
+        let live = self.live().into_iter().filter(|node| !self.hosts[*node].is_halted()).collect::<Vec<_>>();
         match from {
             From::All => live,
             From::Random => self.randoms[event].choose(live, 1),
@@ -48,9 +59,8 @@ impl World<'_> {
         for node in self.actors(event, spec.from) {
             let salt = salt(event, round, node);
             let payload = Ledger::content(spec.bytes, salt);
-            let now = self.stage.now;
-            let send = |sender: &mut Node<u64>| sender.broadcasts_mut(now).send(spec.topic.as_bytes(), &payload);
-            let Some(sent) = self.hosts[node].command(send) else { continue };
+            let send = |sender: &mut Node<u64>, now| sender.broadcasts_mut(now).send(spec.topic.as_bytes(), &payload);
+            let Some(sent) = self.hosts[node].command(&self.stage, send) else { continue };
             let message = sent.map_err(|error| format!("n{node} refused to broadcast: {error}"))?;
             self.stage.ledger.sent(message, &spec.topic, spec.bytes, salt)?;
             let measured = round >= spec.warmup;
@@ -72,8 +82,7 @@ impl World<'_> {
 
     fn write(&mut self, node: usize, key: &str, spec: &Kv, salt: u64) -> Result<(), String> {
         let scope = if spec.shared { Scope::Shared } else { Scope::Own(self.stage.id(node)) };
-        let now = self.stage.now;
-        let write = |writer: &mut Node<u64>| -> Result<Accepted, KvError> {
+        let write = |writer: &mut Node<u64>, now| -> Result<Accepted, KvError> {
             let seen = writer.kv().get(scope, key.as_bytes()).map(|entry| entry.version);
             let version = match spec.op {
                 Op::Set => writer.kv_mut(now).set(scope, key.as_bytes(), &Ledger::content(spec.values, salt)),
@@ -81,7 +90,7 @@ impl World<'_> {
             };
             version.map(|version| (version, seen))
         };
-        match self.hosts[node].command(write) {
+        match self.hosts[node].command(&self.stage, write) {
             Some(Ok((version, seen))) => {
                 let seen = seen.map(|seen| self.stage.ledger.write_of(scope, key.as_bytes(), seen)).transpose()?;
                 let deleted = spec.op == Op::Delete;

@@ -1,12 +1,18 @@
 //! The engine: many nodes, one virtual clock.
 
+mod churn;
+mod clock;
 mod faults;
+mod forge;
 mod host;
+mod inbox;
 mod inspect;
 mod ledger;
+mod links;
 mod load;
 mod network;
 mod queue;
+mod slow;
 mod stage;
 
 use std::fmt;
@@ -15,13 +21,14 @@ use std::time::Duration;
 use faults::Memories;
 use gossip_core::Instant;
 use host::{Host, Start};
+use ledger::Ledger;
 use stage::{Due, Stage, Step};
 
-use crate::random::{Random, Stream};
+use crate::random::{Random, Stream, mix};
 use crate::report::SeedReport;
 use crate::scenario::spec::{Action, State};
 use crate::scenario::{Scenario, Spec};
-use crate::trace::Memory;
+use crate::trace::{Fault, Memory};
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +122,10 @@ struct World<'a> {
     randoms: Vec<Random>,
     /// By event: what its restarted nodes will remember.
     memories: Vec<Memories>,
+    /// By event that lasts: the nodes that it touches.
+    targets: Vec<Vec<usize>>,
+    /// By node: whether a fault of its own ever touched it.
+    touched: Vec<bool>,
 }
 
 impl<'a> World<'a> {
@@ -132,30 +143,31 @@ impl<'a> World<'a> {
             stage.schedule(spec.events[event].at, Step::Begin { event });
             memories.push(Memories::plan(&mut stage, spec, event, random));
         }
-        let hosts = (0..spec.nodes).map(|node| Host::new(node, &spec.config)).collect();
-        Self { spec, seed, stage, hosts, randoms, memories }
+        let hosts = (0..spec.slots()).map(|node| Host::new(node, &spec.config)).collect();
+        let (targets, touched) = (vec![Vec::new(); spec.events.len()], vec![false; spec.slots()]);
+        Self { spec, seed, stage, hosts, randoms, memories, targets, touched }
     }
 
     fn handle(&mut self, due: Due) -> Result<(), String> {
         match due {
             Due::Step(step) => self.step(step),
             Due::Wake(node) => self.hosts[node].wake(&mut self.stage).map_err(|what| format!("n{node} {what}")),
-            Due::Packet { from, to, mut bytes } => {
+            Due::Read(node) => self.hosts[node].read(&mut self.stage).map_err(|what| format!("n{node} {what}")),
+            Due::Packet { from, to, bytes } => {
                 // A partition that began while the packet was on its way stops it too.
-                let result = if self.stage.network.connects(from, to) {
-                    self.hosts[to].receive(&mut self.stage, from, &mut bytes)
+                if self.stage.network.connects(from, to) {
+                    self.hosts[to].arrive(&mut self.stage, from, bytes).map_err(|what| format!("n{to} {what}"))
                 } else {
+                    self.stage.recycle(bytes);
                     Ok(())
-                };
-                self.stage.recycle(bytes);
-                result.map_err(|what| format!("n{to} {what}"))
+                }
             }
         }
     }
 
     fn step(&mut self, step: Step) -> Result<(), String> {
         match step {
-            Step::Join(node) => self.start(node, Memory::Lost, None),
+            Step::Join(node) => self.start(node, Memory::Lost, None, &self.spec.join.via),
             Step::Begin { event } => self.begin(event),
             Step::Snapshot { event, node } => {
                 self.remember(event, node);
@@ -166,10 +178,12 @@ impl<'a> World<'a> {
                 Ok(())
             }
             Step::Start { event, node, state } => self.restart(event, node, state),
-            Step::Unite { event } => {
-                self.unite(event);
+            Step::Halt { event, node } => {
+                self.halt(event, node);
                 Ok(())
             }
+            Step::Resume { event, node } => self.resume(event, node),
+            Step::Cease { event } => self.cease(event),
             Step::Round { event, round } => self.round(event, round),
         }
     }
@@ -180,20 +194,48 @@ impl<'a> World<'a> {
             Action::Leave(who) => self.leave(event, who)?,
             Action::Restart(restart) => self.begin_restart(event, restart),
             Action::Partition(partition) => self.separate(event, partition),
+            Action::Pause(pause) => self.begin_pause(event, pause),
+            Action::Lag(lag) => self.begin_lag(event, lag),
+            Action::Link(link) => self.begin_link(event, link),
+            Action::Clock(clock) => self.jump(event, clock)?,
+            Action::Byzantine(byzantine) => self.begin_forgery(event, byzantine)?,
+            Action::Churn(_) => self.begin_churn(event)?,
             Action::Broadcast(_) | Action::Kv(_) => self.round(event, 0)?,
         }
         Ok(())
     }
 
-    /// Starts a process that joins through a random contact other than itself; `former` is generation and snapshot.
-    fn start(&mut self, node: usize, memory: Memory, former: Option<(Option<u64>, &[u8])>) -> Result<(), String> {
+    /// The end of an event that lasts.
+    fn cease(&mut self, event: usize) -> Result<(), String> {
+        match &self.spec.events[event].action {
+            Action::Partition(_) => self.unite(event),
+            Action::Pause(_) => self.end_pause(event)?,
+            Action::Lag(lag) => self.end_lag(event, lag)?,
+            Action::Link(_) => self.end_link(event),
+            Action::Byzantine(_) => self.release(event, Fault::Byzantine),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Starts a process that joins through a random one of `via` other than itself; `former` is generation and snapshot.
+    fn start(
+        &mut self,
+        node: usize,
+        memory: Memory,
+        former: Option<(Option<u64>, &[u8])>,
+        via: &[usize],
+    ) -> Result<(), String> {
         let host = &mut self.hosts[node];
         let mut random = Random::new(self.seed, Stream::Process { node, starts: host.starts });
         let seed = random.seed();
-        let contacts = self.spec.join.via.iter().copied().filter(|contact| *contact != node).collect::<Vec<_>>();
+        let contacts = via.iter().copied().filter(|contact| *contact != node).collect::<Vec<_>>();
         let contact = (!contacts.is_empty()).then(|| contacts[random.below(contacts.len())]);
-        let generation = former.and_then(|(generation, _)| generation).unwrap_or_else(|| self.stage.wall_clock());
-        let start = Start { generation, memory, snapshot: former.map(|(_, snapshot)| snapshot), contact, seed };
+        let generation =
+            former.and_then(|(generation, _)| generation).unwrap_or_else(|| host.clock.wall(self.stage.wall_clock()));
+        let snapshot = former.map(|(_, snapshot)| snapshot);
+        let metadata = Ledger::content(self.spec.join.metadata, mix(node as u64));
+        let start = Start { generation, memory, snapshot, contact, metadata: &metadata, seed };
         host.start(&mut self.stage, &self.spec.config, &start).map_err(|what| format!("n{node} {what}"))
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use gossip_core::Instant;
 
+use super::links::Links;
 use crate::random::{Random, Stream, mix, within};
 use crate::scenario::spec::{Latency, Network as Spec};
 
@@ -20,6 +21,7 @@ pub(super) struct Network {
     uplinks: Vec<u128>,
     /// Partitions of this moment: their number, and the side of each node.
     partitions: Vec<(usize, Vec<usize>)>,
+    links: Links,
 }
 
 /// One copy of a packet that will arrive.
@@ -38,6 +40,7 @@ impl Network {
             pairs: Random::new(seed, Stream::Pairs).number(),
             uplinks: vec![0; nodes],
             partitions: Vec::new(),
+            links: Links::new(nodes, seed),
         }
     }
 
@@ -49,7 +52,7 @@ impl Network {
         let twice = self.random.chance(self.spec.duplicate);
         let first = self.travel(departs, from, to, len);
         let second = twice.then(|| self.travel(departs, from, to, len));
-        if lost || !self.connects(from, to) { [None; 2] } else { [Some(first), second] }
+        if lost | self.links.loses(from, to) || !self.connects(from, to) { [None; 2] } else { [Some(first), second] }
     }
 
     /// Nodes on different sides exchange nothing until [`Network::unite`] of the same number.
@@ -59,6 +62,16 @@ impl Network {
 
     pub(super) fn unite(&mut self, number: usize) {
         self.partitions.retain(|(other, _)| *other != number);
+    }
+
+    /// The nodes' own links lose these shares of what they send and of what is sent to them, until [`Network::repair`] of the same
+    /// number.
+    pub(super) fn impair(&mut self, number: usize, nodes: Vec<usize>, egress: f64, ingress: f64) {
+        self.links.impair(number, nodes, egress, ingress);
+    }
+
+    pub(super) fn repair(&mut self, number: usize) {
+        self.links.repair(number);
     }
 
     /// Whether no partition is between two nodes.

@@ -48,6 +48,8 @@ pub(super) enum Due {
         to: usize,
         bytes: Vec<u8>,
     },
+    /// A packet that waited at a node may be read.
+    Read(usize),
     /// A node's own deadline.
     Wake(usize),
 }
@@ -56,22 +58,49 @@ pub(super) enum Due {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     Join(usize),
-    Begin { event: usize },
-    Snapshot { event: usize, node: usize },
-    Stop { event: usize, node: usize },
-    Start { event: usize, node: usize, state: State },
-    Unite { event: usize },
-    Round { event: usize, round: usize },
+    Begin {
+        event: usize,
+    },
+    Snapshot {
+        event: usize,
+        node: usize,
+    },
+    Stop {
+        event: usize,
+        node: usize,
+    },
+    Start {
+        event: usize,
+        node: usize,
+        state: State,
+    },
+    /// A turn of a process that stops and runs in turn.
+    Halt {
+        event: usize,
+        node: usize,
+    },
+    Resume {
+        event: usize,
+        node: usize,
+    },
+    /// The end of an event that lasts.
+    Cease {
+        event: usize,
+    },
+    Round {
+        event: usize,
+        round: usize,
+    },
 }
 
 impl Stage {
     pub(super) fn new(spec: &Spec, seed: u64) -> Self {
-        let ids = (0..spec.nodes).map(|node| NodeId::from_name(&format!("n{node}"))).collect::<Vec<_>>();
+        let ids = (0..spec.slots()).map(|node| NodeId::from_name(&format!("n{node}"))).collect::<Vec<_>>();
         let plan = Plan::new(spec);
         Self {
             now: Instant::ZERO,
             queue: Queue::new(),
-            network: Network::new(&spec.network, spec.nodes, seed),
+            network: Network::new(&spec.network, ids.len(), seed),
             ledger: Ledger::default(),
             metrics: Metrics::new(&plan),
             plan,
@@ -92,6 +121,20 @@ impl Stage {
     pub(super) fn schedule_wake(&mut self, at: Instant, node: usize) {
         let rank = self.rank(false);
         self.queue.push(at, rank, Due::Wake(node));
+    }
+
+    pub(super) fn schedule_read(&mut self, at: Instant, node: usize) {
+        let rank = self.rank(true);
+        self.queue.push(at, rank, Due::Read(node));
+    }
+
+    /// Whether a node that runs again reads what waited before it looks at its timers.
+    pub(super) fn reads_first(&mut self) -> bool {
+        match self.order {
+            Order::Inputs => true,
+            Order::Timers => false,
+            Order::Random => self.random.chance(0.5),
+        }
     }
 
     fn rank(&mut self, is_input: bool) -> u64 {
@@ -134,6 +177,11 @@ impl Stage {
 
     pub(super) fn observe(&mut self, seen: &Observation<'_>) {
         self.metrics.observe(self.now, seen);
+    }
+
+    /// What the checksum of every packet is keyed with.
+    pub(super) fn cluster(&self) -> &ClusterKey {
+        &self.cluster
     }
 
     pub(super) fn id(&self, node: usize) -> NodeId {

@@ -15,6 +15,8 @@ pub(crate) struct Cluster {
     rows: Vec<Vec<Cell>>,
     live: usize,
     pairs_up: usize,
+    /// By observer: rows of its table, itself not counted.
+    sizes: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -54,6 +56,7 @@ impl Cluster {
             rows: vec![vec![Cell::default(); nodes]; nodes],
             live: 0,
             pairs_up: 0,
+            sizes: vec![0; nodes],
         }
     }
 
@@ -71,6 +74,7 @@ impl Cluster {
     fn start(&mut self, at: Instant, node: usize, generation: u64) {
         self.retire(node, Phase::Stopped);
         self.rows[node].fill(Cell::default());
+        self.sizes[node] = 0;
         let process = &mut self.nodes[node];
         process.starts += 1;
         process.since = at;
@@ -105,6 +109,8 @@ impl Cluster {
             Cell { generation, status: Some(held.status) }
         });
         self.pairs_up -= usize::from(self.is_up(observer, subject));
+        self.sizes[observer] -= usize::from(self.rows[observer][subject].status.is_some());
+        self.sizes[observer] += usize::from(cell.status.is_some());
         self.rows[observer][subject] = cell;
         self.pairs_up += usize::from(self.is_up(observer, subject));
     }
@@ -119,7 +125,8 @@ impl Cluster {
             .sum()
     }
 
-    fn is_up(&self, observer: usize, subject: usize) -> bool {
+    /// Whether both are live, and the first holds the second live under its own generation.
+    pub(crate) fn is_up(&self, observer: usize, subject: usize) -> bool {
         let cell = self.rows[observer][subject];
         observer != subject
             && matches!(cell.status, Some(Status::Alive | Status::Suspect))
@@ -180,6 +187,11 @@ impl Cluster {
         cell.status.map(|status| (status, self.nodes[subject].generations[usize::from(cell.generation)]))
     }
 
+    /// How many others are in the observer's table, whatever it holds of them.
+    pub(crate) fn size(&self, observer: usize) -> usize {
+        self.sizes[observer]
+    }
+
     /// Ordered pairs of live nodes of which the first holds the second live.
     pub(crate) fn pairs_up(&self) -> usize {
         self.pairs_up
@@ -188,6 +200,11 @@ impl Cluster {
     /// Ordered pairs of live nodes.
     pub(crate) fn pairs(&self) -> usize {
         self.live * self.live.saturating_sub(1)
+    }
+
+    /// Share of the ordered pairs of live nodes of which the first holds the second live; 1 if there are none.
+    pub(crate) fn share_up(&self) -> f64 {
+        if self.pairs() == 0 { 1.0 } else { self.pairs_up as f64 / self.pairs() as f64 }
     }
 
     /// Whether all live nodes hold each other live.

@@ -1,7 +1,9 @@
 //! `detect.*`: how fast a crash is noticed, and by whom.
 //!
-//! Suspicion and verdict are those about a node of the last crash. Every live node that no restart touches must hold every
-//! crashed node down; a partition excuses nobody, since afterwards all must agree again.
+//! Suspicion and verdict are those about a node of the last crash. Every live node that no fault touches must hold every
+//! crashed node down. Excused is who restarted after a crash, and whom a pause, lag or link fault or the like touched at the
+//! last crash or later: one that was over before is no excuse. A partition excuses nobody, since afterwards all must agree
+//! again. What churn takes away is none of it.
 
 use std::collections::BTreeSet;
 
@@ -28,8 +30,11 @@ pub(super) struct Detect {
 struct Observer {
     /// Since when it holds all crashed nodes down, without a break; when it stopped, if it did so without.
     settled: Option<Instant>,
-    /// A fault other than the crash touched it.
-    excused: bool,
+    /// It restarted after a crash.
+    restarted: bool,
+    /// Faults that touch it now, and whether one did since the last crash.
+    faults: usize,
+    touched: bool,
     last_down_event: Option<Instant>,
     view_changes: u64,
 }
@@ -49,7 +54,15 @@ impl Detect {
     pub(super) fn observe(&mut self, at: Instant, seen: &Observation<'_>, cluster: &Cluster) {
         match *seen {
             Observation::Stopped { node, cause } => self.stopped(at, node, cause, cluster),
-            Observation::Started { node, .. } => self.recount(at, node, cluster),
+            Observation::FaultBegan { node, .. } => {
+                self.observers[node].faults += 1;
+                self.observers[node].touched = true;
+            }
+            Observation::FaultEnded { node, .. } => self.observers[node].faults -= 1,
+            Observation::Started { node, .. } => {
+                self.observers[node].restarted |= self.last.is_some() && cluster.starts(node) > 1;
+                self.recount(at, node, cluster);
+            }
             Observation::Row { observer, subject, .. } if self.crashed.contains(&subject) => {
                 self.recount(at, observer, cluster);
             }
@@ -68,10 +81,11 @@ impl Detect {
                 self.last = Some(at);
                 self.latest.insert(node);
                 self.crashed.insert(node);
+                self.observers.iter_mut().for_each(|observer| observer.touched = observer.faults > 0);
                 (0..cluster.len()).for_each(|observer| self.recount(at, observer, cluster));
             }
-            Cause::Restart => self.observers[node].excused = true,
-            Cause::Left => {}
+            Cause::Restart => self.observers[node].restarted |= self.last.is_some(),
+            Cause::Left | Cause::Churn => {}
         }
         self.observers[node].settled.get_or_insert(at);
     }
@@ -115,10 +129,12 @@ impl Detect {
         let since_crash = |at: Option<Instant>| self.last.zip(at).map(|(last, at)| secs(last, at));
         results.real("detect.first_suspect_s", since_crash(self.first_suspect));
         results.real("detect.first_down_s", since_crash(self.first_down));
-        let judged =
-            |node: &usize| cluster.has_started(*node) && !self.crashed.contains(node) && !self.observers[*node].excused;
+        let judged = |node: &usize| {
+            let observer = &self.observers[*node];
+            cluster.has_started(*node) && !self.crashed.contains(node) && !observer.restarted && !observer.touched
+        };
         let all = (0..cluster.len()).filter(judged).map(|node| self.observers[node].settled);
-        let all = all.collect::<Option<Vec<_>>>().map(|settled| settled.into_iter().max().or(self.last));
+        let all = all.collect::<Option<Vec<_>>>().map(|settled| settled.into_iter().max());
         results.real("detect.all_down_s", since_crash(all.flatten()));
         let changes = (0..cluster.len()).filter(|node| cluster.is_live(*node));
         results.integer("detect.view_changes", median(changes.map(|node| self.observers[node].view_changes)));
@@ -131,7 +147,7 @@ mod tests {
 
     use crate::metrics::script::{Script, alive, down, told};
     use crate::report::Value::{Integer, Real};
-    use crate::trace::Cause;
+    use crate::trace::{Cause, Fault};
 
     /// Three nodes that know each other; the third crashes at 60 s.
     fn script() -> Script {
@@ -190,6 +206,58 @@ mod tests {
         late.plan.crash = true;
         late.start(0.0, 0).start(0.0, 1).stop(60.0, 1, Cause::Crash).at(65.0, down(0, 1, 1)).start(70.0, 2);
         assert_eq!(late.finish()["detect.all_down_s"], None);
+    }
+
+    #[test]
+    fn a_restart_before_the_crash_excuses_nobody() {
+        let mut script = Script::new(3, 120);
+        script.plan.crash = true;
+        (0..3).for_each(|node| {
+            script.start(0.0, node);
+        });
+        script.know_all(1.0).stop(20.0, 1, Cause::Restart).start_as(22.0, 1, 2).at(23.0, alive(1, 2, 1));
+        script.stop(60.0, 2, Cause::Crash).at(66.0, down(0, 2, 1));
+        assert_eq!(script.finish()["detect.all_down_s"], None);
+        assert_eq!(script.at(70.0, down(1, 2, 1)).finish()["detect.all_down_s"], Some(Real(10.0)));
+    }
+
+    #[test]
+    fn a_fault_at_the_crash_or_later_excuses_but_not_one_that_was_over() {
+        for (began, ended, excused) in [(30.0, 90.0, true), (62.0, 63.0, true), (30.0, 59.0, false)] {
+            let mut script = Script::new(3, 120);
+            script.plan.crash = true;
+            (0..3).for_each(|node| {
+                script.start(0.0, node);
+            });
+            script.know_all(1.0);
+            let mut trace = [began, ended, 60.0];
+            trace.sort_by(f64::total_cmp);
+            for at in trace {
+                match at {
+                    60.0 => script.stop(at, 2, Cause::Crash),
+                    at if at == began => script.fault(at, 1, Fault::Lag),
+                    at => script.cure(at, 1, Fault::Lag),
+                };
+            }
+            script.at(95.0, down(0, 2, 1));
+            let expected = excused.then_some(Real(35.0));
+            assert_eq!(script.finish()["detect.all_down_s"], expected, "{began} to {ended}");
+        }
+    }
+
+    #[test]
+    fn who_goes_by_churn_need_not_be_known_to_be_down() {
+        let mut script = script();
+        script.at(66.0, down(0, 2, 1)).stop(70.0, 1, Cause::Churn);
+        assert_eq!(script.finish()["detect.all_down_s"], Some(Real(10.0)));
+    }
+
+    #[test]
+    fn without_anybody_to_judge_by_it_is_unfinished() {
+        let mut script = Script::new(2, 120);
+        script.plan.crash = true;
+        script.start(0.0, 0).start(0.0, 1).know_all(1.0).fault(30.0, 0, Fault::Lag).stop(60.0, 1, Cause::Crash);
+        assert_eq!(script.at(66.0, down(0, 1, 1)).finish()["detect.all_down_s"], None);
     }
 
     #[test]

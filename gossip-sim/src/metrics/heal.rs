@@ -1,4 +1,4 @@
-//! `heal_s`: how long until the cluster is one again after its last partition.
+//! `heal*`: how long until the cluster is one again after its last partition, and what it costs.
 
 use std::collections::BTreeSet;
 
@@ -13,6 +13,9 @@ pub(super) struct Heal {
     end: Option<Instant>,
     /// Since when all live nodes hold each other live without a break.
     whole: Option<Instant>,
+    /// Sent by all since the end, and what of it when they were whole.
+    sent: u64,
+    sent_until_whole: u64,
     /// Nodes that gave up their identity since the first partition: they came back as somebody else.
     renamed: BTreeSet<usize>,
 }
@@ -21,7 +24,11 @@ impl Heal {
     pub(super) fn observe(&mut self, at: Instant, seen: &Observation<'_>, cluster: &Cluster) {
         match *seen {
             Observation::PartitionBegan => self.begun = true,
-            Observation::PartitionEnded => self.end = Some(at),
+            Observation::PartitionEnded => {
+                self.end = Some(at);
+                (self.sent, self.sent_until_whole) = (0, 0);
+            }
+            Observation::Sent { bytes, .. } => self.sent += bytes as u64,
             Observation::Renamed { node, .. } if self.begun => {
                 self.renamed.insert(node);
             }
@@ -35,6 +42,7 @@ impl Heal {
             self.whole = None;
         } else if self.whole.is_none() {
             self.whole = Some(at);
+            self.sent_until_whole = self.sent;
         }
     }
 
@@ -42,6 +50,8 @@ impl Heal {
         let same = !self.renamed.iter().any(|node| cluster.is_live(*node));
         let healed = self.end.zip(self.whole).filter(|_| same);
         results.real("heal_s", healed.map(|(end, whole)| secs(end, whole)));
+        let bytes = self.sent_until_whole as f64 / cluster.live().max(1) as f64;
+        results.real("heal.bytes_per_node", healed.map(|_| bytes));
     }
 }
 
@@ -73,6 +83,26 @@ mod tests {
         let mut script = script();
         script.at(22.0, alive(0, 1, 1)).at(24.0, alive(1, 0, 1)).at(30.0, down(0, 1, 1)).at(31.0, alive(0, 1, 1));
         assert_eq!(script.finish()["heal_s"], Some(Real(11.0)));
+    }
+
+    #[test]
+    fn bytes_count_from_the_end_until_the_cluster_is_whole_for_good() {
+        let mut script = script();
+        script.sent(21.0, 0, 100).at(22.0, alive(0, 1, 1)).sent(23.0, 1, 300).at(24.0, alive(1, 0, 1)).sent(25.0, 0, 9);
+        assert_eq!(script.finish()["heal.bytes_per_node"], Some(Real(200.0)));
+        script.at(30.0, down(0, 1, 1)).at(31.0, alive(0, 1, 1)).sent(32.0, 0, 5000);
+        assert_eq!(script.finish()["heal.bytes_per_node"], Some(Real(204.5)));
+        script.at(40.0, down(0, 1, 1));
+        assert_eq!(script.finish()["heal.bytes_per_node"], None);
+    }
+
+    #[test]
+    fn what_was_sent_before_the_end_is_none_of_it() {
+        let mut script = Script::new(2, 60);
+        script.plan.partition = true;
+        script.start(0.0, 0).start(0.0, 1).know_all(1.0).at(10.0, Observation::PartitionBegan).sent(15.0, 0, 777);
+        script.at(20.0, Observation::PartitionEnded);
+        assert_eq!(script.finish()["heal.bytes_per_node"], Some(Real(0.0)));
     }
 
     #[test]

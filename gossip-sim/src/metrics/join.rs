@@ -18,7 +18,7 @@ pub(super) struct Join {
 
 impl Join {
     pub(super) fn new(plan: &Plan) -> Self {
-        Self { nodes: plan.nodes, started: 0, last: Instant::ZERO, t99: None, t100: None, bytes: vec![0; plan.nodes] }
+        Self { nodes: plan.joiners, started: 0, last: Instant::ZERO, t99: None, t100: None, bytes: vec![0; plan.nodes] }
     }
 
     pub(super) fn observe(&mut self, at: Instant, seen: &Observation<'_>, cluster: &Cluster) {
@@ -27,7 +27,7 @@ impl Join {
         }
         match *seen {
             Observation::Sent { node, bytes, .. } => self.bytes[node] += bytes as u64,
-            Observation::Started { node, .. } if cluster.starts(node) == 1 => {
+            Observation::Started { node, .. } if node < self.nodes && cluster.starts(node) == 1 => {
                 self.started += 1;
                 self.last = at;
             }
@@ -44,7 +44,8 @@ impl Join {
         }
     }
 
-    pub(super) fn finish(self, results: &mut Results) {
+    pub(super) fn finish(mut self, results: &mut Results) {
+        self.bytes.truncate(self.nodes);
         results.real("join.t99_s", self.t99.map(|at| secs(self.last, at)));
         results.real("join.t100_s", self.t100.map(|at| secs(self.last, at)));
         let done = self.t100.is_some();

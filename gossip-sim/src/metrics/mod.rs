@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod broadcast;
+mod churn;
 mod cluster;
 mod detect;
 mod heal;
@@ -12,6 +13,7 @@ mod restart;
 #[cfg(test)]
 mod script;
 mod traffic;
+mod wake;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,10 +32,19 @@ const UNSTEADY: Duration = Duration::from_secs(30);
 /// What there is to measure in a scenario: a metric without its cause does not appear.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
+    /// Every node that may ever be.
     pub(crate) nodes: usize,
+    /// Those of the beginning.
+    pub(crate) joiners: usize,
     pub(crate) crash: bool,
     pub(crate) restart: bool,
     pub(crate) partition: bool,
+    pub(crate) pause: bool,
+    /// Any of pause, lag and link.
+    pub(crate) slow: bool,
+    pub(crate) churn: bool,
+    /// When the first fault begins that lasts and touches single nodes.
+    pub(crate) fault_at: Option<Instant>,
     pub(crate) broadcast: bool,
     pub(crate) kv: bool,
     /// The steady part of the run: disjoint, ascending, each without its end.
@@ -44,15 +55,24 @@ impl Plan {
     pub(crate) fn new(spec: &Spec) -> Self {
         let any = |is: fn(&Action) -> bool| spec.events.iter().any(|event| is(&event.action));
         Self {
-            nodes: spec.nodes,
+            nodes: spec.slots(),
+            joiners: spec.nodes,
             crash: any(|action| matches!(action, Action::Crash(_))),
             restart: any(|action| matches!(action, Action::Restart(_))),
             partition: any(|action| matches!(action, Action::Partition(_))),
+            pause: any(|action| matches!(action, Action::Pause(_))),
+            slow: any(|action| matches!(action, Action::Pause(_) | Action::Lag(_) | Action::Link(_))),
+            churn: any(|action| matches!(action, Action::Churn(_))),
+            fault_at: spec.events.iter().find(|event| lasts(&event.action)).map(|event| Instant::ZERO + event.at),
             broadcast: any(|action| matches!(action, Action::Broadcast(_))),
             kv: any(|action| matches!(action, Action::Kv(_))),
             steady: steady(spec),
         }
     }
+}
+
+fn lasts(action: &Action) -> bool {
+    matches!(action, Action::Pause(_) | Action::Lag(_) | Action::Link(_) | Action::Byzantine(_) | Action::Churn(_))
 }
 
 /// From 30 s after the last join, without the 30 s from each event on.
@@ -83,6 +103,8 @@ pub(crate) struct Metrics {
     accuracy: accuracy::Accuracy,
     heal: Option<heal::Heal>,
     traffic: traffic::Traffic,
+    wake: Option<wake::Wake>,
+    churn: Option<churn::Churn>,
     broadcast: Option<broadcast::Broadcast>,
     kv: Option<kv::Kv>,
 }
@@ -94,9 +116,11 @@ impl Metrics {
             join: join::Join::new(plan),
             restart: plan.restart.then(restart::Restart::default),
             detect: plan.crash.then(|| detect::Detect::new(plan.nodes)),
-            accuracy: accuracy::Accuracy::new(plan.nodes),
+            accuracy: accuracy::Accuracy::new(plan),
             heal: plan.partition.then(heal::Heal::default),
             traffic: traffic::Traffic::new(plan),
+            wake: plan.pause.then(|| wake::Wake::new(plan)),
+            churn: plan.churn.then(churn::Churn::default),
             broadcast: plan.broadcast.then(|| broadcast::Broadcast::new(plan.nodes)),
             kv: plan.kv.then(|| kv::Kv::new(plan.nodes)),
         }
@@ -117,6 +141,12 @@ impl Metrics {
         }
         if let Some(heal) = &mut self.heal {
             heal.observe(at, seen, cluster);
+        }
+        if let Some(wake) = &mut self.wake {
+            wake.observe(at, seen, cluster);
+        }
+        if let Some(churn) = &mut self.churn {
+            churn.observe(at, seen, cluster);
         }
         if let Some(broadcast) = &mut self.broadcast {
             broadcast.observe(at, seen, cluster);
@@ -141,6 +171,12 @@ impl Metrics {
         }
         if let Some(heal) = self.heal {
             heal.finish(cluster, &mut results);
+        }
+        if let Some(wake) = self.wake {
+            wake.finish(end, &mut results);
+        }
+        if let Some(churn) = self.churn {
+            churn.finish(&mut results);
         }
         if let Some(broadcast) = self.broadcast {
             broadcast.finish(cluster, &mut results);
@@ -228,7 +264,7 @@ mod tests {
     #[test]
     fn a_metric_without_its_cause_does_not_appear() {
         let names = Script::new(2, 10).finish();
-        for prefix in ["restart.", "detect.", "heal_s", "broadcast.", "kv."] {
+        for prefix in ["restart.", "detect.", "heal", "pause.", "churn.", "broadcast.", "kv."] {
             assert!(names.keys().all(|name| !name.starts_with(prefix)), "{prefix}");
         }
     }

@@ -6,7 +6,7 @@ use gossip_core::{Instant, MemberChange, Status};
 
 use super::{Metrics, Plan};
 use crate::report::Value;
-use crate::trace::{Cause, Held, Memory, Observation};
+use crate::trace::{Cause, Fault, Held, Memory, Observation};
 
 /// A trace in the making. Set in `plan` what the scenario holds.
 pub(super) struct Script {
@@ -18,7 +18,8 @@ pub(super) struct Script {
 impl Script {
     pub(super) fn new(nodes: usize, seconds: u64) -> Self {
         let steady = vec![(instant(30.0), instant(seconds as f64))];
-        let plan = Plan { nodes, steady: if seconds > 30 { steady } else { Vec::new() }, ..Plan::default() };
+        let plan =
+            Plan { nodes, joiners: nodes, steady: if seconds > 30 { steady } else { Vec::new() }, ..Plan::default() };
         Self { plan, seconds, trace: Vec::new() }
     }
 
@@ -43,6 +44,15 @@ impl Script {
 
     pub(super) fn rename(&mut self, second: f64, node: usize, generation: u64) -> &mut Self {
         self.at(second, Observation::Renamed { node, generation })
+    }
+
+    /// A fault touches a node from one instant to another.
+    pub(super) fn fault(&mut self, second: f64, node: usize, fault: Fault) -> &mut Self {
+        self.at(second, Observation::FaultBegan { node, fault })
+    }
+
+    pub(super) fn cure(&mut self, second: f64, node: usize, fault: Fault) -> &mut Self {
+        self.at(second, Observation::FaultEnded { node, fault })
     }
 
     pub(super) fn sent(&mut self, second: f64, node: usize, bytes: usize) -> &mut Self {

@@ -12,9 +12,13 @@ pub(super) struct Traffic {
     /// The first one that is not over.
     current: usize,
     since: Vec<Option<Instant>>,
-    /// Seconds that nodes ran in the steady part.
+    /// When the first fault begins that lasts.
+    fault_at: Option<Instant>,
+    /// Seconds that nodes ran in the steady part, and in what of it was before that fault.
     node_seconds: f64,
+    seconds_before: f64,
     bytes: Vec<u64>,
+    bytes_before: u64,
     packets: u64,
     packet_bytes_max: u64,
 }
@@ -25,8 +29,11 @@ impl Traffic {
             steady: plan.steady.clone(),
             current: 0,
             since: vec![None; plan.nodes],
+            fault_at: plan.fault_at,
             node_seconds: 0.0,
+            seconds_before: 0.0,
             bytes: vec![0; plan.nodes],
+            bytes_before: 0,
             packets: 0,
             packet_bytes_max: 0,
         }
@@ -36,6 +43,9 @@ impl Traffic {
         match *seen {
             Observation::Sent { node, bytes, .. } if self.is_steady(at) => {
                 self.bytes[node] += bytes as u64;
+                if self.fault_at.is_some_and(|fault| at < fault) {
+                    self.bytes_before += bytes as u64;
+                }
                 self.packets += 1;
                 self.packet_bytes_max = self.packet_bytes_max.max(bytes as u64);
             }
@@ -57,8 +67,12 @@ impl Traffic {
 
     fn ran(&mut self, node: usize, until: Instant) {
         if let Some(since) = self.since[node].take() {
-            self.node_seconds +=
-                self.steady.iter().map(|(start, end)| secs(since.max(*start), until.min(*end))).sum::<f64>();
+            let overlaps = |until: Instant| {
+                self.steady.iter().map(|(start, end)| secs(since.max(*start), until.min(*end))).sum::<f64>()
+            };
+            let before = self.fault_at.map_or(0.0, |fault| overlaps(until.min(fault)));
+            self.node_seconds += overlaps(until);
+            self.seconds_before += before;
         }
     }
 
@@ -71,6 +85,11 @@ impl Traffic {
         }
         let bytes = self.bytes.iter().sum::<u64>() as f64;
         results.real("traffic.bytes_per_node_s", Some(bytes / self.node_seconds));
+        let (bytes_before, seconds_after) = (self.bytes_before as f64, self.node_seconds - self.seconds_before);
+        if bytes_before > 0.0 && seconds_after > 0.0 {
+            let after = (bytes - bytes_before) / seconds_after;
+            results.real("traffic.growth", Some(after / (bytes_before / self.seconds_before)));
+        }
         results.real("traffic.packets_per_node_s", Some(self.packets as f64 / self.node_seconds));
         results.integer("traffic.packet_bytes_max", Some(self.packet_bytes_max));
         let busiest = self.bytes.iter().copied().max().unwrap_or(0) as f64;
@@ -102,6 +121,16 @@ mod tests {
         assert_eq!(metrics["traffic.packets_per_node_s"], Some(Real(4.0 / 80.0)));
         assert_eq!(metrics["traffic.packet_bytes_max"], Some(Integer(400)));
         assert_eq!(metrics["traffic.busiest_bytes_s"], Some(Real(740.0 / 40.0)));
+    }
+
+    #[test]
+    fn growth_is_what_a_fault_makes_of_the_traffic_before_it() {
+        let mut script = script();
+        script.plan.fault_at = Some(instant(50.0));
+        script.sent(35.0, 0, 400).sent(60.0, 0, 5000).stop(90.0, 1, Cause::Crash).sent(95.0, 0, 900);
+        // 400 bytes in 40 node seconds, then 900 in 30.
+        assert_eq!(script.finish()["traffic.growth"], Some(Real(3.0)));
+        assert!(!self::script().sent(35.0, 0, 400).finish().contains_key("traffic.growth"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod document;
 mod error;
 mod read;
 mod read_event;
+mod read_fault;
 mod reader;
 mod shorten;
 pub(crate) mod spec;

@@ -26,12 +26,16 @@ pub(super) fn read(document: &Document) -> Result<Spec, ScenarioError> {
     let config = read_config(&mut root)?;
     let network = read_network(&mut root)?;
     let order = read_driver(&mut root)?;
-    let join = read_join(&mut root, nodes)?;
+    let join = read_join(&mut root, nodes, &config)?;
     let events = read_events(&mut root, nodes, duration)?;
     let spec = Spec { name, nodes, duration, config, network, order, join, events };
     if spec.last_join() > duration {
         let last = spec.last_join().as_secs_f64();
         return Err(duration_field.error(format!("is over before the last node joins at {last} s")));
+    }
+    if spec.slots() > MAX_NODES {
+        let slots = spec.slots();
+        return Err(duration_field.error(format!("is long enough for {slots} nodes by churn: at most {MAX_NODES}")));
     }
     root.finish()?;
     Ok(spec)
@@ -113,8 +117,8 @@ fn read_driver(root: &mut Section<'_>) -> Result<Order, ScenarioError> {
     Ok(order)
 }
 
-fn read_join(root: &mut Section<'_>, nodes: usize) -> Result<Join, ScenarioError> {
-    let mut join = Join { via: vec![0], every: Duration::from_millis(10) };
+fn read_join(root: &mut Section<'_>, nodes: usize, config: &Config) -> Result<Join, ScenarioError> {
+    let mut join = Join { via: vec![0], every: Duration::from_millis(10), metadata: 0 };
     let Some(field) = root.optional("join") else { return Ok(join) };
     let mut section = field.section()?;
     if let Some(field) = section.optional("via") {
@@ -122,6 +126,9 @@ fn read_join(root: &mut Section<'_>, nodes: usize) -> Result<Join, ScenarioError
     }
     if let Some(field) = section.optional("every") {
         join.every = field.duration()?;
+    }
+    if let Some(field) = section.optional("metadata") {
+        join.metadata = field.count(0..=config.membership.max_metadata)?;
     }
     only_false(section.optional("warm"))?;
     section.finish()?;

@@ -111,6 +111,11 @@ impl<'a> Field<'a> {
         units::duration(text).map_err(|problem| self.error(problem))
     }
 
+    /// Microseconds, forward with `+` or no sign, back with `-`.
+    pub(super) fn jump(&self) -> Result<i64, ScenarioError> {
+        units::jump(self.text()?).map_err(|problem| self.error(problem))
+    }
+
     /// Bits per second.
     pub(super) fn rate(&self) -> Result<u64, ScenarioError> {
         units::rate(self.text()?).map_err(|problem| self.error(problem))

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::spec::{Action, From, Groups, Spec, State, Who};
+use super::spec::{Action, From, Groups, Pick, Spec, State, Who};
 
 const NODES: usize = 32;
 const DURATION: Duration = Duration::from_secs(60);
@@ -22,10 +22,10 @@ pub(super) fn shortened(spec: &Spec) -> Spec {
         nodes.dedup();
     };
     wrap(&mut short.join.via);
-    let who = |who: &mut Who| match who {
-        Who::Nodes(nodes) => wrap(nodes),
-        Who::Count(count) => *count = fewer(*count, share),
-        Who::Fraction(_) => {}
+    let who = |who: &mut Who| match &mut who.pick {
+        Pick::Nodes(nodes) => wrap(nodes),
+        Pick::Count(count) => *count = fewer(*count, share),
+        Pick::Fraction(_) => {}
     };
     let actor = |from: &mut From| {
         if let From::Node(node) = from {
@@ -55,6 +55,24 @@ pub(super) fn shortened(spec: &Spec) -> Spec {
                         group.retain(|node| !std::mem::replace(&mut seen[*node], true));
                     }
                 }
+            }
+            Action::Pause(pause) => {
+                who(&mut pause.who);
+                pause.lasts = pause.lasts.mul_f64(pace);
+            }
+            Action::Lag(lag) => {
+                who(&mut lag.who);
+                lag.lasts = lag.lasts.mul_f64(pace);
+            }
+            Action::Link(link) => {
+                who(&mut link.who);
+                link.lasts = link.lasts.mul_f64(pace);
+            }
+            Action::Clock(clock) => who(&mut clock.who),
+            Action::Churn(churn) => churn.lasts = churn.lasts.mul_f64(pace),
+            Action::Byzantine(byzantine) => {
+                who(&mut byzantine.who);
+                byzantine.lasts = byzantine.lasts.map(|lasts| lasts.mul_f64(pace));
             }
             Action::Broadcast(broadcast) => {
                 actor(&mut broadcast.from);

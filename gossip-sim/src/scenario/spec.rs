@@ -19,7 +19,16 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
-    /// When the last node starts.
+    /// Every node that may ever be: those of the beginning, then those that churn brings.
+    pub(crate) fn slots(&self) -> usize {
+        let newcomers = self.events.iter().map(|event| match &event.action {
+            Action::Churn(churn) => churn.steps(self.nodes),
+            _ => 0,
+        });
+        self.nodes + newcomers.sum::<usize>()
+    }
+
+    /// When the last node of the beginning starts.
     pub(crate) fn last_join(&self) -> Duration {
         self.join.every * u32::try_from(self.nodes - 1).unwrap_or(u32::MAX)
     }
@@ -64,6 +73,8 @@ pub(crate) struct Join {
     pub(crate) via: Vec<usize>,
     /// Node i starts at i times this.
     pub(crate) every: Duration,
+    /// Bytes of metadata that each node says of itself.
+    pub(crate) metadata: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -78,13 +89,26 @@ pub(crate) enum Action {
     Restart(Restart),
     Leave(Who),
     Partition(Partition),
+    Pause(Pause),
+    Lag(Lag),
+    Link(Link),
+    Clock(Clock),
+    Churn(Churn),
+    Byzantine(Byzantine),
     Broadcast(Broadcast),
     Kv(Kv),
 }
 
 /// Whom a fault hits.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Who {
+pub(crate) struct Who {
+    pub(crate) pick: Pick,
+    /// Only nodes that no fault has touched.
+    pub(crate) healthy: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Pick {
     Nodes(Vec<usize>),
     Count(usize),
     Fraction(f64),
@@ -121,6 +145,79 @@ pub(crate) enum Groups {
     /// Shares of all nodes.
     Fractions(Vec<f64>),
     Nodes(Vec<Vec<usize>>),
+}
+
+/// Processes that stop and run in turn.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pause {
+    pub(crate) who: Who,
+    pub(crate) stop: Duration,
+    pub(crate) run: Duration,
+    pub(crate) lasts: Duration,
+}
+
+/// Nodes that read packets late.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Lag {
+    pub(crate) who: Who,
+    pub(crate) delay: Duration,
+    pub(crate) lasts: Duration,
+}
+
+/// Nodes that lose packets of their own.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Link {
+    pub(crate) who: Who,
+    /// Shares of the packets that they send and that are sent to them, beyond those that the network loses.
+    pub(crate) egress_loss: f64,
+    pub(crate) ingress_loss: f64,
+    pub(crate) lasts: Duration,
+}
+
+/// A clock that jumps.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Clock {
+    pub(crate) who: Who,
+    pub(crate) jump: Jump,
+}
+
+/// By how many microseconds, back if negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Jump {
+    Wall(i64),
+    Monotonic(i64),
+}
+
+/// Nodes that go, half of them gracefully, and as many new ones that come.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Churn {
+    /// Share of the nodes of the beginning.
+    pub(crate) per_minute: f64,
+    pub(crate) lasts: Duration,
+}
+
+impl Churn {
+    /// How many nodes go, and come.
+    pub(crate) fn steps(&self, nodes: usize) -> usize {
+        (nodes as f64 * self.per_minute * self.lasts.as_secs_f64() / 60.0).round() as usize
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Byzantine {
+    pub(crate) who: Who,
+    pub(crate) behaviour: Behaviour,
+    /// To the end of the scenario if absent.
+    pub(crate) lasts: Option<Duration>,
+}
+
+/// What a byzantine node does besides all that an honest one would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    /// It accuses a node of each second's choice, with the highest incarnation.
+    ForgeSuspicion,
+    /// It declares that node down.
+    ForgeVerdict,
 }
 
 #[derive(Clone, Debug, PartialEq)]

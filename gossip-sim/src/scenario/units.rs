@@ -17,6 +17,16 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration with a sign, in microseconds.
+pub(super) fn jump(text: &str) -> Result<i64, String> {
+    let (sign, unsigned) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let micros = duration(unsigned)?.as_micros();
+    Ok(sign * i64::try_from(micros).unwrap_or(i64::MAX))
+}
+
 /// Bits per second.
 pub(super) fn rate(text: &str) -> Result<u64, String> {
     match with_unit(text, &RATES) {
@@ -54,6 +64,14 @@ mod tests {
         for text in ["10", "0bit/s", "10MB/s", "10mbit/s"] {
             assert!(rate(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_jump_goes_forward_or_back() {
+        assert_eq!(jump("+10m"), Ok(600_000_000));
+        assert_eq!(jump("1h"), Ok(3_600_000_000));
+        assert_eq!(jump("-5s"), Ok(-5_000_000));
+        assert!(jump("--5s").is_err() && jump("+").is_err());
     }
 
     #[test]
