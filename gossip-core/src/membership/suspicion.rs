@@ -89,27 +89,32 @@ impl Lenience {
     }
 }
 
-/// How many first pings are not answered in time, smoothed, in 1024ths.
+/// How many first pings are not answered in time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Loss(u16);
+pub(super) struct Loss {
+    /// The mean, smoothed, in 1024ths.
+    missing: u16,
+    samples: u16,
+}
 
 impl Loss {
-    /// Weighs a sixty-fourth: about a minute's worth of pings.
-    const WEIGHT: u16 = 64;
+    /// The mean is over about so many pings, or all where there were fewer.
+    const MEMORY: u16 = 32;
 
     pub(super) fn sample(&mut self, answered: bool) {
-        let missing = if answered { 0 } else { 1024 / Self::WEIGHT };
-        self.0 = self.0 - self.0 / Self::WEIGHT + missing;
+        self.samples = (self.samples + 1).min(Self::MEMORY);
+        let missing = if answered { 0 } else { 1024 / self.samples };
+        self.missing = (self.missing - self.missing / self.samples + missing).min(1024);
     }
 
     /// So many pings without an answer are no chance: about one in 500 at any loss up to a half.
     pub(super) fn unlikely(self) -> u32 {
-        4 + 24 * u32::from(self.0) * u32::from(self.0) / (1024 * 1024)
+        4 + 24 * u32::from(self.missing) * u32::from(self.missing) / (1024 * 1024)
     }
 
     /// Where less than half of the pings are answered silence says less, and more of it is needed.
     pub(super) fn stretch(self, patience: Duration) -> Duration {
-        patience * (1024 + 4 * u32::from(self.0.saturating_sub(512))) / 1024
+        patience * (1024 + 4 * u32::from(self.missing.saturating_sub(512))) / 1024
     }
 }
 

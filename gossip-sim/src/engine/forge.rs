@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gossip_core::Identity;
-use gossip_core::wire::membership::{Claim, Record};
+use gossip_core::wire::membership::{Claim, Record, Section, Suspicion};
 use gossip_core::wire::{ClusterKey, Item as _, NoSpace, Writer, tag};
 
 use super::World;
@@ -38,12 +38,12 @@ impl World<'_> {
             let others = self.live().into_iter().filter(|node| *node != forger).collect::<Vec<_>>();
             let [victim] = self.randoms[event].choose(others.clone(), 1)[..] else { continue };
             let Some(accused) = self.hosts[victim].identity() else { continue };
-            let claim = match behaviour {
-                Behaviour::ForgeSuspicion => Claim::Suspect { by: me.id },
-                Behaviour::ForgeVerdict => Claim::Down,
+            // A verdict is best forged in another's name.
+            let [by] = self.randoms[event].choose(others.clone(), 1)[..] else { continue };
+            let Some(by) = self.hosts[by].identity() else { continue };
+            let Ok(packet) = forged(self.stage.cluster(), me, behaviour, accused, (victim as u64, by)) else {
+                continue;
             };
-            let record = Record { member: accused, incarnation: u64::MAX, claim, addr: victim as u64, profile: 0 };
-            let Ok(packet) = forged(self.stage.cluster(), me, &record) else { continue };
             for peer in self.randoms[event].choose(others, PEERS) {
                 self.stage.transmit(forger, peer as u64, &packet);
             }
@@ -51,11 +51,27 @@ impl World<'_> {
     }
 }
 
-/// A packet that says nothing but the record.
-fn forged(cluster: &ClusterKey, me: Identity, record: &Record<u64>) -> Result<Vec<u8>, NoSpace> {
+/// A packet that says nothing but the lie: that the member at an address is silent, or, by another's word, down.
+fn forged(
+    cluster: &ClusterKey,
+    me: Identity,
+    behaviour: Behaviour,
+    accused: Identity,
+    (addr, by): (u64, Identity),
+) -> Result<Vec<u8>, NoSpace> {
     let (mut packet, mut ids) = (vec![0; 508], Vec::new());
     let mut writer = Writer::new(&mut packet, &mut ids, cluster, me, true)?;
-    writer.section(tag::UPDATES, |writer| record.write(writer))?;
+    match behaviour {
+        Behaviour::ForgeSuspicion => {
+            let section = Section::<u64>::Suspicion(Suspicion { suspect: accused, age: u8::MAX });
+            writer.section(section.tag(), |writer| section.write(writer))?;
+        }
+        Behaviour::ForgeVerdict => {
+            let claim = Claim::Down { by: by.id };
+            let record = Record { member: accused, incarnation: u64::MAX, claim, addr, profile: 0 };
+            writer.section(tag::UPDATES, |writer| record.write(writer))?;
+        }
+    }
     let len = writer.finish(cluster);
     packet.truncate(len);
     Ok(packet)
@@ -64,7 +80,7 @@ fn forged(cluster: &ClusterKey, me: Identity, record: &Record<u64>) -> Result<Ve
 #[cfg(test)]
 mod tests {
     use gossip_core::NodeId;
-    use gossip_core::wire::{Packet, Section, membership};
+    use gossip_core::wire::{self, Packet, membership};
 
     use super::*;
 
@@ -72,16 +88,21 @@ mod tests {
     fn a_forged_packet_is_well_formed_and_says_what_it_should() {
         let cluster = ClusterKey::new("");
         let identity = |name| Identity::new(NodeId::from_name(name), 7);
-        let (me, victim) = (identity("n0"), identity("n1"));
-        for claim in [Claim::Suspect { by: me.id }, Claim::Down] {
-            let record = Record { member: victim, incarnation: u64::MAX, claim, addr: 1, profile: 0 };
-            let bytes = forged(&cluster, me, &record).unwrap();
+        let (me, victim, by) = (identity("n0"), identity("n1"), identity("n2"));
+        for behaviour in [Behaviour::ForgeSuspicion, Behaviour::ForgeVerdict] {
+            let bytes = forged(&cluster, me, behaviour, victim, (1, by)).unwrap();
             let packet = Packet::decode::<u64>(&cluster, &bytes).unwrap();
             let sections = packet.sections::<u64>(me.id).collect::<Vec<_>>();
-            let [Section::Membership(membership::Section::Updates(records))] = &sections[..] else {
-                panic!("{sections:?}")
-            };
-            assert_eq!(records.iter().collect::<Vec<_>>(), [record]);
+            let [wire::Section::Membership(section)] = sections[..] else { panic!("{sections:?}") };
+            match section {
+                membership::Section::Suspicion(suspicion) => assert_eq!(suspicion.suspect, victim),
+                membership::Section::Updates(records) => {
+                    let record = records.iter().next().unwrap();
+                    assert_eq!((record.member, record.claim), (victim, Claim::Down { by: by.id }));
+                    assert_eq!(record.incarnation, u64::MAX);
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
 }
