@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use gossip_core::wire::membership::{Claim, Probe, Record, Section as Membership};
+use gossip_core::wire::membership::{Claim, Ping, Probe, Record, Section as Membership};
 use gossip_core::wire::{ClusterKey, Packet, Section, Writer, kv, tag};
 use gossip_core::{Config, Instant, Lane, Node, Transmit};
 
@@ -131,14 +131,14 @@ impl Known {
     /// A ping of a member whose table and map are equal to the node's, as it is in a steady cluster.
     pub fn ping(&self, from: usize) -> Sent {
         let probe = Probe { number: from as u32, fingerprint: self.fingerprint };
-        self.steady(from, Membership::Ping(probe))
+        self.steady(from, Membership::Ping(Ping { probe, promise: 0 }))
     }
 
     /// The answer of the member at `to` to the node's packet, if that is a ping.
     pub fn ack(&self, to: SocketAddr, packet: &[u8]) -> Option<Sent> {
         let from = (1..self.size).find(|at| addr(*at) == to)?;
         let number = self.sections(packet).find_map(|section| match section {
-            Section::Membership(Membership::Ping(probe)) => Some(probe.number),
+            Section::Membership(Membership::Ping(ping)) => Some(ping.probe.number),
             _ => None,
         })?;
         let probe = Probe { number, fingerprint: self.fingerprint };
@@ -188,7 +188,7 @@ impl Known {
     }
 
     fn ask_fingerprint(&mut self) -> u32 {
-        let probe = Membership::Ping(Probe { number: 0, fingerprint: 0 });
+        let probe = Membership::Ping(Ping { probe: Probe { number: 0, fingerprint: 0 }, promise: 0 });
         let mut ping = self.write(1, true, |packet| _ = Section::<SocketAddr>::Membership(probe).write(packet));
         self.handle(&mut ping);
         let mut found = None;

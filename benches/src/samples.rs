@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use gossip_core::wire::membership::{
-    Claim, Join, PingRequest, Probe, Profile, Section as Membership, TableDigest, Welcome,
+    Claim, Join, Ping, PingReply, PingRequest, Probe, Profile, Record, Section as Membership, Suspicion, TableDigest,
+    Welcome,
 };
 use gossip_core::wire::{NoSpace, Section, Writer, broadcast, kv, tag};
 
@@ -15,18 +16,19 @@ pub type Kind = (&'static str, fn(&mut Writer<'_>) -> Result<(), NoSpace>);
 
 /// All kinds. Those whose name begins with `full` fill the packet.
 pub const KINDS: &[Kind] = &[
-    ("ping with summary", |w| steady(w, Membership::Ping(PROBE))),
+    ("ping with summary", |w| steady(w, Membership::Ping(Ping { probe: PROBE, promise: 600 }))),
     ("ack with summary", |w| steady(w, Membership::Ack(PROBE))),
     ("ping request", |w| member(w, Membership::PingRequest(PingRequest { number: 7, target: identity(9).id }))),
-    ("ping reply", |w| member(w, Membership::PingReply(7))),
+    ("ping reply", |w| member(w, Membership::PingReply(PingReply { number: 7, answered: true }))),
     ("join", |w| member(w, Membership::Join(Join { cookie: 7, record: record(1) }))),
     ("cookie", |w| member(w, Membership::Cookie(7))),
     ("welcome", |w| member(w, Membership::Welcome(Welcome { live: 1000, generation: 7 }))),
     ("who are you", |w| member(w, Membership::WhoAreYou)),
-    ("update, suspect", |w| {
-        let suspect =
-            gossip_core::wire::membership::Record { claim: Claim::Suspect { by: identity(8).id }, ..record(9) };
-        w.section(tag::UPDATES, |w| w.item(&suspect))
+    ("suspicion", |w| member(w, Membership::Suspicion(Suspicion { suspect: identity(9), age: 15 }))),
+    ("veto", |w| member(w, Membership::Veto(identity(9)))),
+    ("update, down", |w| {
+        let down = Record { claim: Claim::Down { by: identity(8).id }, ..record(9) };
+        w.section(tag::UPDATES, |w| w.item(&down))
     }),
     ("full of updates", |w| fill(w, tag::UPDATES, |w, at| w.item(&record(at)))),
     ("table digest, 128 buckets", |w| {

@@ -107,9 +107,10 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
 fn model_of_membership<'a>(section: &membership::Section<'a, u64>) -> Model<'a> {
     use membership::Section;
     match section {
-        Section::Ping(probe) | Section::Ack(probe) => Model::Probe(section.tag(), *probe),
+        Section::Ping(ping) => Model::Ping(*ping),
+        Section::Ack(probe) => Model::Ack(*probe),
         Section::PingRequest(request) => Model::PingRequest(*request),
-        Section::PingReply(number) => Model::PingReply(*number),
+        Section::PingReply(reply) => Model::PingReply(*reply),
         Section::Join(join) => Model::Join(*join),
         Section::Cookie(cookie) => Model::Cookie(*cookie),
         Section::Welcome(welcome) => Model::Welcome(*welcome),
@@ -124,5 +125,7 @@ fn model_of_membership<'a>(section: &membership::Section<'a, u64>) -> Model<'a> 
         },
         Section::ProfileRequest(ids) => Model::ProfileRequest(ids.iter().collect()),
         Section::Profile(profile) => Model::Profile(*profile),
+        Section::Suspicion(suspicion) => Model::Suspicion(*suspicion),
+        Section::Veto(member) => Model::Veto(*member),
     }
 }

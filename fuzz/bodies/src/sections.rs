@@ -3,7 +3,9 @@
 use gossip_core::NodeId;
 use gossip_core::wire::broadcast::{Announcement, MAX_TOPIC, Message, Wanted};
 use gossip_core::wire::kv::{Entry, MAX_KEY};
-use gossip_core::wire::membership::{Claim, Join, PingRequest, Probe, Profile, Record, Welcome};
+use gossip_core::wire::membership::{
+    Claim, Join, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
+};
 use gossip_core::wire::{Item, NoSpace, Writer, tag};
 
 use crate::input::Input;
@@ -14,9 +16,10 @@ const MAX_ITEMS: usize = 40;
 /// What one section holds.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Model<'a> {
-    Probe(u8, Probe),
+    Ping(Ping),
+    Ack(Probe),
     PingRequest(PingRequest),
-    PingReply(u32),
+    PingReply(PingReply),
     Join(Join<u64>),
     Cookie(u64),
     Welcome(Welcome),
@@ -26,6 +29,8 @@ pub(crate) enum Model<'a> {
     Page { answer: bool, first: u32, last: u32, records: Vec<Record<u64>> },
     ProfileRequest(Vec<NodeId>),
     Profile(Profile<'a>),
+    Suspicion(Suspicion),
+    Veto(gossip_core::Identity),
     Messages(Vec<Message<'a>>),
     Announcements(Vec<Announcement>),
     Wanted(Vec<Wanted>),
@@ -44,11 +49,11 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(21) {
-            0 => Self::Probe(tag::PING, Probe { number: input.u32(), fingerprint: input.u32() }),
-            1 => Self::Probe(tag::ACK, Probe { number: input.u32(), fingerprint: input.u32() }),
+        match input.below(23) {
+            0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
+            1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
-            3 => Self::PingReply(input.u32()),
+            3 => Self::PingReply(PingReply { number: input.u32(), answered: input.flag() }),
             4 => Self::Join(Join { cookie: input.number(), record: record(input) }),
             5 => Self::Cookie(input.number()),
             6 => Self::Welcome(Welcome { live: input.number(), generation: input.number() }),
@@ -76,7 +81,9 @@ impl<'a> Model<'a> {
                 Self::Context { after, cut: cut && !writers.is_empty(), reply, writers }
             }
             19 => Self::Summary(input.number()),
-            _ => Self::delta(input),
+            20 => Self::delta(input),
+            21 => Self::Suspicion(Suspicion { suspect: input.identity(), age: input.byte() }),
+            _ => Self::Veto(input.identity()),
         }
     }
 
@@ -87,7 +94,8 @@ impl<'a> Model<'a> {
 
     pub(crate) fn tag(&self) -> u8 {
         match self {
-            Self::Probe(tag, _) => *tag,
+            Self::Ping(_) => tag::PING,
+            Self::Ack(_) => tag::ACK,
             Self::PingRequest(_) => tag::PING_REQUEST,
             Self::PingReply(_) => tag::PING_REPLY,
             Self::Join(_) => tag::JOIN,
@@ -99,6 +107,8 @@ impl<'a> Model<'a> {
             Self::Page { .. } => tag::TABLE_PAGE,
             Self::ProfileRequest(_) => tag::PROFILE_REQUEST,
             Self::Profile(_) => tag::PROFILE,
+            Self::Suspicion(_) => tag::SUSPICION,
+            Self::Veto(_) => tag::VETO,
             Self::Messages(_) => tag::MESSAGES,
             Self::Announcements(_) => tag::MESSAGE_DIGEST,
             Self::Wanted(_) => tag::MESSAGE_PULL,
@@ -116,9 +126,10 @@ impl<'a> Model<'a> {
 
     fn write_body(&self, w: &mut Writer<'_>) -> Result<(), NoSpace> {
         match self {
-            Self::Probe(_, probe) => w.item(probe),
+            Self::Ping(ping) => w.item(ping),
+            Self::Ack(probe) => w.item(probe),
             Self::PingRequest(request) => w.item(request),
-            Self::PingReply(number) => w.u32(*number),
+            Self::PingReply(reply) => w.item(reply),
             Self::Join(join) => w.item(join),
             Self::Cookie(number) | Self::Summary(number) => w.u64(*number),
             Self::Welcome(welcome) => w.item(welcome),
@@ -133,6 +144,8 @@ impl<'a> Model<'a> {
             }
             Self::ProfileRequest(ids) => all(w, ids),
             Self::Profile(profile) => w.item(profile),
+            Self::Suspicion(suspicion) => w.item(suspicion),
+            Self::Veto(member) => w.item(member),
             Self::Messages(messages) => all(w, messages),
             Self::Announcements(announcements) => all(w, announcements),
             Self::Wanted(wanted) => all(w, wanted),
@@ -213,12 +226,15 @@ fn many<'a, T>(input: &mut Input<'a>, one: impl Fn(&mut Input<'a>) -> T) -> Vec<
     (0..input.below(MAX_ITEMS)).map_while(|_| (!input.is_empty()).then(|| one(input))).collect()
 }
 
+fn probe(input: &mut Input<'_>) -> Probe {
+    Probe { number: input.u32(), fingerprint: input.u32() }
+}
+
 fn record(input: &mut Input<'_>) -> Record<u64> {
     let (member, incarnation) = (input.identity(), input.number());
-    let claim = match input.below(4) {
+    let claim = match input.below(3) {
         0 => Claim::Alive,
-        1 => Claim::Suspect { by: input.id() },
-        2 => Claim::Down,
+        1 => Claim::Down { by: input.id() },
         _ => Claim::Left,
     };
     Record { member, incarnation, claim, addr: input.number(), profile: input.number().min(incarnation) }

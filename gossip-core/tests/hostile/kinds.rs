@@ -2,7 +2,9 @@
 
 use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
 use gossip_core::wire::kv::Entry;
-use gossip_core::wire::membership::{Claim, Join, PingRequest, Probe, Profile, Record, Welcome};
+use gossip_core::wire::membership::{
+    Claim, Join, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
+};
 use gossip_core::wire::{NoSpace, Writer, tag};
 use gossip_core::{Identity, NodeId};
 
@@ -13,6 +15,11 @@ pub(crate) const VICTIM: u64 = 77;
 
 pub(crate) fn stranger() -> Identity {
     Identity::new(NodeId::from_name("stranger"), 1_700_000_000_001)
+}
+
+/// The node at an address, in its first life.
+pub(crate) fn node(at: u64) -> Identity {
+    Identity::new(id(at), 1_700_000_000_000)
 }
 
 /// What is said of a member.
@@ -32,16 +39,17 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
     let probe = Probe { number: 7, fingerprint: 8 };
     let me = record(stranger(), 1, Claim::Alive, STRANGER);
     let victim = record(Identity::new(NodeId::from_name("victim"), 1), 1, Claim::Alive, VICTIM);
-    let accused = record(Identity::new(id(1), 1_700_000_000_000), 0, Claim::Suspect { by: stranger().id }, 1);
+    let accused = record(node(1), 0, Claim::Down { by: stranger().id }, 1);
     let profile = Profile { member: stranger(), version: 1, metadata: b"m", hints: b"h" };
     let message = Message { origin: stranger(), sequence: 1, hops: 1, topic: b"t", payload: b"p" };
     let entry =
         Entry { writer: stranger(), counter: 1, stamp: 1 << 40, own: false, key: b"k", value: Some(b"v".as_slice()) };
     vec![
-        one("ping", tag::PING, &|w| w.item(&probe)),
+        one("ping", tag::PING, &|w| w.item(&Ping { probe, promise: 0 })),
+        one("ping with a promise", tag::PING, &|w| w.item(&Ping { probe, promise: 1 })),
         one("ack", tag::ACK, &|w| w.item(&probe)),
         one("ping_request", tag::PING_REQUEST, &|w| w.item(&PingRequest { number: 1, target: id(2) })),
-        one("ping_reply", tag::PING_REPLY, &|w| w.u32(1)),
+        one("ping_reply", tag::PING_REPLY, &|w| w.item(&PingReply { number: 1, answered: true })),
         one("join", tag::JOIN, &|w| w.item(&Join { cookie: 0, record: me })),
         one("join with a cookie that is none", tag::JOIN, &|w| w.item(&Join { cookie: 1, record: me })),
         one("cookie", tag::COOKIE, &|w| w.u64(1)),
@@ -57,13 +65,14 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
         }),
         one("profile_request", tag::PROFILE_REQUEST, &|w| [id(1), id(2)].iter().try_for_each(|id| w.item(id))),
         one("profile", tag::PROFILE, &|w| w.item(&profile)),
+        one("suspicion", tag::SUSPICION, &|w| w.item(&Suspicion { suspect: node(2), age: u8::MAX })),
+        one("suspicion of the receiver", tag::SUSPICION, &|w| w.item(&Suspicion { suspect: node(1), age: 1 })),
+        one("veto", tag::VETO, &|w| w.item(&node(2))),
         one("messages", tag::MESSAGES, &|w| w.item(&message)),
         one("message_digest", tag::MESSAGE_DIGEST, &|w| {
             w.item(&Announcement { origin: stranger(), first: 1, last: u64::MAX })
         }),
-        one("message_pull", tag::MESSAGE_PULL, &|w| {
-            w.item(&Wanted { origin: Identity::new(id(1), 1_700_000_000_000), first: 1, more: u64::MAX })
-        }),
+        one("message_pull", tag::MESSAGE_PULL, &|w| w.item(&Wanted { origin: node(1), first: 1, more: u64::MAX })),
         one("kv_entries", tag::KV_ENTRIES, &|w| w.item(&entry)),
         one("kv_summary", tag::KV_SUMMARY, &|w| w.u64(1)),
         one("kv_context", tag::KV_CONTEXT, &|w| w.u8(0)),
@@ -88,5 +97,7 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
 
 /// A packet that its writer would not make: sections that ask, one after the other.
 fn twenty_pings(full: bool) -> Vec<u8> {
-    packet(stranger(), full, |w| (0..20).for_each(|_| section(w, tag::PING, |w| w.u64(7))))
+    packet(stranger(), full, |w| {
+        (0..20).for_each(|_| section(w, tag::PING, |w| w.u64(7).and_then(|()| w.bytes(&[0; 2]))))
+    })
 }

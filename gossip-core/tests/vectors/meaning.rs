@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 
 use gossip_core::wire::broadcast::Section as Broadcast;
 use gossip_core::wire::kv::{ContextPage, Delta, Entry, Section as Kv, Seen};
-use gossip_core::wire::membership::{Claim, Record, Section as Membership};
+use gossip_core::wire::membership::{Claim, Ping, Record, Section as Membership};
 use gossip_core::wire::{List, Section};
 use gossip_core::{Identity, NodeId, Peer};
 
@@ -27,8 +27,8 @@ fn membership<P: Peer + Display>(section: &Membership<'_, P>, names: Names<'_>) 
         items(head, list.iter().map(|r| format!("record {}", record(&r, names))))
     };
     match section {
-        Membership::Ping(probe) => {
-            vec![format!("ping number={:08x} fingerprint={:08x}", probe.number, probe.fingerprint)]
+        Membership::Ping(Ping { probe, promise }) => {
+            vec![format!("ping number={:08x} fingerprint={:08x} promise={promise}", probe.number, probe.fingerprint)]
         }
         Membership::Ack(probe) => {
             vec![format!("ack number={:08x} fingerprint={:08x}", probe.number, probe.fingerprint)]
@@ -36,7 +36,10 @@ fn membership<P: Peer + Display>(section: &Membership<'_, P>, names: Names<'_>) 
         Membership::PingRequest(request) => {
             vec![format!("ping_request number={:08x} target={}", request.number, names(request.target))]
         }
-        Membership::PingReply(number) => vec![format!("ping_reply number={number:08x}")],
+        Membership::PingReply(reply) => {
+            let outcome = if reply.answered { "answered" } else { "silent" };
+            vec![format!("ping_reply number={:08x} {outcome}", reply.number)]
+        }
         Membership::Join(join) => {
             items(format!("join cookie={:016x}", join.cookie), [format!("record {}", record(&join.record, names))])
         }
@@ -63,6 +66,10 @@ fn membership<P: Peer + Display>(section: &Membership<'_, P>, names: Names<'_>) 
             bytes(profile.metadata),
             bytes(profile.hints),
         )],
+        Membership::Suspicion(suspicion) => {
+            vec![format!("suspicion {} age={}", identity(suspicion.suspect, names), suspicion.age)]
+        }
+        Membership::Veto(member) => vec![format!("veto {}", identity(*member, names))],
     }
 }
 

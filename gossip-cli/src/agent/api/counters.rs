@@ -44,10 +44,14 @@ pub(super) const COUNTERS: &[Counter] = counters! {
     dropped_members: "dropped_total"["member_table_full"], "What was passed over, or left out at a limit.";
     kv_dropped: "dropped_total"["kv_full"], "What was passed over, or left out at a limit.";
     broadcast_missed: "dropped_total"["broadcast_missed"], "What was passed over, or left out at a limit.";
-    probes: "probes_total", "Probes started.";
-    probes_failed: "probes_failed_total", "Probes that nobody answered in their period.";
-    suspicions: "suspicions_total", "Suspicions begun.";
-    verdicts: "verdicts_total", "Suspicions of this member that nobody refuted in time.";
+    probes: "probes_total", "Pings sent, repeated ones included.";
+    probes_failed: "probes_failed_total", "Members that answered neither this member nor its helpers.";
+    suspicions: "suspicions_total", "Suspicions begun by this member.";
+    abstentions: "abstentions_total", "Failed probes held against nobody, because no helper was heard either.";
+    vetoes: "vetoes_total", "Suspicions that ended because another member got an answer.";
+    verdicts: "verdicts_total", "Members declared down by this member, with enough observers.";
+    claims: "claims_total", "Verdicts of others that were checked with their subject.";
+    claims_dismissed: "claims_dismissed_total", "Verdicts of others whose subject answered.";
     refutations: "refutations_total", "Accusations of this member that it refuted.";
     table_syncs: "table_syncs_total", "Digests of the member table sent.";
     broadcast_duplicates: "broadcast_duplicates_total", "Messages received again and suppressed.";
