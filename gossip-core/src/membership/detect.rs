@@ -317,6 +317,7 @@ impl<P: Peer> Membership<P> {
         if check.claim.is_some() {
             self.updates.remove(index);
             cx.stats.claims_dismissed += 1;
+            cx.table.row_mut(index).dismissed = fresh.then_some(cx.now);
         }
         self.acquit(cx, index, &check);
         let Some(case) = check.case.filter(|_| fresh) else { return };
