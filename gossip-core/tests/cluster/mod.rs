@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use gossip_core::{Config, Event, Identity, Instant, Lane, Node, NodeId, Status, Transmit};
@@ -17,6 +17,8 @@ pub struct Cluster {
     pub cut: fn(u64, u64) -> bool,
     /// Of a packet with this number, whether it is lost.
     pub lost: fn(u64) -> bool,
+    /// Nodes that do not run; what is sent to them waits in their sockets.
+    pub paused: BTreeSet<u64>,
     packets: VecDeque<(Instant, u64, u64, Vec<u8>)>,
     sent: u64,
 }
@@ -48,6 +50,7 @@ impl Cluster {
             events: BTreeMap::new(),
             cut: |_, _| false,
             lost: |_| false,
+            paused: BTreeSet::new(),
             packets: VecDeque::new(),
             sent: 0,
         }
@@ -92,7 +95,7 @@ impl Cluster {
 
     fn step(&mut self) {
         let mut buf = [0; 1200];
-        for (at, node) in &mut self.nodes {
+        for (at, node) in self.nodes.iter_mut().filter(|(at, _)| !self.paused.contains(at)) {
             if node.poll_timeout().is_some_and(|deadline| deadline <= self.now) {
                 node.handle_timeout(self.now);
             }
@@ -104,12 +107,19 @@ impl Cluster {
             }
         }
         self.now = self.now + Duration::from_millis(1);
+        let mut waiting = VecDeque::new();
         while self.packets.front().is_some_and(|packet| packet.0 <= self.now) {
-            let Some((_, from, to, mut packet)) = self.packets.pop_front() else { break };
+            let Some((due, from, to, mut packet)) = self.packets.pop_front() else { break };
+            if self.paused.contains(&to) {
+                waiting.push_back((due, from, to, packet));
+                continue;
+            }
             if let Some(node) = self.nodes.get_mut(&to) {
                 _ = node.handle_packet(self.now, Lane::Datagram, &from, &mut packet);
             }
         }
+        waiting.append(&mut self.packets);
+        self.packets = waiting;
         for (at, node) in &mut self.nodes {
             let events = self.events.entry(*at).or_default();
             events.extend(std::iter::from_fn(|| node.poll_event()));
