@@ -3,6 +3,8 @@
 
 #![cfg(all(feature = "broadcast", feature = "kv"))]
 
+#[path = "hostile/accusations.rs"]
+mod accusations;
 #[path = "hostile/kinds.rs"]
 mod kinds;
 #[path = "hostile/lab.rs"]

@@ -119,7 +119,7 @@ impl<P: Peer> Membership<P> {
         }
         let pending = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
         let author = cx.table.find(claimed.by).unwrap_or(ME);
-        if pending || !cx.table.row_mut(author).claims.take(cx.now) {
+        if pending || !cx.table.row_mut(author).claims.take(cx.now, Allowance::VERDICTS) {
             return;
         }
         self.hear_claim(cx, index, claimed);
@@ -274,7 +274,7 @@ impl Grave {
     }
 }
 
-/// How many verdicts of one author are weighed: a burst, then a few a minute. Members that fail together have their
+/// How much of one member's word is followed up: a burst, then one each so often. Members that fail together have their
 /// verdicts from many authors; who invents some is soon not heard any more.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Allowance {
@@ -284,10 +284,12 @@ pub(super) struct Allowance {
 
 impl Allowance {
     const BURST: u8 = 32;
-    const EACH: Duration = Duration::from_secs(10);
+    /// A verdict is passed on to everybody, a suspicion costs a ping or an answer.
+    const VERDICTS: Duration = Duration::from_secs(10);
+    pub(super) const SUSPICIONS: Duration = Duration::from_secs(1);
 
-    fn take(&mut self, now: Instant) -> bool {
-        let earned = now.since(self.at).as_micros() / Self::EACH.as_micros();
+    pub(super) fn take(&mut self, now: Instant, each: Duration) -> bool {
+        let earned = now.since(self.at).as_micros() / each.as_micros();
         if earned > 0 {
             self.taken = self.taken.saturating_sub(u8::try_from(earned).unwrap_or(u8::MAX));
             self.at = now;

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::apply::Allowance;
 use super::checks::{Check, Claimed, Stage};
 use super::favours::Need;
 use super::observers::{self, MAX_RANKED};
@@ -351,13 +352,17 @@ impl<P: Peer> Membership<P> {
         }
         let to = Target::to(from.addr.clone());
         if suspicion.suspect == *cx.me {
-            self.intents.push(cx.stats, to, Intent::Veto(suspicion.suspect));
+            if Self::heeds(cx, from) {
+                self.intents.push(cx.stats, to, Intent::Veto(suspicion.suspect));
+            }
             return;
         }
         let Some(index) = cx.table.find(suspicion.suspect.id) else { return };
         let row = cx.table.row(index);
         if row.member != suspicion.suspect || !row.status.is_live() {
-            self.intents.push(cx.stats, to, Intent::Records(SmallVec::from_slice(&[index])));
+            if Self::heeds(cx, from) {
+                self.intents.push(cx.stats, to, Intent::Records(SmallVec::from_slice(&[index])));
+            }
             return;
         }
         if self.checks.get(cx.table, index).is_none_or(|check| check.case.is_none()) {
@@ -366,6 +371,9 @@ impl<P: Peer> Membership<P> {
                 return;
             }
             if self.checks.get(cx.table, index).is_none() {
+                if !Self::heeds(cx, from) {
+                    return;
+                }
                 self.ask(cx, index, None);
             }
             let Some(check) = self.checks.get_mut(cx.table, index) else { return };
@@ -378,6 +386,12 @@ impl<P: Peer> Membership<P> {
         check.since = check.since.min(Instant::from_micros(cx.now.as_micros().saturating_sub(age.as_micros() as u64)));
         check.case().accuse(cx.now, from.sender.id);
         self.decide(cx, index);
+    }
+
+    /// Whether a suspicion from this address that needs a packet is followed up: each member has some of them.
+    fn heeds(cx: &mut Cx<'_, P>, from: &Source<'_, P>) -> bool {
+        let accuser = cx.table.find_addr(from.addr).or(from.row).unwrap_or(ME);
+        cx.table.row_mut(accuser).suspicions.take(cx.now, Allowance::SUSPICIONS)
     }
 
     /// Somebody got an answer from a member that this node suspects.

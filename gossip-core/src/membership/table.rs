@@ -60,6 +60,8 @@ pub(crate) struct Row<P> {
     pub(super) check: u32,
     /// How many verdicts of it may still be passed on.
     pub(super) claims: Allowance,
+    /// How many suspicions of it may still be followed up.
+    pub(super) suspicions: Allowance,
     /// When it last answered although others held it down.
     pub(super) dismissed: Option<Instant>,
     /// Why it is down.
@@ -158,6 +160,7 @@ impl<P: Peer> Table<P> {
             lenience: Lenience::default(),
             check: checks::NONE,
             claims: Allowance::default(),
+            suspicions: Allowance::default(),
             dismissed: None,
             verdict: None,
             short: self.key.short(record.member),

@@ -98,6 +98,6 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
 /// A packet that its writer would not make: sections that ask, one after the other.
 fn twenty_pings(full: bool) -> Vec<u8> {
     packet(stranger(), full, |w| {
-        (0..20).for_each(|_| section(w, tag::PING, |w| w.u64(7).and_then(|()| w.bytes(&[0; 2]))))
+        (0..20).for_each(|_| section(w, tag::PING, |w| w.u64(7).and_then(|()| w.bytes(&[0; 2]))));
     })
 }
