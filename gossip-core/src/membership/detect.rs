@@ -138,12 +138,20 @@ impl<P: Peer> Membership<P> {
         }
         let helpers = cx.config.membership.indirect_probes.min(live.saturating_sub(2));
         let alone = live <= SMALL && check.helpers.heard == 0 && check.deaf >= DEAF_TRIES;
-        if usize::from(check.helpers.heard) >= CONTROLS.min(helpers) || alone {
+        let heard = usize::from(check.helpers.heard) >= CONTROLS.min(helpers);
+        let (asked, asks) = (check.helpers.times, if self.deaf { 1 } else { HELPER_ASKS });
+        if heard && self.speaks(cx, index) {
+            return self.clear(cx, index, true);
+        }
+        if heard || alone {
+            self.deaf = false;
             return self.suspect(cx, index);
         }
-        if check.helpers.times < HELPER_ASKS {
+        if asked < asks {
             return self.ask_helpers(cx, index);
         }
+        self.deaf = true;
+        let Some(check) = self.checks.get_mut(cx.table, index) else { return };
         // It may be this node that is not heard, or hears late.
         check.deaf = check.deaf.saturating_add(1);
         check.restart(cx.now + cx.config.membership.probe_interval);
@@ -152,12 +160,17 @@ impl<P: Peer> Membership<P> {
         cx.stats.abstentions += 1;
     }
 
+    /// Whether the member sends packets although it does not answer: it reads late, or cannot send much. Not judged by
+    /// whoever is himself not heard.
+    fn speaks(&self, cx: &Cx<'_, P>, index: MemberIndex) -> bool {
+        let since = self.checks.get(cx.table, index).map_or(cx.now, |check| check.since);
+        cx.table.row(index).heard > since + cx.config.membership.probe_timeout
+    }
+
     /// This node got no answer, though others hear it.
     fn suspect(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
-        let me = cx.me.id;
         let Some(check) = self.checks.get_mut(cx.table, index) else { return };
         check.stage = Stage::Suspected;
-        check.case().accuse(cx.now, me);
         cx.stats.probes_failed += 1;
         cx.stats.suspicions += 1;
         cx.table.set_doubt(index, true);
@@ -168,18 +181,21 @@ impl<P: Peer> Membership<P> {
     /// Asks once more, and tells the observers, unless it is decided.
     fn next_round(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
         let ranked = observers::ranked(cx.table, index, MAX_RANKED);
-        let (me, config) = (cx.me.id, &cx.config.membership);
+        let (me, config, patience) = (cx.me.id, &cx.config.membership, self.patience(cx, index));
         let Some(check) = self.checks.get_mut(cx.table, index) else { return };
         check.case().ranked = ranked;
-        check.case().accuse(cx.now, me);
+        check.case().accuse(cx.now, me, patience);
+        if self.speaks(cx, index) {
+            return self.clear(cx, index, true);
+        }
         if self.decide(cx, index) {
             return;
         }
         self.ping(cx, index, None);
-        let patience = self.patience(cx, index);
         let Some(check) = self.checks.get_mut(cx.table, index) else { return };
-        let age = u8::try_from(cx.now.since(check.since).as_millis() / 100).unwrap_or(u8::MAX);
-        let suspicion = Suspicion { suspect: check.member, age };
+        let tenths = |time: Duration| u8::try_from(time.as_millis() / 100).unwrap_or(u8::MAX);
+        let age = tenths(cx.now.since(check.since));
+        let suspicion = Suspicion { suspect: check.member, age, patience: tenths(patience) };
         let case = check.case();
         let brisk = case.pings < BRISK_PINGS;
         // Every second ping only: what was told is good for a while.
@@ -209,10 +225,11 @@ impl<P: Peer> Membership<P> {
         };
         // Told anew before that, by whoever still gets no answer.
         let validity = cx.config.membership.probe_interval * 3 / 2;
-        let confirmed = case.confirmed(cx.now, cx.table, validity);
-        let silent = cx.now.since(*since) >= patience && *attempts >= self.loss.unlikely();
-        let enough = silent && confirmed.len() >= case.needed(config);
-        let accused = case.accusers.first().map(|(by, _)| *by);
+        let silent = cx.now.since(*since);
+        let confirmed = case.confirmed(cx.now, cx.table, validity, silent);
+        let enough = confirmed.len() >= case.needed(config);
+        let enough = enough && silent >= patience && *attempts >= self.loss.unlikely();
+        let accused = case.accusers.first().map(|accuser| accuser.by);
         if !enough || self.would_be_alone(cx) {
             return false;
         }
@@ -232,8 +249,10 @@ impl<P: Peer> Membership<P> {
         if check.claim.is_none() {
             check.claim = Some(claimed);
             cx.stats.claims += 1;
-            // Passed on at once; what it says of a member that answers is dropped by each for himself.
-            self.spread(cx, index);
+            // Passed on at once, and dropped by each for himself if the member answers; but not while many are idle.
+            if !self.wary.is_wary(cx.now) {
+                self.spread(cx, index);
+            }
         }
     }
 
@@ -284,6 +303,7 @@ impl<P: Peer> Membership<P> {
             self.loss.sample(fresh);
         }
         if fresh {
+            self.deaf = false;
             cx.table.row_mut(index).rtt.sample(rtt);
             self.rtt.sample(rtt);
         }
@@ -318,13 +338,14 @@ impl<P: Peer> Membership<P> {
         if check.claim.is_some() {
             self.updates.remove(index);
             cx.stats.claims_dismissed += 1;
+            self.wary.dismissed(cx.now);
             cx.table.row_mut(index).dismissed = fresh.then_some(cx.now);
         }
         self.acquit(cx, index, &check);
         let Some(case) = check.case.filter(|_| fresh) else { return };
         let told = if case.pings > 0 { case.to_tell(&cx.config.membership.suspicion) } else { &[] };
         let mut concerned: SmallVec<[MemberIndex; 16]> = told.iter().copied().collect();
-        concerned.extend(case.accusers.iter().filter_map(|(accuser, _)| cx.table.find(*accuser)));
+        concerned.extend(case.accusers.iter().filter_map(|accuser| cx.table.find(accuser.by)));
         concerned.sort_unstable();
         concerned.dedup();
         for at in concerned.into_iter().filter(|at| *at != ME) {
@@ -384,7 +405,8 @@ impl<P: Peer> Membership<P> {
         // By others' word alone no more than half of the time is over.
         let age = Duration::from_millis(u64::from(suspicion.age) * 100).min(patience / 2);
         check.since = check.since.min(Instant::from_micros(cx.now.as_micros().saturating_sub(age.as_micros() as u64)));
-        check.case().accuse(cx.now, from.sender.id);
+        let theirs = Duration::from_millis(u64::from(suspicion.patience) * 100);
+        check.case().accuse(cx.now, from.sender.id, theirs);
         self.decide(cx, index);
     }
 

@@ -40,7 +40,7 @@ use self::promises::Promises;
 use self::repair::Repair;
 use self::rtt::RoundTrip;
 use self::schedule::Schedule;
-use self::suspicion::Loss;
+use self::suspicion::{Loss, Wariness};
 use self::updates::{MAX_TRANSMISSIONS, UpdateQueue};
 use crate::config::MembershipConfig;
 use crate::error::CommandError;
@@ -102,6 +102,9 @@ pub(crate) struct Membership<P> {
     /// Over all members.
     rtt: RoundTrip,
     loss: Loss,
+    /// Whether too few helpers were heard when they were asked last, and no fresh answer since.
+    deaf: bool,
+    wary: Wariness,
     /// When members went down, of late.
     falls: VecDeque<Instant>,
     joining: Joining<P>,
@@ -127,6 +130,8 @@ impl<P: Peer> Membership<P> {
             favours: Favours::new(),
             rtt: RoundTrip::default(),
             loss: Loss::default(),
+            deaf: false,
+            wary: Wariness::default(),
             falls: VecDeque::new(),
             joining: Joining::new(),
             cookies: Cookies::new(rng),
@@ -179,6 +184,17 @@ impl<P: Peer> Membership<P> {
         source.answer == usize::MAX
             || source.row.is_some_and(|row| table.row(row).member == source.sender)
             || self.joining.is_contact(source.addr)
+    }
+
+    /// A packet of a member came from its address.
+    pub(crate) fn hears(&self, cx: &mut Cx<'_, P>, source: &Source<'_, P>) {
+        if let Some(index) = source.row {
+            let now = cx.now;
+            let row = cx.table.row_mut(index);
+            if row.member == source.sender && row.addr == *source.addr {
+                row.heard = now;
+            }
+        }
     }
 
     /// The name that a packet's sender wrote short is not known here.

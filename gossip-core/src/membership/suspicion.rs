@@ -16,11 +16,21 @@ const MAX_ACCUSERS: usize = 16;
 /// With each two pings so many spare observers more are asked.
 const SPARES: usize = 3;
 
+/// Who got no answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accuser {
+    pub(super) by: NodeId,
+    /// When it said so last.
+    at: Instant,
+    /// How long it thinks that the suspect may be silent: before that it does not count.
+    patience: Duration,
+}
+
 /// What is known of a member in doubt.
 #[derive(Debug, Default)]
 pub(super) struct Case {
-    /// Who got no answer, and when that was heard last. This node is among them once it got none itself.
-    pub(super) accusers: SmallVec<[(NodeId, Instant); 4]>,
+    /// This node is among them once it got no answer itself.
+    pub(super) accusers: SmallVec<[Accuser; 4]>,
     /// Who may confirm, by rank: the observers and spare ones.
     pub(super) ranked: Ranked,
     /// How often the member was pinged since this node suspects it.
@@ -29,10 +39,11 @@ pub(super) struct Case {
 
 impl Case {
     /// `by` got no answer.
-    pub(super) fn accuse(&mut self, now: Instant, by: NodeId) {
-        match self.accusers.iter().position(|(accuser, _)| *accuser == by) {
-            Some(at) => self.accusers[at].1 = now,
-            None if self.accusers.len() < MAX_ACCUSERS => self.accusers.push((by, now)),
+    pub(super) fn accuse(&mut self, now: Instant, by: NodeId, patience: Duration) {
+        let accuser = Accuser { by, at: now, patience };
+        match self.accusers.iter().position(|accuser| accuser.by == by) {
+            Some(at) => self.accusers[at] = accuser,
+            None if self.accusers.len() < MAX_ACCUSERS => self.accusers.push(accuser),
             None => (),
         }
     }
@@ -43,16 +54,19 @@ impl Case {
         &self.ranked[..reach.min(self.ranked.len())]
     }
 
-    /// The observers that confirmed no longer ago than `validity`.
+    /// The observers that confirmed no longer ago than `validity`, and think `silent` long enough.
     pub(super) fn confirmed<P: Peer>(
         &self,
         now: Instant,
         table: &Table<P>,
         validity: Duration,
+        silent: Duration,
     ) -> SmallVec<[NodeId; 4]> {
         let observes = |by: NodeId| self.ranked.iter().any(|index| table.row(*index).member.id == by);
-        let fresh = self.accusers.iter().filter(|(by, at)| now.since(*at) <= validity && observes(*by));
-        fresh.map(|(by, _)| *by).collect()
+        let counts = |accuser: &&Accuser| {
+            now.since(accuser.at) <= validity && silent >= accuser.patience && observes(accuser.by)
+        };
+        self.accusers.iter().filter(counts).map(|accuser| accuser.by).collect()
     }
 
     /// How many observers must confirm. Where fewer are alive, all of them: of two members one decides alone.
@@ -115,6 +129,34 @@ impl Loss {
     /// Where less than half of the pings are answered silence says less, and more of it is needed.
     pub(super) fn stretch(self, patience: Duration) -> Duration {
         patience * (1024 + 4 * u32::from(self.missing.saturating_sub(512))) / 1024
+    }
+}
+
+/// How far others' verdicts are trusted before their subject was asked: not while many proved idle.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Wariness {
+    idle: u8,
+    at: Instant,
+}
+
+impl Wariness {
+    const WARY: u8 = 3;
+    const MOST: u8 = 12;
+    /// One idle verdict is forgotten after this long.
+    const EACH: Duration = Duration::from_secs(20);
+
+    /// A verdict was idle: its subject answered.
+    pub(super) fn dismissed(&mut self, now: Instant) {
+        *self = Self { idle: (self.level(now) + 1).min(Self::MOST), at: now };
+    }
+
+    pub(super) fn is_wary(&self, now: Instant) -> bool {
+        self.level(now) >= Self::WARY
+    }
+
+    fn level(&self, now: Instant) -> u8 {
+        let forgotten = now.since(self.at).as_secs() / Self::EACH.as_secs();
+        self.idle.saturating_sub(u8::try_from(forgotten).unwrap_or(u8::MAX))
     }
 }
 

@@ -54,6 +54,8 @@ pub(crate) struct Row<P> {
     /// The last table page in which the member stood as it stands here.
     pub(super) page: u64,
     pub(super) event: BatchPlace,
+    /// When a packet of it was heard last.
+    pub(super) heard: Instant,
     pub(super) rtt: RoundTrip,
     pub(super) lenience: Lenience,
     /// The place of the open check of it; [`checks::NONE`].
@@ -156,6 +158,7 @@ impl<P: Peer> Table<P> {
             knows_me: false,
             page: 0,
             event: BatchPlace::default(),
+            heard: Instant::ZERO,
             rtt: RoundTrip::default(),
             lenience: Lenience::default(),
             check: checks::NONE,

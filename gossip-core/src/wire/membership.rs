@@ -191,23 +191,27 @@ impl Item<'_> for PingReply {
     }
 }
 
-/// The sender got no answer from a member: id, generation (varint), for how long (1 byte).
+/// The sender got no answer from a member: id, generation (varint), for how long (1 byte), how long it may
+/// (1 byte).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspicion {
     /// Who is suspected.
     pub suspect: Identity,
     /// The time since the first unanswered probe, in tenths of a second.
     pub age: u8,
+    /// How long the sender thinks that the suspect may be silent, in tenths of a second.
+    pub patience: u8,
 }
 
 impl Item<'_> for Suspicion {
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self { suspect: Identity::read(reader)?, age: reader.u8()? })
+        Ok(Self { suspect: Identity::read(reader)?, age: reader.u8()?, patience: reader.u8()? })
     }
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         self.suspect.write(writer)?;
-        writer.u8(self.age)
+        writer.u8(self.age)?;
+        writer.u8(self.patience)
     }
 }
 

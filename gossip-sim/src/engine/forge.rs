@@ -63,7 +63,7 @@ fn forged(
     let mut writer = Writer::new(&mut packet, &mut ids, cluster, me, true)?;
     match behaviour {
         Behaviour::ForgeSuspicion => {
-            let section = Section::<u64>::Suspicion(Suspicion { suspect: accused, age: u8::MAX });
+            let section = Section::<u64>::Suspicion(Suspicion { suspect: accused, age: u8::MAX, patience: 0 });
             writer.section(section.tag(), |writer| section.write(writer))?;
         }
         Behaviour::ForgeVerdict => {
