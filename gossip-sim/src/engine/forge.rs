@@ -80,7 +80,7 @@ fn forged(
 #[cfg(test)]
 mod tests {
     use gossip_core::NodeId;
-    use gossip_core::wire::{self, Packet, membership};
+    use gossip_core::wire::{self, Packet};
 
     use super::*;
 
@@ -95,8 +95,8 @@ mod tests {
             let sections = packet.sections::<u64>(me.id).collect::<Vec<_>>();
             let [wire::Section::Membership(section)] = sections[..] else { panic!("{sections:?}") };
             match section {
-                membership::Section::Suspicion(suspicion) => assert_eq!(suspicion.suspect, victim),
-                membership::Section::Updates(records) => {
+                Section::Suspicion(suspicion) => assert_eq!(suspicion.suspect, victim),
+                Section::Updates(records) => {
                     let record = records.iter().next().unwrap();
                     assert_eq!((record.member, record.claim), (victim, Claim::Down { by: by.id }));
                     assert_eq!(record.incarnation, u64::MAX);
