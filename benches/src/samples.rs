@@ -24,7 +24,7 @@ pub const KINDS: &[Kind] = &[
     ("cookie", |w| member(w, Membership::Cookie(7))),
     ("welcome", |w| member(w, Membership::Welcome(Welcome { live: 1000, generation: 7 }))),
     ("who are you", |w| member(w, Membership::WhoAreYou)),
-    ("suspicion", |w| member(w, Membership::Suspicion(Suspicion { suspect: identity(9), age: 15 }))),
+    ("suspicion", |w| member(w, Membership::Suspicion(Suspicion { suspect: identity(9), age: 15, patience: 25 }))),
     ("veto", |w| member(w, Membership::Veto(identity(9)))),
     ("update, down", |w| {
         let down = Record { claim: Claim::Down { by: identity(8).id }, ..record(9) };

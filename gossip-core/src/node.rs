@@ -229,7 +229,6 @@ impl<P: Peer> Node<P> {
             return Err(PacketError::OwnPacket);
         }
         let heard = self.membership.listens_to(cx.table, &source);
-        self.membership.hears(cx, &source);
         for section in packet.sections::<P>(source.sender.id) {
             match section {
                 Section::Membership(section) if heard || section.is_conversation() => {

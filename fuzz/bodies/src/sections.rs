@@ -82,7 +82,7 @@ impl<'a> Model<'a> {
             }
             19 => Self::Summary(input.number()),
             20 => Self::delta(input),
-            21 => Self::Suspicion(Suspicion { suspect: input.identity(), age: input.byte() }),
+            21 => Self::Suspicion(Suspicion { suspect: input.identity(), age: input.byte(), patience: input.byte() }),
             _ => Self::Veto(input.identity()),
         }
     }

@@ -15,7 +15,7 @@ const SMALL_TABLE: u64 = 64;
 impl<P: Peer> Membership<P> {
     pub(super) fn handle_ping(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, ping: Ping) {
         self.intents.push(cx.stats, Target::answer(from), Intent::Ack(ping.probe.number));
-        self.promised(cx, from, ping);
+        self.pinged(cx, from, ping);
         self.compare(cx, from, ping.probe.fingerprint);
     }
 

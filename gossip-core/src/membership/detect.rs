@@ -59,7 +59,9 @@ impl<P: Peer> Membership<P> {
         let Some(check) = self.checks.get_mut(cx.table, index) else { return };
         let number = check.ping(cx.now);
         cx.stats.probes += 1;
-        let promise = promise.map_or(0, |after| u16::try_from(after.as_millis().div_ceil(10)).unwrap_or(0));
+        let hundredths = |after: Duration| u16::try_from(after.as_millis().div_ceil(10)).unwrap_or(0) % Ping::DEAF;
+        let deaf = cx.now.since(self.heard) > cx.config.membership.suspicion.patience * 2;
+        let promise = if deaf { Ping::DEAF } else { promise.map_or(0, hundredths) };
         let to = Target::to(cx.table.row(index).addr.clone());
         self.intents.push(cx.stats, to, Intent::Ping { number, promise });
     }
@@ -265,11 +267,16 @@ impl<P: Peer> Membership<P> {
         self.take_down(cx, index, claimed);
     }
 
-    /// A ping with a promise: if the next does not come, this node asks.
-    pub(super) fn promised(&mut self, cx: &Cx<'_, P>, from: &Source<'_, P>, ping: Ping) {
-        let Some(index) = from.row.filter(|_| ping.promise > 0) else { return };
-        let row = cx.table.row(index);
-        if row.member == from.sender && row.status.is_live() {
+    /// A ping, perhaps with a promise: if the next does not come, this node asks.
+    pub(super) fn pinged(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, ping: Ping) {
+        let Some(index) = from.row.filter(|_| ping.promise != Ping::DEAF) else { return };
+        let row = cx.table.row_mut(index);
+        if row.member != from.sender || row.addr != *from.addr || !row.status.is_live() {
+            return;
+        }
+        row.heard = cx.now;
+        if ping.promise > 0 {
+            let row = cx.table.row(index);
             let grace = self.patience_for_ack(cx, index) + PROMISE_SLACK;
             let due = cx.now + Duration::from_millis(u64::from(ping.promise) * 10) + grace;
             self.promises.note(index, row.member, due);

@@ -105,6 +105,8 @@ pub(crate) struct Membership<P> {
     /// Whether too few helpers were heard when they were asked last, and no fresh answer since.
     deaf: bool,
     wary: Wariness,
+    /// When anything was heard of a member last.
+    heard: Instant,
     /// When members went down, of late.
     falls: VecDeque<Instant>,
     joining: Joining<P>,
@@ -132,6 +134,7 @@ impl<P: Peer> Membership<P> {
             loss: Loss::default(),
             deaf: false,
             wary: Wariness::default(),
+            heard: now,
             falls: VecDeque::new(),
             joining: Joining::new(),
             cookies: Cookies::new(rng),
@@ -184,17 +187,6 @@ impl<P: Peer> Membership<P> {
         source.answer == usize::MAX
             || source.row.is_some_and(|row| table.row(row).member == source.sender)
             || self.joining.is_contact(source.addr)
-    }
-
-    /// A packet of a member came from its address.
-    pub(crate) fn hears(&self, cx: &mut Cx<'_, P>, source: &Source<'_, P>) {
-        if let Some(index) = source.row {
-            let now = cx.now;
-            let row = cx.table.row_mut(index);
-            if row.member == source.sender && row.addr == *source.addr {
-                row.heard = now;
-            }
-        }
     }
 
     /// The name that a packet's sender wrote short is not known here.
@@ -296,6 +288,9 @@ impl<P: Peer> Protocol<P> for Membership<P> {
     type Intent = Intent;
 
     fn handle(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, section: Section<'_, P>) {
+        if from.answer == usize::MAX {
+            self.heard = cx.now;
+        }
         match section {
             Section::Ping(probe) => self.handle_ping(cx, from, probe),
             Section::Ack(probe) => self.handle_ack(cx, from, probe),

@@ -54,7 +54,7 @@ pub(crate) struct Row<P> {
     /// The last table page in which the member stood as it stands here.
     pub(super) page: u64,
     pub(super) event: BatchPlace,
-    /// When a packet of it was heard last.
+    /// When it last sent a ping.
     pub(super) heard: Instant,
     pub(super) rtt: RoundTrip,
     pub(super) lenience: Lenience,

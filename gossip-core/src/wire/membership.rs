@@ -116,8 +116,13 @@ impl<'a, P: Peer> Section<'a, P> {
 pub struct Ping {
     /// What the answer repeats and compares.
     pub probe: Probe,
-    /// In hundredths of a second; 0: nothing is promised.
+    /// In hundredths of a second; 0: nothing is promised; [`Ping::DEAF`]: the sender hears nobody.
     pub promise: u16,
+}
+
+impl Ping {
+    /// In place of a promise: that the sender pings says nothing of whether it is well.
+    pub const DEAF: u16 = u16::MAX;
 }
 
 impl Item<'_> for Ping {

@@ -26,7 +26,7 @@ fn about_all(lab: &Lab, sender: Identity, tag: u8) -> Vec<u8> {
         for at in 3..=COUNT {
             let suspect = lab.identity(at);
             section(w, tag, |w| match tag {
-                tag::SUSPICION => w.item(&Suspicion { suspect, age: u8::MAX }),
+                tag::SUSPICION => w.item(&Suspicion { suspect, age: u8::MAX, patience: 0 }),
                 _ => w.item(&suspect),
             });
         }
@@ -74,7 +74,7 @@ fn suspicions_of_the_receiver_in_one_packet_are_not_all_answered() {
     let mut lab = lab();
     let suspect = lab.identity(1);
     let flood = packet(lab.identity(2), true, |w| {
-        (0..80).for_each(|_| section(w, tag::SUSPICION, |w| w.item(&Suspicion { suspect, age: 1 })));
+        (0..80).for_each(|_| section(w, tag::SUSPICION, |w| w.item(&Suspicion { suspect, age: 1, patience: 0 })));
     });
     (0..100).for_each(|_| lab.forge(2, 1, &flood).unwrap());
     let answers = lab.settle();

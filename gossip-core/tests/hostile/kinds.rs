@@ -65,8 +65,10 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
         }),
         one("profile_request", tag::PROFILE_REQUEST, &|w| [id(1), id(2)].iter().try_for_each(|id| w.item(id))),
         one("profile", tag::PROFILE, &|w| w.item(&profile)),
-        one("suspicion", tag::SUSPICION, &|w| w.item(&Suspicion { suspect: node(2), age: u8::MAX })),
-        one("suspicion of the receiver", tag::SUSPICION, &|w| w.item(&Suspicion { suspect: node(1), age: 1 })),
+        one("suspicion", tag::SUSPICION, &|w| w.item(&Suspicion { suspect: node(2), age: u8::MAX, patience: 0 })),
+        one("suspicion of the receiver", tag::SUSPICION, &|w| {
+            w.item(&Suspicion { suspect: node(1), age: 1, patience: 0 })
+        }),
         one("veto", tag::VETO, &|w| w.item(&node(2))),
         one("messages", tag::MESSAGES, &|w| w.item(&message)),
         one("message_digest", tag::MESSAGE_DIGEST, &|w| {

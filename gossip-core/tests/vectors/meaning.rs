@@ -4,7 +4,7 @@ use std::fmt::{Display, Write as _};
 
 use gossip_core::wire::broadcast::Section as Broadcast;
 use gossip_core::wire::kv::{ContextPage, Delta, Entry, Section as Kv, Seen};
-use gossip_core::wire::membership::{Claim, Ping, Record, Section as Membership};
+use gossip_core::wire::membership::{Claim, Ping, Record, Section as Membership, Suspicion};
 use gossip_core::wire::{List, Section};
 use gossip_core::{Identity, NodeId, Peer};
 
@@ -67,7 +67,8 @@ fn membership<P: Peer + Display>(section: &Membership<'_, P>, names: Names<'_>) 
             bytes(profile.hints),
         )],
         Membership::Suspicion(suspicion) => {
-            vec![format!("suspicion {} age={}", identity(suspicion.suspect, names), suspicion.age)]
+            let Suspicion { suspect, age, patience } = suspicion;
+            vec![format!("suspicion {} age={age} patience={patience}", identity(*suspect, names))]
         }
         Membership::Veto(member) => vec![format!("veto {}", identity(*member, names))],
     }
