@@ -68,8 +68,6 @@ pub(super) struct Check {
     /// When the last pings were sent, by attempt.
     sent: [Instant; 4],
     pub(super) helpers: Helpers,
-    /// How often too few helpers were heard: it may be this node that is cut off.
-    pub(super) deaf: u8,
     pub(super) case: Option<Box<Case>>,
 }
 
@@ -132,7 +130,6 @@ impl Checks {
             attempts: 0,
             sent: [now; 4],
             helpers: Helpers::default(),
-            deaf: 0,
             case: None,
         });
         self.wake(now);

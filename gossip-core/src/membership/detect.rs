@@ -139,26 +139,22 @@ impl<P: Peer> Membership<P> {
             return self.believe(cx, index, claimed);
         }
         let helpers = cx.config.membership.indirect_probes.min(live.saturating_sub(2));
-        let alone = live <= SMALL && check.helpers.heard == 0 && check.deaf >= DEAF_TRIES;
+        let alone = live <= SMALL && check.helpers.heard == 0 && self.deaf >= DEAF_TRIES;
         let heard = usize::from(check.helpers.heard) >= CONTROLS.min(helpers);
-        let (asked, asks) = (check.helpers.times, if self.deaf { 1 } else { HELPER_ASKS });
+        let (asked, asks) = (check.helpers.times, if self.deaf > 0 { 1 } else { HELPER_ASKS });
         if heard && self.speaks(cx, index) {
             return self.clear(cx, index, true);
         }
         if heard || alone {
-            self.deaf = false;
+            self.deaf = 0;
             return self.suspect(cx, index);
         }
         if asked < asks {
             return self.ask_helpers(cx, index);
         }
-        self.deaf = true;
-        let Some(check) = self.checks.get_mut(cx.table, index) else { return };
         // It may be this node that is not heard, or hears late.
-        check.deaf = check.deaf.saturating_add(1);
-        check.restart(cx.now + cx.config.membership.probe_interval);
-        let until = check.until;
-        self.checks.wake(until);
+        self.deaf = self.deaf.saturating_add(1);
+        self.checks.close(cx.table, index);
         cx.stats.abstentions += 1;
     }
 
@@ -196,13 +192,16 @@ impl<P: Peer> Membership<P> {
         self.ping(cx, index, None);
         let Some(check) = self.checks.get_mut(cx.table, index) else { return };
         let tenths = |time: Duration| u8::try_from(time.as_millis() / 100).unwrap_or(u8::MAX);
-        let age = tenths(cx.now.since(check.since));
-        let suspicion = Suspicion { suspect: check.member, age, patience: tenths(patience) };
+        let silent = cx.now.since(check.since);
+        let suspicion = Suspicion { suspect: check.member, age: tenths(silent), patience: tenths(patience) };
         let case = check.case();
         let brisk = case.pings < BRISK_PINGS;
-        // Every second ping only: what was told is good for a while.
-        for observer in case.to_tell(&config.suspicion).iter().filter(|_| !brisk || case.pings % 2 == 0) {
-            if *observer != ME {
+        // At first, that they ask too; then for as long as too few of them confirmed, and when it is to be decided.
+        let settled = case.accusers.len() >= case.needed(&config.suspicion);
+        let soon = silent + config.probe_interval >= patience;
+        if case.pings == 0 || (case.pings % 4 == 0 || !brisk) && (soon || !settled) {
+            case.spares += u8::from(!settled);
+            for observer in case.to_tell(&config.suspicion).iter().filter(|observer| **observer != ME) {
                 let to = Target::to(cx.table.row(*observer).addr.clone());
                 self.intents.push(cx.stats, to, Intent::Suspicion(suspicion));
             }
@@ -226,7 +225,7 @@ impl<P: Peer> Membership<P> {
             return false;
         };
         // Told anew before that, by whoever still gets no answer.
-        let validity = cx.config.membership.probe_interval * 3 / 2;
+        let validity = cx.config.membership.probe_interval * 5 / 2;
         let silent = cx.now.since(*since);
         let confirmed = case.confirmed(cx.now, cx.table, validity, silent);
         let enough = confirmed.len() >= case.needed(config);
@@ -286,6 +285,10 @@ impl<P: Peer> Membership<P> {
     /// Asks whoever broke a promise.
     pub(super) fn check_promises(&mut self, cx: &mut Cx<'_, P>) {
         while let Some(promise) = self.promises.broken(cx.now) {
+            if self.deaf > 0 {
+                // It may well have come.
+                continue;
+            }
             let same = cx.table.get(promise.index).is_some_and(|row| row.member == promise.member);
             if same
                 && cx.table.row(promise.index).status.is_live()
@@ -310,7 +313,7 @@ impl<P: Peer> Membership<P> {
             self.loss.sample(fresh);
         }
         if fresh {
-            self.deaf = false;
+            self.deaf = 0;
             cx.table.row_mut(index).rtt.sample(rtt);
             self.rtt.sample(rtt);
         }

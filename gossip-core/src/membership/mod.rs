@@ -102,8 +102,8 @@ pub(crate) struct Membership<P> {
     /// Over all members.
     rtt: RoundTrip,
     loss: Loss,
-    /// Whether too few helpers were heard when they were asked last, and no fresh answer since.
-    deaf: bool,
+    /// How often too few helpers were heard since the last fresh answer.
+    deaf: u8,
     wary: Wariness,
     /// When anything was heard of a member last.
     heard: Instant,
@@ -132,7 +132,7 @@ impl<P: Peer> Membership<P> {
             favours: Favours::new(),
             rtt: RoundTrip::default(),
             loss: Loss::default(),
-            deaf: false,
+            deaf: 0,
             wary: Wariness::default(),
             heard: now,
             falls: VecDeque::new(),

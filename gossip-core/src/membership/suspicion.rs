@@ -13,7 +13,7 @@ use crate::time::Instant;
 
 /// So many accusers of one member are remembered.
 const MAX_ACCUSERS: usize = 16;
-/// With each two pings so many spare observers more are asked.
+/// So many spare observers are asked at a time.
 const SPARES: usize = 3;
 
 /// Who got no answer.
@@ -35,6 +35,8 @@ pub(super) struct Case {
     pub(super) ranked: Ranked,
     /// How often the member was pinged since this node suspects it.
     pub(super) pings: u8,
+    /// How often spare observers were called for because too few confirmed.
+    pub(super) spares: u8,
 }
 
 impl Case {
@@ -50,7 +52,7 @@ impl Case {
 
     /// The observers to tell by now: spare ones too if those of higher rank did not settle it.
     pub(super) fn to_tell(&self, config: &SuspicionConfig) -> &[MemberIndex] {
-        let reach = config.observers + SPARES * usize::from(self.pings / 2);
+        let reach = config.observers + SPARES * usize::from(self.spares.saturating_sub(1));
         &self.ranked[..reach.min(self.ranked.len())]
     }
 
@@ -187,8 +189,8 @@ mod tests {
     fn spare_observers_are_asked_as_time_goes_on() {
         let config = MembershipConfig::default().suspicion;
         let mut case = Case { ranked: (1..=10).map(MemberIndex).collect(), ..Case::default() };
-        let told = [0, 2, 4, 18].map(|pings| {
-            case.pings = pings;
+        let told = [0, 2, 3, 9].map(|spares| {
+            case.spares = spares;
             case.to_tell(&config).len()
         });
         assert_eq!(told, [5, 8, 10, 10]);
