@@ -416,8 +416,8 @@ impl<P: Peer> Membership<P> {
         let age = Duration::from_millis(u64::from(suspicion.age) * 100).min(patience / 2);
         check.since = check.since.min(Instant::from_micros(cx.now.as_micros().saturating_sub(age.as_micros() as u64)));
         let theirs = Duration::from_millis(u64::from(suspicion.patience) * 100);
+        // Decided at the next ping, not now: a node that slept reads at once what was said for a while.
         check.case().accuse(cx.now, from.sender.id, theirs);
-        self.decide(cx, index);
     }
 
     /// Whether a suspicion from this address that needs a packet is followed up: each member has some of them.
