@@ -72,9 +72,9 @@ impl<P: Peer> Membership<P> {
             return;
         }
         self.knows_me(cx, from);
-        self.repair.mismatch(cx.now, &cx.config.membership, from.addr, cx.rng);
+        let live = usize::try_from(welcome.live).unwrap_or(usize::MAX);
+        self.repair.catch_up(cx.now, &cx.config.membership, live.min(cx.config.membership.max_members));
         if self.joining.welcomed(from.addr) {
-            let live = usize::try_from(welcome.live).unwrap_or(usize::MAX);
             cx.events.push(Event::Join { contact: from.addr.clone(), result: Ok(live) });
         }
     }

@@ -28,7 +28,9 @@ const ROSTER_MEMORY: Duration = Duration::from_secs(60);
 pub(super) enum Applied {
     /// The table knows better.
     Older,
-    /// The table said so already, or does now.
+    /// The table said so already.
+    Same,
+    /// The table says so now.
     Known,
     /// The member is unknown and there is no room for it.
     NoRoom,
@@ -50,7 +52,7 @@ impl<P: Peer> Membership<P> {
             return Applied::Older;
         }
         if said == known {
-            return Applied::Known;
+            return Applied::Same;
         }
         self.accept(cx, index, record);
         Applied::Known

@@ -245,7 +245,18 @@ impl<P: Peer> Membership<P> {
         let full = (live.ilog2() + 3).min(u32::from(MAX_TRANSMISSIONS) - 1) as u8;
         let claimed = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
         let urgent = claimed || !cx.table.row(index).status.is_live();
-        if urgent || self.updates.len() <= 16 { full } else { full.min(3) }
+        if urgent { full } else { full.min(3) }
+    }
+
+    /// Takes note of news. That others tell what waits here is as good as having told it (the feedback of Demers et al.,
+    /// PODC 1987 §1.4); not so that somebody failed or left.
+    fn hear(&mut self, cx: &mut Cx<'_, P>, record: &Record<P>) {
+        if self.apply(cx, record) == Applied::Same && record.claim == Claim::Alive {
+            let Some(index) = cx.table.find(record.member.id) else { return };
+            if self.updates.contains(index) {
+                self.updates.sent(index, self.transmissions(cx, index));
+            }
+        }
     }
 
     /// What is told of a member: a verdict that is not believed here yet goes on all the same.
@@ -300,9 +311,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
             Section::Cookie(cookie) => self.handle_cookie(cx, from, cookie),
             Section::Welcome(welcome) => self.handle_welcome(cx, from, welcome),
             Section::WhoAreYou => self.handle_who_are_you(cx, from),
-            Section::Updates(records) => records.iter().for_each(|record| {
-                self.apply(cx, &record);
-            }),
+            Section::Updates(records) => records.iter().for_each(|record| self.hear(cx, &record)),
             Section::TableDigest(digest) => self.handle_digest(cx, from, digest),
             Section::TablePage(page) => self.handle_page(cx, from, &page),
             Section::ProfileRequest(ids) => self.handle_profile_request(cx, from, ids),

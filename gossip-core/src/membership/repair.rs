@@ -19,6 +19,8 @@ use crate::wire::{Item as _, NoSpace, Writer, tag};
 /// At most so many runs of differing buckets are answered at a time, each in so many packets.
 const MAX_RUNS: usize = 4;
 const PAGES_PER_RUN: u8 = 2;
+/// So often a joiner asks for what is missing before it relies on fingerprints that differ.
+const CATCH_UP_TRIES: u8 = 24;
 /// At most so many members' records answer a page.
 const MAX_CORRECTIONS: usize = 128;
 
@@ -38,12 +40,15 @@ pub(super) struct Repair<P> {
     with: Option<P>,
     at: Option<Instant>,
     last: Instant,
+    /// How many live members a contact knew, and how often some member is still asked for those that are missing.
+    expected: usize,
+    tries: u8,
     pages: u64,
 }
 
 impl<P: Peer> Repair<P> {
     pub(super) fn new(now: Instant) -> Self {
-        Self { with: None, at: None, last: now, pages: 0 }
+        Self { with: None, at: None, last: now, expected: 0, tries: 0, pages: 0 }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -59,15 +64,40 @@ impl<P: Peer> Repair<P> {
         self.at.get_or_insert_with(|| now.max(self.last + interval) + jitter);
     }
 
-    pub(super) fn due(&mut self, now: Instant) -> Option<P> {
+    /// A contact that knows so many let this node in: random members are asked soon, and often, for those that are
+    /// missing, so that the contact need not tell each joiner of all.
+    pub(super) fn catch_up(&mut self, now: Instant, config: &MembershipConfig, expected: usize) {
+        (self.expected, self.tries) = (expected, CATCH_UP_TRIES);
+        self.at = Some(now + config.sync_interval / 4);
+    }
+
+    /// Whether it is time to compare; with a member whose fingerprint differed, or with any.
+    fn due(&mut self, now: Instant, config: &MembershipConfig, live: usize) -> Option<Option<P>> {
         self.at.filter(|at| *at <= now)?;
         self.at = None;
         self.last = now;
-        self.with.take()
+        self.tries = self.tries.saturating_sub(1);
+        if self.tries > 0 && live + live / 8 < self.expected {
+            self.at = Some(now + config.sync_interval / 4);
+            return Some(None);
+        }
+        self.tries = 0;
+        Some(self.with.take())
     }
 }
 
 impl<P: Peer> Membership<P> {
+    /// Sends a digest when it is time for one.
+    pub(super) fn repair(&mut self, cx: &mut Cx<'_, P>) {
+        let live = cx.table.live().len();
+        let Some(with) = self.repair.due(cx.now, &cx.config.membership, live) else { return };
+        let anyone = || cx.table.sample(cx.rng, 1, |_| true).first().map(|index| cx.table.row(*index).addr.clone());
+        if let Some(peer) = with.or_else(anyone) {
+            cx.stats.table_syncs += 1;
+            self.intents.push(cx.stats, Target::to(peer), Intent::Digest);
+        }
+    }
+
     /// About eight members a bucket.
     pub(super) fn write_digest(&self, cx: &Cx<'_, P>, packet: &mut Writer<'_>) {
         let buckets = (cx.table.live().len() / 8).next_power_of_two();

@@ -40,10 +40,7 @@ impl<P: Peer> Membership<P> {
             self.do_favours(cx);
             self.ask_contacts(cx);
             self.reconnect(cx);
-            if let Some(peer) = self.repair.due(cx.now) {
-                cx.stats.table_syncs += 1;
-                self.intents.push(cx.stats, Target::to(peer), Intent::Digest);
-            }
+            self.repair(cx);
             while self.graves.front().is_some_and(|(forgotten, _)| *forgotten <= cx.now) {
                 self.forget_one(cx);
             }
