@@ -73,7 +73,11 @@ impl<P: Peer> Membership<P> {
         }
         self.knows_me(cx, from);
         let live = usize::try_from(welcome.live).unwrap_or(usize::MAX);
-        self.repair.catch_up(cx.now, &cx.config.membership, live.min(cx.config.membership.max_members));
+        if welcome.live <= SMALL_TABLE {
+            self.repair.mismatch(cx.now, &cx.config.membership, from.addr, cx.rng);
+        } else {
+            self.repair.catch_up(cx.now, &cx.config.membership, live.min(cx.config.membership.max_members));
+        }
         if self.joining.welcomed(from.addr) {
             cx.events.push(Event::Join { contact: from.addr.clone(), result: Ok(live) });
         }
@@ -106,6 +110,9 @@ impl<P: Peer> Membership<P> {
             self.knows_me(cx, from);
         } else {
             self.repair.mismatch(cx.now, &cx.config.membership, from.addr, cx.rng);
+            if self.repair.may_tell_newest(cx.now, cx.config.membership.gossip_interval) {
+                self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Records(cx.table.newest()));
+            }
         }
         let Some(index) = from.row else { return };
         let row = cx.table.row(index);

@@ -43,12 +43,13 @@ pub(super) struct Repair<P> {
     /// How many live members a contact knew, and how often some member is still asked for those that are missing.
     expected: usize,
     tries: u8,
+    told: Instant,
     pages: u64,
 }
 
 impl<P: Peer> Repair<P> {
     pub(super) fn new(now: Instant) -> Self {
-        Self { with: None, at: None, last: now, expected: 0, tries: 0, pages: 0 }
+        Self { with: None, at: None, last: now, expected: 0, tries: 0, told: now, pages: 0 }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -69,6 +70,15 @@ impl<P: Peer> Repair<P> {
     pub(super) fn catch_up(&mut self, now: Instant, config: &MembershipConfig, expected: usize) {
         (self.expected, self.tries) = (expected, CATCH_UP_TRIES);
         self.at = Some(now + config.sync_interval / 4);
+    }
+
+    /// Whether to tell one whose fingerprint differs what changed last: most likely that is what it lacks.
+    pub(super) fn may_tell_newest(&mut self, now: Instant, interval: Duration) -> bool {
+        let may = now.since(self.told) >= interval;
+        if may {
+            self.told = now;
+        }
+        may
     }
 
     /// Whether it is time to compare; with a member whose fingerprint differed, or with any.

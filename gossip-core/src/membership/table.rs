@@ -30,6 +30,8 @@ pub(crate) struct MemberIndex(pub(super) u32);
 pub(crate) const ME: MemberIndex = MemberIndex(0);
 
 const NONE: u32 = u32::MAX;
+/// So many of the last changes are remembered.
+const RECENT: usize = 10;
 
 /// Metadata and hints of a member.
 #[derive(Debug, PartialEq, Eq)]
@@ -123,6 +125,9 @@ pub(crate) struct Table<P> {
     buckets: Box<[Bucket; 1 << LOG_BUCKETS]>,
     fingerprint: u64,
     revision: u64,
+    /// The rows that changed last, in a ring.
+    recent: [u32; RECENT],
+    recent_at: usize,
 }
 
 impl<P: Peer> Table<P> {
@@ -141,6 +146,8 @@ impl<P: Peer> Table<P> {
             buckets: Box::new([Bucket { sum: 0, head: NONE }; 1 << LOG_BUCKETS]),
             fingerprint: 0,
             revision: 0,
+            recent: [NONE; RECENT],
+            recent_at: 0,
         };
         table.insert(&Record { member: me, incarnation: 0, claim: Claim::Alive, addr, profile: 0 }, Status::Alive);
         table
@@ -182,6 +189,7 @@ impl<P: Peer> Table<P> {
         self.by_id.insert_unique(hash(&at), at, hash);
         self.link_bucket(at);
         self.link(at);
+        self.note_recent(at);
         MemberIndex(at)
     }
 
@@ -211,6 +219,12 @@ impl<P: Peer> Table<P> {
             row.verdict = None;
         }
         self.link(index.0);
+        self.note_recent(index.0);
+    }
+
+    fn note_recent(&mut self, at: u32) {
+        self.recent[self.recent_at] = at;
+        self.recent_at = (self.recent_at + 1) % RECENT;
     }
 
     /// A live member does not answer, or does again: nothing that others compare.
@@ -341,6 +355,18 @@ impl<P: Peer> Table<P> {
             }
             bucket += 1;
         }
+    }
+
+    /// The live members that changed last, each once, the newest first.
+    pub(super) fn newest(&self) -> SmallVec<[MemberIndex; 4]> {
+        let mut newest = SmallVec::new();
+        for back in 1..=RECENT {
+            let index = MemberIndex(self.recent[(self.recent_at + RECENT - back) % RECENT]);
+            if !newest.contains(&index) && self.get(index).is_some_and(|row| row.status.is_live()) {
+                newest.push(index);
+            }
+        }
+        newest
     }
 
     pub(super) fn position(&self, index: MemberIndex) -> u32 {
