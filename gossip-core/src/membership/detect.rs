@@ -277,8 +277,8 @@ impl<P: Peer> Membership<P> {
         if ping.promise > 0 {
             let row = cx.table.row(index);
             let grace = self.patience_for_ack(cx, index) + PROMISE_SLACK;
-            let due = cx.now + Duration::from_millis(u64::from(ping.promise) * 10) + grace;
-            self.promises.note(index, row.member, due);
+            let expected = cx.now + Duration::from_millis(u64::from(ping.promise) * 10);
+            self.promises.note(index, row.member, expected, grace);
         }
     }
 
@@ -295,6 +295,10 @@ impl<P: Peer> Membership<P> {
                 && self.checks.get(cx.table, promise.index).is_none()
             {
                 self.ask(cx, promise.index, None);
+                // The ping that did not come is the first that was not answered.
+                if let Some(check) = self.checks.get_mut(cx.table, promise.index) {
+                    check.since = promise.expected;
+                }
             }
         }
     }

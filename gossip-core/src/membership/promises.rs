@@ -1,6 +1,7 @@
 //! Pings that other members promised: who misses one knows at once whom to ask.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::table::MemberIndex;
 use crate::identity::Identity;
@@ -14,6 +15,8 @@ const MAX_PROMISES: usize = 256;
 pub(super) struct Promise {
     pub(super) index: MemberIndex,
     pub(super) member: Identity,
+    pub(super) expected: Instant,
+    /// When it is broken.
     due: Instant,
 }
 
@@ -26,9 +29,10 @@ pub(super) struct Promises {
 }
 
 impl Promises {
-    /// The member will send its next ping before `due`.
-    pub(super) fn note(&mut self, index: MemberIndex, member: Identity, due: Instant) {
-        let promise = Promise { index, member, due };
+    /// The member will send its next ping at `expected`, or a little later: `grace` for the way.
+    pub(super) fn note(&mut self, index: MemberIndex, member: Identity, expected: Instant, grace: Duration) {
+        let due = expected + grace;
+        let promise = Promise { index, member, expected, due };
         match self.open.iter().position(|open| open.index == index) {
             Some(at) => self.open[at] = promise,
             None if self.open.len() < MAX_PROMISES => self.open.push(promise),
@@ -53,7 +57,9 @@ impl Promises {
 
     /// None is due before `until`.
     pub(super) fn put_off(&mut self, until: Instant) {
-        self.open.iter_mut().for_each(|open| open.due = open.due.max(until));
+        for open in self.open.iter_mut().filter(|open| open.due < until) {
+            (open.expected, open.due) = (until, until);
+        }
         self.next = self.next.map(|next| next.max(until));
     }
 }
@@ -71,8 +77,8 @@ mod tests {
     fn a_promise_that_is_kept_is_replaced_by_the_next() {
         let member = Identity::new(NodeId::from_name("a"), 1);
         let mut promises = Promises::default();
-        promises.note(MemberIndex(1), member, at(5));
-        promises.note(MemberIndex(1), member, at(9));
+        promises.note(MemberIndex(1), member, at(4), Duration::from_secs(1));
+        promises.note(MemberIndex(1), member, at(8), Duration::from_secs(1));
         assert!(promises.broken(at(8)).is_none());
         assert_eq!(promises.broken(at(9)).map(|promise| promise.index), Some(MemberIndex(1)));
         assert!(promises.broken(at(20)).is_none() && promises.poll_timeout().is_none());
