@@ -8,7 +8,7 @@ use core::fmt;
 use crate::broadcast::Message;
 use crate::identity::NodeId;
 #[cfg(feature = "kv")]
-use crate::kv::KvEvent;
+use crate::kv::{KvEvent, Version};
 
 /// Something the application may want to know; from [`crate::Node::poll_event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,9 @@ pub enum Event<P> {
     /// A key's value changed, here or elsewhere.
     #[cfg(feature = "kv")]
     Kv(KvEvent),
+    /// A write has the acknowledgements that [`crate::kv::KvMut::await_acks`] was asked for.
+    #[cfg(feature = "kv")]
+    Acknowledged(Version),
     /// The application polled too slowly: this many events were dropped at this point. The member table and the map
     /// hold the current state.
     Lagged(u64),

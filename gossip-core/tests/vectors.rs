@@ -15,7 +15,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 21] = [
+const TAGS: [u8; 22] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -36,6 +36,7 @@ const TAGS: [u8; 21] = [
     tag::KV_SUMMARY,
     tag::KV_CONTEXT,
     tag::KV_DELTA,
+    tag::KV_RECEIPT,
     tag::IDS,
 ];
 

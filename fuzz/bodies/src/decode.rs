@@ -61,16 +61,21 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         }
         Section::Kv(kv::Section::Entries(list)) => assert!(list.iter().all(|entry| entry.counter > 0)),
         Section::Kv(kv::Section::Context(page)) => {
-            for seen in page.writers.iter() {
-                assert!(seen.runs().all(|(first, last)| first <= last));
-                assert!(seen.runs().is_sorted_by(|a, b| a.1 + 1 < b.0), "runs with a hole between any two");
-            }
+            page.writers.iter().for_each(|seen| check_runs(&seen));
         }
+        Section::Kv(kv::Section::Receipt(kv::Receipt::Answer(seen))) => check_runs(seen),
         Section::Kv(kv::Section::Delta(delta)) => {
             let inside = |counter| delta.after < counter && counter <= delta.through;
             assert!(delta.entries.iter().all(|entry| entry.writer == delta.writer && inside(entry.counter)));
         }
-        Section::Membership(_) | Section::Kv(kv::Section::Summary(_)) | Section::Unknown(..) => (),
+        Section::Membership(_)
+        | Section::Kv(kv::Section::Summary(_) | kv::Section::Receipt(kv::Receipt::Question(_)))
+        | Section::Unknown(..) => (),
     }
     0
+}
+
+fn check_runs(seen: &kv::Seen<'_>) {
+    assert!(seen.runs().all(|(first, last)| first <= last));
+    assert!(seen.runs().is_sorted_by(|a, b| a.1 + 1 < b.0), "runs with a hole between any two");
 }

@@ -99,6 +99,10 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
                 through: *through,
                 entries: entries.iter().collect(),
             },
+            kv::Section::Receipt(kv::Receipt::Question(writer)) => Model::Question(*writer),
+            kv::Section::Receipt(kv::Receipt::Answer(seen)) => {
+                Model::Answer(Seen { writer: seen.writer, runs: seen.runs().collect() })
+            }
         },
         Section::Unknown(tag, _) => panic!("tag {tag} was not written"),
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip_core::kv::Scope;
+use gossip_core::kv::{Quorum, Scope, Version};
 use gossip_core::wire::{ClusterKey, Writer};
 use gossip_core::{Config, Identity, Instant, Lane, Node, NodeId, Transmit};
 
@@ -74,7 +74,15 @@ impl Run {
             11 => _ = node.broadcasts_mut(now).send(input.bytes(255), input.bytes(255)),
             12 => {
                 let scope = if input.flag() { Scope::Shared } else { Scope::Own(input.id()) };
-                _ = node.kv_mut(now).set(scope, input.bytes(255), input.bytes(255));
+                let mut kv = node.kv_mut(now);
+                if let Ok(version) = kv.set(scope, input.bytes(255), input.bytes(255)) {
+                    match input.below(4) {
+                        0 => _ = kv.await_acks(version, Quorum::All),
+                        1 => _ = kv.await_acks(version, Quorum::Majority),
+                        2 => kv.forget_acks(Version { counter: version.counter - 1, ..version }),
+                        _ => (),
+                    }
+                }
             }
             13 => {
                 let scope = if input.flag() { Scope::Shared } else { Scope::Own(node.identity().id) };
@@ -202,6 +210,7 @@ fn small_config(input: &mut Input<'_>) -> Config {
     config.membership.forget_after = Duration::from_secs(3600);
     config.kv.max_entries = 16;
     config.kv.max_writers = 16;
+    config.kv.max_awaited = 4;
     config.broadcast.max_origins = 16;
     config.broadcast.history_bytes = 64 << 10;
     config

@@ -2,7 +2,7 @@
 
 use gossip_core::NodeId;
 use gossip_core::wire::broadcast::{Announcement, MAX_TOPIC, Message, Wanted};
-use gossip_core::wire::kv::{Entry, MAX_KEY};
+use gossip_core::wire::kv::{Entry, MAX_KEY, Receipt};
 use gossip_core::wire::membership::{Claim, Join, PingRequest, Probe, Profile, Record, Welcome};
 use gossip_core::wire::{Item, NoSpace, Writer, tag};
 
@@ -33,6 +33,8 @@ pub(crate) enum Model<'a> {
     Summary(u64),
     Context { after: Option<gossip_core::Identity>, cut: bool, reply: bool, writers: Vec<Seen> },
     Delta { more: bool, writer: gossip_core::Identity, after: u64, through: u64, entries: Vec<Entry<'a>> },
+    Question(gossip_core::Identity),
+    Answer(Seen),
 }
 
 /// What was seen of a writer, as runs with holes between them.
@@ -44,7 +46,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(21) {
+        match input.below(23) {
             0 => Self::Probe(tag::PING, Probe { number: input.u32(), fingerprint: input.u32() }),
             1 => Self::Probe(tag::ACK, Probe { number: input.u32(), fingerprint: input.u32() }),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -76,6 +78,8 @@ impl<'a> Model<'a> {
                 Self::Context { after, cut: cut && !writers.is_empty(), reply, writers }
             }
             19 => Self::Summary(input.number()),
+            20 => Self::Question(input.identity()),
+            21 => Self::Answer(seen(input)),
             _ => Self::delta(input),
         }
     }
@@ -106,6 +110,7 @@ impl<'a> Model<'a> {
             Self::Summary(_) => tag::KV_SUMMARY,
             Self::Context { .. } => tag::KV_CONTEXT,
             Self::Delta { .. } => tag::KV_DELTA,
+            Self::Question(_) | Self::Answer(_) => tag::KV_RECEIPT,
         }
     }
 
@@ -153,6 +158,8 @@ impl<'a> Model<'a> {
                 w.u64(*through)?;
                 all(w, entries)
             }
+            Self::Question(writer) => w.item(&Receipt::Question(*writer)),
+            Self::Answer(seen) => w.u8(1).and_then(|()| seen.write(w)),
         }
     }
 

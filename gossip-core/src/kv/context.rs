@@ -31,6 +31,11 @@ impl Context {
         })
     }
 
+    /// What was seen of a writer.
+    pub(crate) fn runs(&self, writer: Identity) -> &[(u64, u64)] {
+        self.writers.get(&writer).map_or(&[], |runs| runs.as_slice())
+    }
+
     /// Up to which counter every write of the writer has been seen.
     pub(crate) fn through(&self, writer: Identity) -> u64 {
         self.writers.get(&writer).and_then(|runs| runs.first()).map_or(0, |run| if run.0 == 1 { run.1 } else { 0 })

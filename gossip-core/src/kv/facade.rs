@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use core::fmt;
 
+use super::acks::{Acks, Awaiting, Quorum};
 use super::store::{Outcome, Slot, Write};
 use super::{KvState, Scope, Version};
 use crate::peer::Peer;
@@ -69,6 +70,18 @@ pub enum KvError {
     /// No version is left for this node's writes, or no stamp above that of the key's last write: somebody claimed the
     /// last one there can be.
     Exhausted,
+    /// This node has seen no such write.
+    NoSuchWrite,
+    /// Fewer other members are alive than are to acknowledge the write.
+    TooFewMembers {
+        /// How many there are, without this node.
+        others: usize,
+    },
+    /// As many writes wait for acknowledgements as `kv.max_awaited` allows.
+    TooManyAwaited {
+        /// The limit.
+        max: usize,
+    },
     /// `kv.enabled` is off.
     Disabled,
     /// The node is leaving or has left.
@@ -87,6 +100,11 @@ impl fmt::Display for KvError {
             Self::Exhausted => {
                 f.write_str("no version or stamp is left for this write: somebody claimed the last one there can be")
             }
+            Self::NoSuchWrite => f.write_str("this node has seen no such write"),
+            Self::TooFewMembers { others } => {
+                write!(f, "only {others} other members are alive, fewer than are to acknowledge the write")
+            }
+            Self::TooManyAwaited { max } => write!(f, "{max} writes wait for acknowledgements, the most there may be"),
             Self::Disabled => f.write_str("the key-value map is turned off"),
             Self::Leaving => f.write_str("this node is leaving the cluster"),
         }
@@ -99,12 +117,13 @@ impl core::error::Error for KvError {}
 #[derive(Clone, Copy, Debug)]
 pub struct Kv<'a> {
     pub(super) store: &'a super::store::Store,
+    awaiting: &'a Awaiting,
     fingerprint: u64,
 }
 
 impl<'a> Kv<'a> {
-    pub(super) fn new(store: &'a super::store::Store, fingerprint: u64) -> Self {
-        Self { store, fingerprint }
+    pub(super) fn new(store: &'a super::store::Store, awaiting: &'a Awaiting, fingerprint: u64) -> Self {
+        Self { store, awaiting, fingerprint }
     }
 
     /// A key's entry, if it has a value.
@@ -142,6 +161,11 @@ impl<'a> Kv<'a> {
     /// A summary of all that was written and seen: equal on two members that hold the same.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// Who has acknowledged a write that is [awaited](KvMut::await_acks), and who has not.
+    pub fn acks(&self, version: Version) -> Option<Acks<'a>> {
+        self.awaiting.acks(version)
     }
 
     /// Grows with each change of an entry: a cheap way to see that nothing did.
@@ -197,10 +221,57 @@ impl<'a, P: Peer> KvMut<'a, P> {
         if len > max { Err(KvError::TooLarge { max }) } else { Ok(()) }
     }
 
+    /// Asks the other members whether they have a write, and sends it to those that have not, until as many acknowledged it
+    /// as `quorum` says: then [`Event::Acknowledged`](crate::Event::Acknowledged) tells it, at once if nobody has to. Only
+    /// members count that are alive now: who joins later is not asked; who fails meanwhile stays among the
+    /// [missing](Acks::missing) until it is back and acknowledges. Look with [`Kv::acks`], and [`KvMut::forget_acks`] when
+    /// the answer is no longer of interest, which nobody else does. Awaited again, it begins anew.
+    ///
+    /// # Errors
+    /// [`KvError::NoSuchWrite`], and what [`KvMut::check_await`] refuses.
+    pub fn await_acks(&mut self, version: Version, quorum: Quorum) -> Result<(), KvError> {
+        if !self.state.context.contains(&version) {
+            return Err(KvError::NoSuchWrite);
+        }
+        self.forget_acks(version);
+        let wanted = self.check_await(quorum)?;
+        self.state.awaiting.add(&mut self.cx, version, wanted);
+        Ok(())
+    }
+
+    /// Whether [`KvMut::await_acks`] would take a write now, and how many others are then to acknowledge it. Ask before a
+    /// write that must not be made in vain.
+    ///
+    /// # Errors
+    /// [`KvError::TooFewMembers`] and [`KvError::TooManyAwaited`], besides [`KvError::Disabled`] and [`KvError::Leaving`].
+    pub fn check_await(&self, quorum: Quorum) -> Result<usize, KvError> {
+        self.check_running()?;
+        let others = self.cx.table.live().len().saturating_sub(1);
+        let wanted = quorum.of(others);
+        let max = self.cx.config.kv.max_awaited;
+        match wanted {
+            _ if wanted > others => Err(KvError::TooFewMembers { others }),
+            _ if self.state.awaiting.len() >= max => Err(KvError::TooManyAwaited { max }),
+            _ => Ok(wanted),
+        }
+    }
+
+    /// Awaits no more acknowledgements of a write.
+    pub fn forget_acks(&mut self, version: Version) {
+        self.state.awaiting.forget(version);
+    }
+
+    fn check_running(&self) -> Result<(), KvError> {
+        match () {
+            () if !self.cx.config.kv.enabled => Err(KvError::Disabled),
+            () if !self.running => Err(KvError::Leaving),
+            () => Ok(()),
+        }
+    }
+
     fn check_key(&self, scope: Scope, key: &[u8]) -> Result<(), KvError> {
+        self.check_running()?;
         match scope {
-            _ if !self.cx.config.kv.enabled => Err(KvError::Disabled),
-            _ if !self.running => Err(KvError::Leaving),
             _ if key.len() > MAX_KEY => Err(KvError::InvalidKey),
             Scope::Own(owner) if owner != self.cx.me.id => Err(KvError::NotOwner),
             _ => Ok(()),

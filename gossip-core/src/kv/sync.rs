@@ -18,11 +18,11 @@ use crate::wire::kv::{ContextPage, Delta, Seen};
 use crate::wire::{Item as _, NoSpace, Writer, tag};
 
 /// At most so many packets answer a page.
-const PACKETS_PER_PAGE: u8 = 12;
+pub(super) const PACKETS_PER_PAGE: u8 = 12;
 /// At most so many bytes of a page tell which writes of one writer were seen beyond a hole.
-const MAX_BEYOND: usize = 96;
+pub(super) const MAX_BEYOND: usize = 96;
 /// At most so many ranges answer a page.
-const MAX_RANGES: usize = 128;
+pub(super) const MAX_RANGES: usize = 128;
 
 /// A writer's versions from the first to the last, both included.
 pub(crate) type Range = (Identity, u64, u64);
@@ -30,11 +30,11 @@ pub(crate) type Range = (Identity, u64, u64);
 /// Ranges of versions to send.
 #[derive(Clone, Debug)]
 pub(crate) struct DeltaIntent {
-    ranges: SmallVec<[Range; 2]>,
+    pub(super) ranges: SmallVec<[Range; 2]>,
     /// In how many packets at most.
-    packets: u8,
+    pub(super) packets: u8,
     /// Whether more is to come than these ranges.
-    more: bool,
+    pub(super) more: bool,
 }
 
 /// With whom contexts are compared next, when, and from which writer on.
@@ -131,6 +131,7 @@ impl<P: Peer> KvState<P> {
         for seen in page.writers.iter() {
             let last = seen.runs().last().map_or(0, |run| run.1);
             self.check_memory(cx, seen.writer, last);
+            self.awaiting.receive(cx, from.sender.id, &seen);
         }
         if !ranges.is_empty() {
             let intent = Intent::Delta(DeltaIntent { ranges, packets: PACKETS_PER_PAGE, more });

@@ -74,6 +74,8 @@ pub mod tag {
     pub const KV_CONTEXT: u8 = 34;
     /// A writer's surviving entries between two versions: [`super::kv::Delta`].
     pub const KV_DELTA: u8 = 35;
+    /// Asks how much of a writer was seen, or says it: [`super::kv::Receipt`].
+    pub const KV_RECEIPT: u8 = 36;
     /// The ids that sections refer to; the last section, if there are any.
     pub const IDS: u8 = 127;
 }

@@ -1,7 +1,7 @@
 //! One packet of each kind, from a stranger at address 99 that speaks of a victim at address 77.
 
 use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
-use gossip_core::wire::kv::Entry;
+use gossip_core::wire::kv::{Entry, Receipt};
 use gossip_core::wire::membership::{Claim, Join, PingRequest, Probe, Profile, Record, Welcome};
 use gossip_core::wire::{NoSpace, Writer, tag};
 use gossip_core::{Identity, NodeId};
@@ -74,6 +74,14 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
             w.u64(0)?;
             w.u64(u64::MAX)?;
             w.item(&entry)
+        }),
+        one("kv_receipt", tag::KV_RECEIPT, &|w| w.item(&Receipt::Question(stranger()))),
+        one("kv_receipt that answers", tag::KV_RECEIPT, &|w| {
+            w.u8(1)?;
+            w.id(id(1))?;
+            w.varint(1_700_000_000_000)?;
+            w.varint(u64::MAX)?;
+            w.blob(&[])
         }),
         ("twenty pings", twenty_pings(full)),
         one("unknown", 100, &|w| w.bytes(&[1; 100])),

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use gossip_core::wire::broadcast::Section as Broadcast;
-use gossip_core::wire::kv::{ContextPage, Delta, Entry, Section as Kv, Seen};
+use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
 use gossip_core::wire::membership::{Claim, Record, Section as Membership};
 use gossip_core::wire::{List, Section};
 use gossip_core::{Identity, NodeId, Peer};
@@ -107,17 +107,22 @@ fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
             head += if *cut { " cut" } else { "" };
             head += if *reply { " reply" } else { "" };
             head += &after.map_or_else(String::new, |after| format!(" after={}", identity(after, names)));
-            let runs = |seen: &Seen<'_>| {
-                let runs: Vec<String> = seen.runs().map(|(first, last)| format!("{first}-{last}")).collect();
-                if runs.is_empty() { "none".into() } else { runs.join(",") }
-            };
             items(head, writers.iter().map(|s| format!("seen {} runs={}", identity(s.writer, names), runs(&s))))
         }
         Kv::Delta(Delta { more, writer, after, through, entries: list }) => {
             let more = if *more { " more" } else { "" };
             entries(format!("kv_delta{more} {} after={after} through={through}", identity(*writer, names)), list)
         }
+        Kv::Receipt(Receipt::Question(writer)) => vec![format!("kv_receipt? {}", identity(*writer, names))],
+        Kv::Receipt(Receipt::Answer(seen)) => {
+            vec![format!("kv_receipt {} runs={}", identity(seen.writer, names), runs(seen))]
+        }
     }
+}
+
+fn runs(seen: &Seen<'_>) -> String {
+    let runs: Vec<String> = seen.runs().map(|(first, last)| format!("{first}-{last}")).collect();
+    if runs.is_empty() { "none".into() } else { runs.join(",") }
 }
 
 fn items(head: String, items: impl IntoIterator<Item = String>) -> Vec<String> {
