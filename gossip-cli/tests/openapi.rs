@@ -28,6 +28,7 @@ fn every_answer_fits_its_schema() {
     let calls = [
         ("post", "/v1/join", "", json!({ "contacts": [other.addr()] })),
         ("put", "/v1/key", "", json!({ "key": "k", "value": "v", "own": true })),
+        ("put", "/v1/key", "", json!({ "key": "w", "value": "v", "wait": "all", "timeout_ms": 20_000 })),
         ("post", "/v1/keys", "", entries),
         ("post", "/v1/publish", "", json!({ "topic": "t", "payload": "p" })),
         ("get", "/v1/key", "?key=x", Value::Null),

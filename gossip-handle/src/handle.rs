@@ -7,6 +7,7 @@ use gossip_core::broadcast::{BroadcastError, MessageId};
 use gossip_core::kv::{KvError, Scope, Version};
 use gossip_core::{CommandError, Event, Instant, Node, Peer, Stats};
 
+use crate::awaited::Awaited;
 use crate::events::Events;
 use crate::shared::{Shared, State};
 
@@ -123,6 +124,16 @@ impl<P: Peer> Handle<P> {
         })
     }
 
+    /// Waits for the acknowledgements of a write for which [`KvMut::await_acks`](gossip_core::kv::KvMut::await_acks) was called
+    /// within [`Handle::with`], best in the same call as the write itself.
+    pub fn awaited(&self, version: Version) -> Awaited<P> {
+        let events = self.run(|state, _| {
+            let wants = |event: &Event<P>| matches!(event, Event::Acknowledged(_) | Event::Left);
+            Events::new(state.hub.subscribe(OUTCOMES, wants))
+        });
+        Awaited::new(self.clone(), version, events)
+    }
+
     /// Sends a message to all members; this node itself does not get it back.
     pub fn publish(&self, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
         self.run(|state, now| {
@@ -139,6 +150,10 @@ impl<P: Peer> Handle<P> {
     /// Whether the adapter has stopped: nothing is sent or received any more.
     pub fn is_closed(&self) -> bool {
         self.shared.read(|state| state.closed)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared<P> {
+        &self.shared
     }
 
     fn run<R>(&self, f: impl FnOnce(&mut State<P>, Instant) -> R) -> R {

@@ -48,12 +48,14 @@
 //! node stays as the last call on it left it, and everybody else goes on. A panic in the task that owns the [`Driver`]
 //! drops the driver, and that closes the node: streams end, waiting calls return, writes are refused.
 
+mod awaited;
 mod driver;
 mod events;
 mod handle;
 mod hub;
 mod shared;
 
+pub use awaited::Awaited;
 pub use driver::{Driver, Turn};
 pub use events::Events;
 pub use handle::{Handle, JoinFailure};

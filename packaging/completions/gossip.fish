@@ -137,6 +137,8 @@ complete -c gossip -n "__fish_gossip_using_subcommand join" -s h -l help -d 'Pri
 complete -c gossip -n "__fish_gossip_using_subcommand leave" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand leave" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand leave" -s h -l help -d 'Print help'
+complete -c gossip -n "__fish_gossip_using_subcommand set" -l wait -d 'Wait until so many other members have the write: N, all, or majority, this one included' -r
+complete -c gossip -n "__fish_gossip_using_subcommand set" -l timeout -d 'How long to wait, at most 60s, such as 500ms or 5s. Default: 10s' -r
 complete -c gossip -n "__fish_gossip_using_subcommand set" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand set" -l own -d 'Write a key of this member\'s own, which nobody else can change'
 complete -c gossip -n "__fish_gossip_using_subcommand set" -l json -d 'Print JSON, errors on standard error included'
@@ -145,6 +147,8 @@ complete -c gossip -n "__fish_gossip_using_subcommand get" -l socket -d 'The loc
 complete -c gossip -n "__fish_gossip_using_subcommand get" -l own -d 'Read a key of this member\'s own'
 complete -c gossip -n "__fish_gossip_using_subcommand get" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand get" -s h -l help -d 'Print help'
+complete -c gossip -n "__fish_gossip_using_subcommand delete" -l wait -d 'Wait until so many other members have the write: N, all, or majority, this one included' -r
+complete -c gossip -n "__fish_gossip_using_subcommand delete" -l timeout -d 'How long to wait, at most 60s, such as 500ms or 5s. Default: 10s' -r
 complete -c gossip -n "__fish_gossip_using_subcommand delete" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand delete" -l own -d 'Delete a key of this member\'s own'
 complete -c gossip -n "__fish_gossip_using_subcommand delete" -l json -d 'Print JSON, errors on standard error included'

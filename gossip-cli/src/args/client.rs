@@ -1,7 +1,9 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::duration;
 use crate::event_kind::EventKind;
 
 const MEMBERS_EXAMPLES: &str = "\
@@ -18,13 +20,22 @@ const SET_EXAMPLES: &str = "\
 Examples:
   gossip set greeting hello
   gossip set --own port 8080          this member's own key: others see it as @NAME/port
-  gossip set config - < config.json   the value is read from standard input";
+  gossip set config - < config.json   the value is read from standard input
+  gossip set leader web-1 --wait majority --timeout 2s
+
+With --wait the command ends when as many other members have the write, and says who has it and who has not. Only members
+count that were alive when it was asked; this one has the write in any case, with --data-dir on its disk. After --timeout
+it ends with exit code 4: the write stays and goes on spreading.";
 const GET_EXAMPLES: &str = "\
 Examples:
   gossip get greeting
   gossip get @web-1/port              the key `port` of the member web-1
   gossip get --own port";
-const DELETE_EXAMPLES: &str = "Examples:\n  gossip delete greeting\n  gossip delete --own port";
+const DELETE_EXAMPLES: &str = "\
+Examples:
+  gossip delete greeting
+  gossip delete --own port
+  gossip delete greeting --wait all   until every live member has it deleted; see `gossip set --help`";
 const LIST_EXAMPLES: &str = "\
 Examples:
   gossip list                         every key
@@ -142,6 +153,24 @@ pub(crate) struct SetArgs {
     /// Write a key of this member's own, which nobody else can change
     #[arg(long)]
     pub(crate) own: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+/// Who else has to have a write before the command ends.
+#[derive(Args, Debug)]
+pub(crate) struct WaitArgs {
+    /// Wait until so many other members have the write: N, all, or majority, this one included
+    #[arg(long, value_name = "N|all|majority", value_parser = quorum)]
+    pub(crate) wait: Option<String>,
+    /// How long to wait, at most 60s, such as 500ms or 5s. Default: 10s
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = duration::parse)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+fn quorum(text: &str) -> Result<String, String> {
+    let right = matches!(text, "all" | "majority") || text.parse::<u32>().is_ok_and(|count| count > 0);
+    if right { Ok(text.to_string()) } else { Err("write a number from 1, `all` or `majority`".into()) }
 }
 
 #[derive(Args, Debug)]
@@ -162,6 +191,8 @@ pub(crate) struct DeleteArgs {
     /// Delete a key of this member's own
     #[arg(long)]
     pub(crate) own: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 #[derive(Args, Debug)]

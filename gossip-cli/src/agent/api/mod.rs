@@ -5,7 +5,9 @@
 //! GET    /v1/members?status=&name=&tag=&all=
 //! POST   /v1/join                 {"contacts": [..]}
 //! POST   /v1/leave
-//! GET    /v1/key?key=&own=        PUT /v1/key {"key", "value", "own"}        DELETE /v1/key?key=&own=
+//! GET    /v1/key?key=&own=
+//! PUT    /v1/key                  {"key", "value", "own", "wait", "timeout_ms"}
+//! DELETE /v1/key?key=&own=&wait=&timeout_ms=
 //! GET    /v1/keys?prefix=&own=    POST /v1/keys {"entries": [[key, value]..], "own"}
 //! POST   /v1/publish              {"topic", "payload"}
 //! GET    /v1/events               one JSON object a line, until the reader goes away
@@ -29,6 +31,7 @@ mod route;
 mod server;
 mod stream;
 mod tcp;
+mod wait;
 mod writes;
 
 use std::net::SocketAddr;
