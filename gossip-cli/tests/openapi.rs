@@ -21,7 +21,7 @@ fn fits(document: &Value, method: &str, path: &str, kind: &str, answer: &Value) 
 fn every_answer_fits_its_schema() {
     let site = Site::new();
     let other = site.start("b", &["--tag", "role=web"]);
-    let agent = site.start("a", &["--http", "127.0.0.1:0"]);
+    let agent = site.start("a", &["--http", "127.0.0.1:0", "--data-dir", &site.arg("data")]);
     let document = agent.http_get("/openapi.json").json();
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
     let entries = json!({ "entries": [["x", "1"], ["y", "2"]] });
@@ -71,6 +71,33 @@ fn every_event_fits_its_schema() {
     check("reload");
     agent.run(&["leave"]).ok();
     check("left");
+}
+
+#[test]
+fn every_change_fits_its_schema() {
+    let site = Site::new();
+    site.file("gossip.toml", "preset = \"local\"\n[agent]\nwatch_history = 16\n");
+    let agent = site.start("a", &["--http", "127.0.0.1:0", "--data-dir", &site.arg("data")]);
+    let document = agent.http_get("/openapi.json").json();
+    agent.run(&["set", "k", "v"]).ok();
+    let changes = agent.stream(&["list", "--watch"]);
+    let check = |what: &str, matches: &dyn Fn(&Value) -> bool| {
+        changes.next(what, |line| {
+            fits(&document, "get", "/v1/watch", "application/x-ndjson", line);
+            line["event"] == what && matches(line)
+        })
+    };
+    check("start", &|_| true);
+    check("key", &|line| line["revision"].is_null());
+    check("listed", &|line| line["entries"] == 1);
+    agent.run(&["delete", "k"]).ok();
+    check("key", &|line| line["deleted"] == true);
+    changes.signal(rustix::process::Signal::STOP);
+    let many: std::collections::BTreeMap<String, String> =
+        (0..6000).map(|number| (format!("k{number}"), "v".repeat(900))).collect();
+    agent.run(&["import", &site.file("many.json", serde_json::to_string(&many).unwrap())]).ok();
+    changes.signal(rustix::process::Signal::CONT);
+    check("lagged", &|_| true);
 }
 
 #[test]

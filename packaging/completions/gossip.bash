@@ -76,6 +76,9 @@ _gossip() {
             gossip,subscribe)
                 cmd="gossip__subcmd__subscribe"
                 ;;
+            gossip,watch)
+                cmd="gossip__subcmd__watch"
+                ;;
             gossip__subcmd__config,check)
                 cmd="gossip__subcmd__config__subcmd__check"
                 ;;
@@ -154,6 +157,9 @@ _gossip() {
             gossip__subcmd__help,subscribe)
                 cmd="gossip__subcmd__help__subcmd__subscribe"
                 ;;
+            gossip__subcmd__help,watch)
+                cmd="gossip__subcmd__help__subcmd__watch"
+                ;;
             gossip__subcmd__help__subcmd__config,check)
                 cmd="gossip__subcmd__help__subcmd__config__subcmd__check"
                 ;;
@@ -200,7 +206,7 @@ _gossip() {
 
     case "${cmd}" in
         gossip)
-            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help"
+            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -526,7 +532,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help)
-            opts="agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help"
+            opts="agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -889,6 +895,20 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gossip__subcmd__help__subcmd__watch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gossip__subcmd__import)
             opts="-h --key --sample --own --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -966,7 +986,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__list)
-            opts="-h --own --socket --json --help"
+            opts="-h --own --watch --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1240,6 +1260,32 @@ _gossip() {
                 return 0
             fi
             case "${prev}" in
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__watch)
+            opts="-h --own --from --count --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -2,6 +2,7 @@
 
 mod address;
 mod api;
+mod changes;
 mod datadir;
 mod feed;
 mod hooks;
@@ -56,7 +57,14 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
         None => (None, None),
     };
     let mut watching = watch::spawn(node.handle());
-    let state = Arc::new(State::new(&node, opened.name, socket, args.data_dir.clone(), saver));
+    let state = Arc::new(State::new(
+        &node,
+        opened.name,
+        socket,
+        args.data_dir.clone(),
+        saver,
+        settings.file.agent.watch_history,
+    ));
     let mut reloader = Reloader::start(args, Arc::clone(&state), settings, log, http);
     let context = hooks::Context { name: state.name.clone(), socket: state.socket.clone() };
     let handlers = hooks::spawn(state.feed.subscribe(), reloader.hooks(), context, Arc::clone(&state.hooks));

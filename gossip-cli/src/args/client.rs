@@ -41,7 +41,8 @@ Examples:
   gossip list                         every key
   gossip list services/
   gossip list @                       the own keys of all members
-  gossip list @web-1/ --json";
+  gossip list @web-1/ --json
+  gossip list services/ --watch       what there is, then what changes; see `gossip watch --help`";
 const IMPORT_EXAMPLES: &str = "\
 Examples:
   gossip import services.json                 an object: each field becomes a key
@@ -68,6 +69,17 @@ Examples:
 
 Messages that were sent through this agent are shown too. With --json the first line is {\"event\":\"start\"}: every message
 from then on follows.";
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  gossip watch services/
+  gossip watch --json | jq 'select(.deleted)'
+  gossip watch services/ --from 6e87284d-1763700000000-42
+
+Each line begins with the revision of the agent at that change; --from goes on after it. A revision counts the changes
+that this agent saw since it started: it means nothing to another agent, or after a restart. A reader who is slower than
+the changes, or goes on with --from, gets each key once that changed meanwhile, as it is now. Changes that were missed,
+because too many keys changed (agent.watch_history), are counted in a line of their own: then the list has to be read
+again. With --json the first line is {\"event\":\"start\"}, with the revision from which on changes are told.";
 const EVENTS_EXAMPLES: &str = "\
 Examples:
   gossip events
@@ -105,6 +117,8 @@ pub(crate) enum ClientCommand {
     Publish(PublishArgs),
     /// Print messages as they arrive
     Subscribe(SubscribeArgs),
+    /// Print changes of keys as they happen
+    Watch(WatchArgs),
     /// Print whatever happens in the cluster, as it happens
     Events(EventsArgs),
 }
@@ -204,6 +218,26 @@ pub(crate) struct ListArgs {
     /// Only keys of this member's own
     #[arg(long)]
     pub(crate) own: bool,
+    /// Go on with what changes from then on, without a gap or a repetition in between
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = WATCH_EXAMPLES)]
+pub(crate) struct WatchArgs {
+    /// Only keys that start with this; @NAME/ for a member's own
+    #[arg(default_value = "")]
+    pub(crate) prefix: String,
+    /// Only keys of this member's own
+    #[arg(long)]
+    pub(crate) own: bool,
+    /// Begin with what changed after this revision of the agent, as far as it is known. Default: from now on
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) from: Option<String>,
+    /// Stop after so many changes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
 }
 
 #[derive(Args, Debug)]

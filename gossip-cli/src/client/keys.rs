@@ -41,11 +41,13 @@ pub(super) async fn list(client: &Client, args: &ListArgs, json: bool) -> Result
     if json {
         return output::json(&answer);
     }
-    for entry in entries(&answer) {
-        let value = String::from_utf8_lossy(&value_bytes(entry)).into_owned();
-        output::line(&format!("{}\t{}", output::printable(&text(&entry["key"])), output::printable(&value)))?;
-    }
-    Ok(())
+    entries(&answer).iter().try_for_each(|entry| output::line(&listed(entry)))
+}
+
+/// An entry as a list shows it.
+pub(super) fn listed(entry: &Value) -> String {
+    let value = String::from_utf8_lossy(&value_bytes(entry)).into_owned();
+    format!("{}\t{}", output::printable(&text(&entry["key"])), output::printable(&value))
 }
 
 pub(super) async fn publish(client: &Client, args: &PublishArgs, json: bool) -> Result<(), Failure> {

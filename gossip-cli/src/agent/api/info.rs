@@ -11,9 +11,12 @@ use super::guard::{Refusal, Refused};
 use super::members::status_name;
 use super::{Answer, State};
 use crate::agent::hooks::{Counts, Outcome};
+use crate::agent::saver::DiskState;
 use crate::profile::Profile;
 
 pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
+    // Before the lock: it asks the file system.
+    let disk = state.saver.as_ref().map(|saver| disk(&saver.disk()));
     let answer = state.handle.with(|node, _| {
         let identity = node.identity();
         let (members, kv, broadcasts) = (node.members(), node.kv(), node.broadcasts());
@@ -42,8 +45,10 @@ pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
                 "entries": kv.len(),
                 "tombstones": kv.tombstones(),
                 "fingerprint": format!("{:016x}", kv.fingerprint()),
+                "revision": format!("{}-{}", state.run(), state.changes.revision(node)),
             },
             "broadcast": { "history": broadcasts.history_len(), "history_bytes": broadcasts.history_bytes() },
+            "disk": disk,
             "stats": counters(node.stats()),
             "on_event": handlers(&state.hooks),
             "reloads": { "succeeded": state.reloads.succeeded.load(Relaxed), "failed": state.reloads.failed.load(Relaxed) },
@@ -51,6 +56,17 @@ pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
         })
     });
     Ok(answer.into())
+}
+
+fn disk(disk: &DiskState) -> Value {
+    json!({
+        "bytes": disk.bytes,
+        "writes_waiting": disk.waiting,
+        "commits": disk.commits,
+        "snapshots": disk.snapshots,
+        "refusing": disk.refusing,
+        "last_error": disk.last_error,
+    })
 }
 
 fn handlers(counts: &Counts) -> Value {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::error::{ApiError, of_key};
 use super::keyname::{self, Shown};
 use super::request::{Body, Query};
+use super::selection::Selection;
 use super::wait::Wait;
 use super::writes::Written;
 use super::{Answer, State, put_text};
@@ -47,11 +48,11 @@ pub(super) fn get(state: &State, query: Option<&str>) -> Result<Answer, ApiError
 
 pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiError> {
     let query = Query::parse(query, &["prefix", "own"])?;
-    let prefix = query.one("prefix").unwrap_or_default();
-    let own = query.flag("own")?;
+    let selection = Selection::read(state, &query)?;
     let entries: Vec<Value> = state.handle.with(|node, _| {
-        let (kv, members, mut shown) = (node.kv(), node.members(), Shown::default());
-        let mut row = |entry: gossip_core::kv::Entry<'_>| {
+        let (members, mut shown) = (node.members(), Shown::default());
+        let entries = selection.entries(node, &mut shown);
+        let row = |entry: &gossip_core::kv::Entry<'_>| {
             let mut row = Map::new();
             row.insert("key".into(), shown.key(entry.scope, entry.key, &members).into());
             if std::str::from_utf8(entry.key).is_err() {
@@ -59,19 +60,9 @@ pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiErro
             }
             put_text(&mut row, "value", entry.value);
             row.insert("version".into(), entry.version.to_string().into());
-            row
+            Value::Object(row)
         };
-        let rows: Vec<Map<String, Value>> = if own {
-            kv.prefix(Scope::Own(state.me), prefix.as_bytes()).map(row).collect()
-        } else if prefix.is_empty() {
-            kv.iter().map(row).collect()
-        } else if prefix.starts_with('@') {
-            let starts = |row: &Map<String, Value>| row["key"].as_str().is_some_and(|key| key.starts_with(prefix));
-            kv.iter().filter(|entry| entry.scope != Scope::Shared).map(&mut row).filter(starts).collect()
-        } else {
-            kv.prefix(Scope::Shared, prefix.as_bytes()).map(row).collect()
-        };
-        rows.into_iter().map(Value::Object).collect()
+        entries.iter().map(row).collect()
     });
     Ok(json!({ "entries": entries }).into())
 }

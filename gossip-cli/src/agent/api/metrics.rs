@@ -10,6 +10,7 @@ use super::guard::Refusal;
 use super::members::status_name;
 use super::{Answer, State};
 use crate::agent::hooks::Outcome;
+use crate::agent::saver::DiskState;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -21,6 +22,9 @@ pub(super) fn show(state: &State) -> Answer {
     page.sample("process_start_time_seconds", None, state.started_unix.as_secs_f64());
     node(&mut page, state);
     agent(&mut page, state);
+    if let Some(saver) = &state.saver {
+        disk(&mut page, &saver.disk());
+    }
     Answer::Text(CONTENT_TYPE, page.0)
 }
 
@@ -64,6 +68,20 @@ fn agent(page: &mut Page, state: &State) {
     for refusal in Refusal::ALL {
         page.sample("http_refused_total", Some(("reason", refusal.name())), state.http.count(refusal));
     }
+}
+
+fn disk(page: &mut Page, disk: &DiskState) {
+    page.gauge("disk_bytes", "Size of the data folder's files.", disk.bytes);
+    page.gauge("disk_writes_waiting", "Local writes that wait for the disk.", disk.waiting);
+    page.gauge(
+        "disk_refusing",
+        "Whether writes are refused because the disk does not take them.",
+        u8::from(disk.refusing),
+    );
+    page.family("disk_commits_total", "counter", "Trips to the journal, each with all the writes that waited.");
+    page.sample("disk_commits_total", None, disk.commits);
+    page.family("disk_snapshots_total", "counter", "Snapshots written.");
+    page.sample("disk_snapshots_total", None, disk.snapshots);
 }
 
 /// The text so far.

@@ -10,6 +10,7 @@
 //! DELETE /v1/key?key=&own=&wait=&timeout_ms=
 //! GET    /v1/keys?prefix=&own=    POST /v1/keys {"entries": [[key, value]..], "own"}
 //! POST   /v1/publish              {"topic", "payload"}
+//! GET    /v1/watch?prefix=&own=&from=&list=    changes of keys, one JSON object a line
 //! GET    /v1/events               one JSON object a line, until the reader goes away
 //! ```
 //! Errors are `{"error", "hint", "exit"}`, the last being the exit code that a command should end with.
@@ -28,10 +29,12 @@ mod openapi;
 mod patient;
 mod request;
 mod route;
+mod selection;
 mod server;
 mod stream;
 mod tcp;
 mod wait;
+mod watch;
 mod writes;
 
 use std::net::SocketAddr;
@@ -51,6 +54,7 @@ pub(super) use listener::Listener;
 pub(super) use server::Server;
 pub(super) use tcp::{HttpAddr, HttpListener};
 
+use super::changes::Changes;
 use super::feed::Feed;
 use super::hooks;
 use super::saver::Saver;
@@ -76,6 +80,7 @@ pub(super) struct State {
     http: Refused,
     http_addr: Mutex<Option<SocketAddr>>,
     pub(super) feed: Feed,
+    pub(super) changes: Arc<Changes>,
     pub(super) hooks: Arc<hooks::Counts>,
     leave: Notify,
 }
@@ -87,6 +92,7 @@ impl State {
         socket: PathBuf,
         data_dir: Option<PathBuf>,
         saver: Option<Saver>,
+        watch_history: usize,
     ) -> Self {
         Self {
             me: node.handle().with(|node, _| node.identity().id),
@@ -103,6 +109,7 @@ impl State {
             http: Refused::default(),
             http_addr: Mutex::new(None),
             feed: Feed::new(node.handle()),
+            changes: Changes::spawn(node.handle(), watch_history),
             hooks: Arc::default(),
             leave: Notify::new(),
         }
@@ -131,6 +138,11 @@ impl State {
     /// Where HTTP is answered.
     pub(super) fn http_addr(&self) -> Option<SocketAddr> {
         *self.http_addr.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the revisions of this run of this agent begin with.
+    fn run(&self) -> String {
+        format!("{}-{}", &self.me.to_string()[..8], self.started_unix.as_millis())
     }
 
     /// Waits until a client asks to leave.

@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::guard::Guard;
-use super::{Answer, State, info, keys, members, messages, metrics, openapi, request, stream};
+use super::{Answer, State, info, keys, members, messages, metrics, openapi, request, stream, watch};
 
 /// What can be asked for, by method and path.
-pub(super) static ROUTES: [Route; 14] = [
+pub(super) static ROUTES: [Route; 15] = [
     Route::new(Method::GET, "/v1/info", Operation::Info),
     Route::new(Method::GET, "/v1/config", Operation::Config),
     Route::new(Method::GET, "/v1/members", Operation::Members),
@@ -27,6 +27,7 @@ pub(super) static ROUTES: [Route; 14] = [
     Route::new(Method::GET, "/v1/keys", Operation::ListKeys),
     Route::new(Method::POST, "/v1/keys", Operation::ImportKeys),
     Route::new(Method::POST, "/v1/publish", Operation::Publish),
+    Route::new(Method::GET, "/v1/watch", Operation::Watch),
     Route::new(Method::GET, "/v1/events", Operation::Events),
     Route::new(Method::GET, "/metrics", Operation::Metrics),
     Route::new(Method::GET, "/openapi.json", Operation::OpenApi),
@@ -52,6 +53,7 @@ enum Operation {
     ListKeys,
     ImportKeys,
     Publish,
+    Watch,
     Events,
     Metrics,
     OpenApi,
@@ -96,6 +98,7 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
         Operation::ListKeys => keys::list(state, query),
         Operation::ImportKeys => keys::import(state, body).await,
         Operation::Publish => messages::publish(state, body).await,
+        Operation::Watch => watch::watch(state, query),
         Operation::Events => stream::events(state, query),
         Operation::Metrics => Ok(metrics::show(state)),
         Operation::OpenApi => Ok(openapi::show()),
