@@ -22,7 +22,7 @@ use crate::time::Instant;
 use crate::wire::kv::{Receipt, Seen};
 use crate::wire::{Item as _, Writer, tag};
 
-/// So many members are asked at a time, each `kv.push_interval`.
+/// So many members are asked at most in each `kv.push_interval`.
 const ASKS_AT_ONCE: usize = 16;
 /// A question is repeated after so many times `kv.push_interval`, a few times; then ever later, up to `kv.sync_interval`.
 const RETRY: u32 = 4;
@@ -115,8 +115,8 @@ pub(crate) struct Awaiting {
     members: BTreeMap<NodeId, Asked>,
     /// The same by when they are asked.
     due: BTreeSet<(Instant, NodeId)>,
-    /// No earlier than this.
-    paced: Instant,
+    /// So many may still be asked before this moment.
+    pace: (usize, Instant),
 }
 
 impl Awaiting {
@@ -129,7 +129,8 @@ impl Awaiting {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| self.paced.max(*at))
+        let (left, until) = self.pace;
+        self.due.first().map(|(at, _)| if left == 0 { until.max(*at) } else { *at })
     }
 
     pub(super) fn add<P: Peer>(&mut self, cx: &mut Cx<'_, P>, version: Version, wanted: usize) {
@@ -255,15 +256,18 @@ impl<P: Peer> KvState<P> {
         if self.awaiting.poll_timeout().is_none_or(|at| at > cx.now) {
             return;
         }
-        for _ in 0..ASKS_AT_ONCE {
+        if self.awaiting.pace.1 <= cx.now {
+            self.awaiting.pace = (ASKS_AT_ONCE, cx.now + cx.config.kv.push_interval);
+        }
+        while self.awaiting.pace.0 > 0 {
             let Some(id) = self.awaiting.next(cx) else { break };
+            self.awaiting.pace.0 -= 1;
             // Who is down is not asked, and may come back.
             if let Some(row) = cx.table.find(id).filter(|row| cx.table.row(*row).status.is_live()) {
                 let to = Target { row: Some(row), ..Target::to(cx.table.row(row).addr.clone()) };
                 self.intents.push(cx.stats, to, Intent::Ask(id));
             }
         }
-        self.awaiting.paced = cx.now + cx.config.kv.push_interval;
     }
 
     /// Asks, and sends as many of the writes in question as find room.
