@@ -184,8 +184,9 @@ impl Log {
 
 #[cfg(test)]
 mod tests {
-    use gossip_core::NodeId;
     use gossip_core::kv::Version;
+    use gossip_core::{Clock, Config, Identity, NodeId};
+    use gossip_handle::Driver;
 
     use super::*;
 
@@ -249,6 +250,27 @@ mod tests {
             (at, more) = (page.through, page.more);
         }
         assert_eq!(read, (1..=names.len() as u64).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn under_the_nodes_lock_the_log_has_all_that_the_map_has() {
+        let (clock, me) = (Clock::new(), Identity::new(NodeId::from_name("a"), 1));
+        let addr = SocketAddr::from(([127, 0, 0, 1], 1));
+        let (driver, handle) = Driver::new(Node::new(me, addr, Config::local(), [1; 32], clock.now()).unwrap(), clock);
+        let changes = Changes::spawn(&handle, 9);
+        let mut tip = changes.tip();
+        handle.set(Scope::Shared, b"k", b"v").unwrap();
+        // The task that follows has not run yet.
+        handle.with(|node, _| {
+            assert_eq!(changes.revision(node), 1);
+            assert_eq!(keys(&changes.page(node, 0)), [(1, "k")]);
+        });
+        assert!(!tip.has_changed().unwrap());
+        tip.changed().await.unwrap();
+        drop(driver);
+        while !tip.borrow_and_update().ended {
+            tip.changed().await.unwrap();
+        }
     }
 
     #[test]
