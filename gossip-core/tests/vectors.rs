@@ -15,7 +15,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 21] = [
+const TAGS: [u8; 23] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -36,6 +36,8 @@ const TAGS: [u8; 21] = [
     tag::KV_SUMMARY,
     tag::KV_CONTEXT,
     tag::KV_DELTA,
+    tag::DIRECT,
+    tag::DIRECT_ACK,
     tag::IDS,
 ];
 

@@ -12,6 +12,7 @@
 pub mod broadcast;
 mod cluster;
 mod codec;
+pub mod direct;
 pub mod kv;
 pub mod membership;
 mod packet;
@@ -74,6 +75,10 @@ pub mod tag {
     pub const KV_CONTEXT: u8 = 34;
     /// A writer's surviving entries between two versions: [`super::kv::Delta`].
     pub const KV_DELTA: u8 = 35;
+    /// A message to one member: [`super::direct::Message`].
+    pub const DIRECT: u8 = 48;
+    /// What became of direct messages: [`super::direct::Answers`].
+    pub const DIRECT_ACK: u8 = 49;
     /// The ids that sections refer to; the last section, if there are any.
     pub const IDS: u8 = 127;
 }
