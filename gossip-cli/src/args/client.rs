@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::direct::{InboxArgs, QueryArgs, SendArgs};
 use crate::event_kind::EventKind;
 
 const MEMBERS_EXAMPLES: &str = "\
@@ -94,6 +95,12 @@ pub(crate) enum ClientCommand {
     Publish(PublishArgs),
     /// Print messages as they arrive
     Subscribe(SubscribeArgs),
+    /// Send a message to one member; ends when it was delivered
+    Send(SendArgs),
+    /// Print the messages that others sent to this agent
+    Inbox(InboxArgs),
+    /// Ask all members, or some, and print their answers
+    Query(QueryArgs),
     /// Print whatever happens in the cluster, as it happens
     Events(EventsArgs),
 }

@@ -8,11 +8,15 @@
 //! GET    /v1/key?key=&own=        PUT /v1/key {"key", "value", "own"}        DELETE /v1/key?key=&own=
 //! GET    /v1/keys?prefix=&own=    POST /v1/keys {"entries": [[key, value]..], "own"}
 //! POST   /v1/publish              {"topic", "payload"}
+//! POST   /v1/send                 {"to", "data"}
+//! GET    /v1/inbox?count=         one JSON object a line, for one reader at a time
+//! POST   /v1/query                {"name", "data", "tags", "timeout_ms"}: one JSON object a line
 //! GET    /v1/events               one JSON object a line, until the reader goes away
 //! ```
 //! Errors are `{"error", "hint", "exit"}`, the last being the exit code that a command should end with.
 
 mod counters;
+mod direct;
 mod error;
 mod guard;
 mod info;
@@ -41,7 +45,7 @@ use gossip_adapter_tokio_udp::UdpNode;
 use gossip_core::NodeId;
 use gossip_handle::Handle;
 use serde_json::{Map, Value};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 pub(super) use keyname::Shown;
 pub(super) use listener::Listener;
@@ -50,6 +54,8 @@ pub(super) use tcp::{HttpAddr, HttpListener};
 
 use super::feed::Feed;
 use super::hooks;
+use super::mail::Mail;
+use super::query::Queries;
 use super::saver::Saver;
 use crate::exit::Failure;
 use guard::Refused;
@@ -74,6 +80,10 @@ pub(super) struct State {
     http_addr: Mutex<Option<SocketAddr>>,
     pub(super) feed: Feed,
     pub(super) hooks: Arc<hooks::Counts>,
+    mail: Mail,
+    pub(super) queries: Arc<Queries>,
+    /// Takes questions to this agent's own handlers.
+    questions: mpsc::Sender<Vec<u8>>,
     leave: Notify,
 }
 
@@ -84,6 +94,7 @@ impl State {
         socket: PathBuf,
         data_dir: Option<PathBuf>,
         saver: Option<Saver>,
+        questions: mpsc::Sender<Vec<u8>>,
     ) -> Self {
         Self {
             me: node.handle().with(|node, _| node.identity().id),
@@ -101,6 +112,9 @@ impl State {
             http_addr: Mutex::new(None),
             feed: Feed::new(node.handle()),
             hooks: Arc::default(),
+            mail: Mail::new(node.handle()),
+            queries: Arc::default(),
+            questions,
             leave: Notify::new(),
         }
     }
@@ -160,7 +174,7 @@ enum Answer {
     Json(Value),
     /// Its media type, and the text.
     Text(&'static str, String),
-    Stream(tokio::sync::mpsc::Receiver<hyper::body::Bytes>),
+    Stream(mpsc::Receiver<hyper::body::Bytes>),
 }
 
 impl From<Value> for Answer {
