@@ -92,3 +92,20 @@ fn a_member_that_is_gone_is_why_a_message_is_not_delivered() {
     let info = a.ask(&["info"]);
     assert_eq!((&info["stats"]["direct_failed"], &info["direct"]["pending"]), (&1.into(), &0.into()));
 }
+
+#[test]
+fn an_inbox_that_is_full_refuses_and_holds_no_query_up() {
+    let site = Site::new();
+    let agent = site.start("a", &["--http", "127.0.0.1:0", "--on-query", "x=echo y"]);
+    let send = |number: u32| {
+        let body = serde_json::json!({ "to": "a", "data": number.to_string() });
+        agent.http_json("POST", "/v1/send", &body).status
+    };
+    assert!((0..1024).all(|number| send(number) == 200));
+    assert_eq!(send(1024), 409);
+    agent.run_with_input(&["send", "a"], "x").refused(1, &["the member's inbox is full", "gossip inbox"]);
+    assert_eq!(agent.run(&["query", "x"]).ok().stdout, "a: y\n");
+    let all: Vec<Value> = (0..1024).map(|number: u32| number.to_string().into()).collect();
+    assert_eq!(read(&agent, "1024"), all);
+    agent.run_with_input(&["send", "a"], "x").ok();
+}
