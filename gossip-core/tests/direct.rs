@@ -110,6 +110,21 @@ fn an_inbox_that_stays_full_is_why_a_message_is_given_up() {
 }
 
 #[test]
+fn a_message_that_was_taken_at_last_is_not_said_to_be_refused() {
+    let mut config = Config::lan();
+    config.direct.timeout = Duration::from_secs(2);
+    let mut cluster = Cluster::joined(2, &config);
+    cluster.node(2).set_inbox_room(0, 0);
+    let sent = send(&mut cluster, 1, 2, b"a");
+    cluster.until(1, "it is refused", |cluster| cluster.nodes[&2].stats().direct_refused > 0);
+    cluster.run_for(Duration::from_millis(20));
+    cluster.cut = |from, _| from == 2;
+    cluster.node(2).set_inbox_room(0, 1);
+    assert_eq!(fate(&mut cluster, 1, sent), Err(Undelivered::NoAnswer));
+    assert_eq!(received(&cluster, 2).len(), 1);
+}
+
+#[test]
 fn an_application_that_does_not_poll_is_a_full_inbox() {
     let mut config = Config::lan();
     config.max_events = 16;

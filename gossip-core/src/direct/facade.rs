@@ -27,8 +27,8 @@ pub struct DirectId {
     pub sequence: u64,
 }
 
-/// Why a message was given up. Only [`Self::InboxFull`] says that it did not arrive; otherwise the acknowledgement may be what
-/// was lost.
+/// Why a message was given up. It may have arrived all the same, and the acknowledgement was lost; only after
+/// [`Self::InboxFull`] it is all but certain that it did not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Undelivered {
@@ -40,7 +40,7 @@ pub enum Undelivered {
     Restarted,
     /// The receiver did not answer within `direct.timeout`.
     NoAnswer,
-    /// The receiver's inbox was full, or nobody read it, for all of `direct.timeout`.
+    /// The receiver said to the last try that its inbox is full, or that nobody reads it.
     InboxFull,
 }
 

@@ -51,7 +51,7 @@ struct Pending {
     /// Whether its intent waits to be polled.
     queued: bool,
     sent: bool,
-    /// Whether the last answer was that the inbox is full.
+    /// Whether the inbox was said to be full since it was last sent: then no earlier try was taken either.
     refused: bool,
 }
 
@@ -140,6 +140,7 @@ impl<P: Peer> Outbox<P> {
         let known = receiver.from == cx.me.generation;
         let Some(Some(message)) = receiver.slot(sequence) else { return };
         message.queued = false;
+        message.refused = false;
         message.retry = cx.now + message.patience;
         message.patience = (message.patience * 2).min(cx.config.membership.probe_interval);
         self.timer = earliest([self.timer, Some(message.due())]);

@@ -87,7 +87,11 @@ impl Cluster {
     }
 
     pub fn run(&mut self, seconds: u64) {
-        let end = self.now + Duration::from_secs(seconds);
+        self.run_for(Duration::from_secs(seconds));
+    }
+
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
         while self.now < end {
             self.step();
         }
