@@ -73,7 +73,7 @@ fn every_counter_of_the_node_is_there() {
         let shown = info["stats"][&field].as_f64().unwrap();
         assert_eq!(value(&samples, "gossip_packets_dropped_total", Some(("reason", reason))), shown);
     }
-    let own = ["gossip_handler", "gossip_http", "gossip_config"];
+    let own = ["gossip_handler", "gossip_http", "gossip_config", "gossip_query"];
     let of_the_node = |sample: &&Sample| {
         matches!(sample.value, Value::Counter(_)) && !own.iter().any(|prefix| sample.metric.starts_with(prefix))
     };

@@ -31,6 +31,7 @@ fn every_answer_fits_its_schema() {
         ("put", "/v1/key", "", json!({ "key": "w", "value": "v", "wait": "all", "timeout_ms": 20_000 })),
         ("post", "/v1/keys", "", entries),
         ("post", "/v1/publish", "", json!({ "topic": "t", "payload": "p" })),
+        ("post", "/v1/send", "", json!({ "to": "a", "data_hex": "00ff" })),
         ("get", "/v1/key", "?key=x", Value::Null),
         ("get", "/v1/keys", "", Value::Null),
         ("get", "/v1/members", "?all=true", Value::Null),
@@ -98,6 +99,28 @@ fn every_change_fits_its_schema() {
     agent.run(&["import", &site.file("many.json", serde_json::to_string(&many).unwrap())]).ok();
     changes.signal(rustix::process::Signal::CONT);
     check("lagged", &|_| true);
+}
+
+#[test]
+fn every_line_of_an_inbox_and_of_a_query_fits_its_schema() {
+    let site = Site::new();
+    let handlers = ["--on-query", "good=echo x", "--on-query", "bad=exit 1"];
+    let agent = site.start("a", &[&["--http", "127.0.0.1:0"], &handlers[..]].concat());
+    let document = agent.http_get("/openapi.json").json();
+    let check = |method: &str, path: &str, args: &[&str], last: &str| {
+        let lines = agent.stream(args);
+        lines.next(last, |line| {
+            fits(&document, method, path, "application/x-ndjson", line);
+            line["event"] == last
+        });
+    };
+    for data in ["text", "\u{0}"] {
+        agent.run_with_input(&["send", "a"], data).ok();
+        check("get", "/v1/inbox", &["inbox", "--count", "1"], "direct");
+    }
+    for name in ["good", "bad", "none"] {
+        check("post", "/v1/query", &["query", name], "end");
+    }
 }
 
 #[test]

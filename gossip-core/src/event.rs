@@ -6,6 +6,8 @@ use core::fmt;
 
 #[cfg(feature = "broadcast")]
 use crate::broadcast::Message;
+#[cfg(feature = "direct")]
+use crate::direct::{Direct, DirectId, Undelivered};
 use crate::identity::NodeId;
 #[cfg(feature = "kv")]
 use crate::kv::{KvEvent, Version};
@@ -28,6 +30,17 @@ pub enum Event<P> {
     /// A broadcast message, delivered once.
     #[cfg(feature = "broadcast")]
     Broadcast(Message),
+    /// A direct message, delivered once.
+    #[cfg(feature = "direct")]
+    Direct(Direct),
+    /// What became of a [`crate::Node::send_to`]: the receiver has it, or why it was given up.
+    #[cfg(feature = "direct")]
+    Sent {
+        /// The message.
+        id: DirectId,
+        /// Whether it was delivered.
+        result: Result<(), Undelivered>,
+    },
     /// A key's value changed, here or elsewhere.
     #[cfg(feature = "kv")]
     Kv(KvEvent),
@@ -142,7 +155,7 @@ impl<P> Events<P> {
         (lost > 0).then_some(Event::Lagged(lost))
     }
 
-    fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         // Once something was lost, the rest up to the report is lost too: the report stands where the gap is.
         self.lost == 0 && self.queue.len() + self.open.len() < self.max
     }

@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 #[cfg(feature = "broadcast")]
 use crate::broadcast::{self, Broadcasts, BroadcastsMut};
 use crate::config::{Config, ConfigError};
+#[cfg(feature = "direct")]
+use crate::direct::{self, DirectId, Directs};
 use crate::error::{CommandError, PacketError};
 use crate::event::{Event, Events};
 use crate::identity::{Identity, NodeId};
@@ -76,6 +78,8 @@ pub struct Transmit<P> {
 pub struct Node<P: Peer> {
     shared: Shared<P>,
     membership: Membership<P>,
+    #[cfg(feature = "direct")]
+    direct: direct::DirectState<P>,
     #[cfg(feature = "broadcast")]
     broadcast: broadcast::Broadcast<P>,
     #[cfg(feature = "kv")]
@@ -121,6 +125,8 @@ impl<P: Peer> Shared<P> {
 /// What a packet is made for.
 enum Purpose {
     Membership(membership::Intent),
+    #[cfg(feature = "direct")]
+    Direct(direct::Intent),
     #[cfg(feature = "broadcast")]
     Broadcast(broadcast::Intent),
     #[cfg(feature = "kv")]
@@ -138,6 +144,8 @@ impl<P: Peer> Node<P> {
         let mut rng = Rng::new(seed);
         Ok(Self {
             membership: Membership::new(now, &config.membership, &mut rng),
+            #[cfg(feature = "direct")]
+            direct: direct::DirectState::new(&config),
             #[cfg(feature = "broadcast")]
             broadcast: broadcast::Broadcast::new(&mut rng),
             #[cfg(feature = "kv")]
@@ -235,6 +243,8 @@ impl<P: Peer> Node<P> {
                     self.membership.handle(cx, &source, section);
                 }
                 _ if !heard => cx.stats.ignored_sections += 1,
+                #[cfg(feature = "direct")]
+                Section::Direct(section) => self.direct.handle(cx, &source, section),
                 #[cfg(feature = "broadcast")]
                 Section::Broadcast(section) => self.broadcast.handle(cx, &source, section),
                 #[cfg(feature = "kv")]
@@ -257,6 +267,8 @@ impl<P: Peer> Node<P> {
             self.membership.put_off(cx.now + patience);
         }
         self.membership.handle_timeout(cx);
+        #[cfg(feature = "direct")]
+        self.direct.handle_timeout(cx);
         #[cfg(feature = "broadcast")]
         self.broadcast.handle_timeout(cx);
         #[cfg(feature = "kv")]
@@ -314,6 +326,10 @@ impl<P: Peer> Node<P> {
         if let Some((to, intent)) = self.membership.poll_intent() {
             return Some((to, Purpose::Membership(intent)));
         }
+        #[cfg(feature = "direct")]
+        if let Some((to, intent)) = self.direct.poll_intent() {
+            return Some((to, Purpose::Direct(intent)));
+        }
         #[cfg(feature = "broadcast")]
         if let Some((to, intent)) = self.broadcast.poll_intent() {
             return Some((to, Purpose::Broadcast(intent)));
@@ -348,6 +364,8 @@ impl<P: Peer> Node<P> {
         let probe = matches!(purpose, Purpose::Membership(membership::Intent::Ping(_) | membership::Intent::Ack(_)));
         match purpose {
             Purpose::Membership(intent) => self.membership.write(cx, &to.addr, intent, &mut packet),
+            #[cfg(feature = "direct")]
+            Purpose::Direct(intent) => self.direct.write(cx, &to.addr, intent, &mut packet),
             #[cfg(feature = "broadcast")]
             Purpose::Broadcast(intent) => self.broadcast.write(cx, &to.addr, intent, &mut packet),
             #[cfg(feature = "kv")]
@@ -388,12 +406,16 @@ impl<P: Peer> Node<P> {
     /// [`Node::poll_transmit`]. Read it again after any call that takes `&mut self`.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let waits = self.membership.has_intents();
+        #[cfg(feature = "direct")]
+        let waits = waits || self.direct.has_intents();
         #[cfg(feature = "broadcast")]
         let waits = waits || self.broadcast.has_intents();
         #[cfg(feature = "kv")]
         let waits = waits || self.kv.has_intents();
         earliest([
             self.membership.poll_timeout(),
+            #[cfg(feature = "direct")]
+            self.direct.poll_timeout(),
             #[cfg(feature = "broadcast")]
             self.broadcast.poll_timeout(),
             #[cfg(feature = "kv")]
@@ -440,6 +462,30 @@ impl<P: Peer> Node<P> {
         self.membership.set_profile(&mut self.shared.cx(now), None, Some(bytes))
     }
 
+    /// Sends a message to one member, which gets it at most once. What became of it is told by [`Event::Sent`] within
+    /// `direct.timeout`, unless the node leaves before.
+    ///
+    /// `port` says which of the receiver's inboxes it is for, below [`crate::wire::direct::PORTS`]. Messages may overtake
+    /// each other.
+    ///
+    /// # Errors
+    /// To a member that is not known or not live; longer than fits; too many under way; to no port; turned off, or while
+    /// leaving.
+    #[cfg(feature = "direct")]
+    pub fn send_to(&mut self, now: Instant, to: NodeId, port: u8, data: &[u8]) -> Result<DirectId, CommandError> {
+        if !self.membership.takes_commands() {
+            return Err(CommandError::Leaving);
+        }
+        self.direct.send(&mut self.shared.cx(now), to, port, data)
+    }
+
+    /// How many more direct messages the application can take at a port; each that arrives takes one away, and with no
+    /// room left its sender is told that the inbox is full. Without a word the queue of events is the only limit.
+    #[cfg(feature = "direct")]
+    pub fn set_inbox_room(&mut self, port: u8, room: usize) {
+        self.direct.set_room(port, room);
+    }
+
     /// Who this node is. Its generation grows if a former life of it turns out to be remembered under a higher one.
     pub fn identity(&self) -> Identity {
         self.shared.me
@@ -470,6 +516,12 @@ impl<P: Peer> Node<P> {
     #[cfg(feature = "kv")]
     pub fn kv_mut(&mut self, now: Instant) -> KvMut<'_, P> {
         KvMut::new(&mut self.kv, self.shared.cx(now), self.membership.takes_commands())
+    }
+
+    /// Direct messages, to look at.
+    #[cfg(feature = "direct")]
+    pub fn directs(&self) -> Directs<'_, P> {
+        self.direct.facade(&self.shared.config)
     }
 
     /// Broadcast, to look at.

@@ -19,7 +19,10 @@ pub(crate) struct Cx<'a, P> {
     pub(crate) wall: (Instant, u64),
     pub(crate) me: &'a mut Identity,
     pub(crate) config: &'a Config,
-    #[cfg_attr(not(feature = "kv"), allow(dead_code, reason = "sums up what was seen of the map"))]
+    #[cfg_attr(
+        not(any(feature = "kv", feature = "direct")),
+        allow(dead_code, reason = "sums up what was seen of the map")
+    )]
     pub(crate) key: &'a ClusterKey,
     pub(crate) table: &'a mut Table<P>,
     pub(crate) rng: &'a mut Rng,
@@ -124,6 +127,18 @@ impl<P, I> Intents<P, I> {
 
     pub(crate) fn pop(&mut self) -> Option<(Target<P>, I)> {
         self.queue.pop_front()
+    }
+
+    /// Whether the next one would be dropped.
+    #[cfg(feature = "direct")]
+    pub(crate) fn is_full(&self) -> bool {
+        self.queue.len() >= self.max
+    }
+
+    /// The newest, to add to it.
+    #[cfg(feature = "direct")]
+    pub(crate) fn last_mut(&mut self) -> Option<&mut (Target<P>, I)> {
+        self.queue.back_mut()
     }
 
     pub(crate) fn is_empty(&self) -> bool {

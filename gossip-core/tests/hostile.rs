@@ -1,7 +1,7 @@
 //! What a live node does with packets that nobody honest would send: it never panics, never grows beyond its limits,
 //! counts, and cannot be made to flood anybody.
 
-#![cfg(all(feature = "broadcast", feature = "kv"))]
+#![cfg(all(feature = "broadcast", feature = "direct", feature = "kv"))]
 
 #[path = "hostile/kinds.rs"]
 mod kinds;
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use gossip_core::kv::Scope;
 use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
+use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::Entry;
 use gossip_core::wire::membership::Claim;
 use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, membership, section_sizes, tag};
@@ -272,6 +273,43 @@ fn a_flood_of_entries_and_messages_stops_at_the_limits() {
     }
 }
 
+#[test]
+fn direct_messages_of_many_senders_stop_at_the_limits() {
+    let mut config = Config::lan();
+    config.max_events = 64;
+    config.direct.max_senders = 16;
+    config.direct.max_pending = 20;
+    let mut lab = Lab::new(2, &config);
+    let senders: Vec<Identity> = (0..200).map(|at| Identity::new(NodeId::from_name(&format!("s{at}")), 1)).collect();
+    for chunk in senders.chunks(10) {
+        let news = packet(lab.identity(2), true, |w| {
+            section(w, tag::UPDATES, |w| chunk.iter().try_for_each(|s| w.item(&record(*s, 1, Claim::Alive, 2))));
+        });
+        lab.forge(2, 1, &news).unwrap();
+    }
+    let to = ClusterKey::new("").short(lab.identity(1));
+    for round in 1..20 {
+        for sender in &senders {
+            let (port, sequence) = (round as u8 % PORTS, u64::MAX - round * 100);
+            let forged = packet(*sender, true, |w| {
+                section(w, tag::DIRECT, |w| w.item(&Direct { to, port, sequence, payload: &[7; 900] }));
+                section(w, tag::DIRECT_ACK, |w| {
+                    w.u32(to)?;
+                    (1..20).try_for_each(|sequence| w.item(&Answer { sequence, taken: sequence % 2 == 0 }))
+                });
+            });
+            lab.forge(2, 1, &forged).unwrap();
+        }
+        let now = lab.now;
+        _ = lab.node(1).send_to(now, id(2), 0, b"x");
+    }
+    let node = lab.node(1);
+    assert!(node.directs().pending() <= 20);
+    assert!(node.stats().direct_refused > 0);
+    let taken = std::iter::from_fn(|| node.poll_event()).filter(|event| matches!(event, Event::Direct(_))).count();
+    assert!(taken <= 64 && taken as u64 == node.stats().direct_received, "{taken}");
+}
+
 /// Entries, deletions, deltas and messages of one writer.
 fn flood(w: &mut Writer<'_>, writer: Identity, bytes: &[u8], random: &mut Random) {
     let mut entry = |counter| {
@@ -324,10 +362,16 @@ fn absurdities(sender: Identity, writer: Identity, first: u64, last: u64) -> Vec
         packet(sender, true, |w| section(w, tag, body))
     };
     let (from, to) = (first.max(1), last.max(1));
+    let short = ClusterKey::new("").short(Identity::new(id(1), sender.generation));
     let name = |w: &mut Writer<'_>| w.id(writer.id).and_then(|()| w.varint(writer.generation));
     let message = |sequence| Message { origin: writer, sequence, hops: u32::MAX, topic: b"", payload: b"" };
     let mut packets = vec![
         one(tag::MESSAGES, &|w| w.item(&message(from)).and_then(|()| w.item(&message(to)))),
+        one(tag::DIRECT, &|w| w.item(&Direct { to: short, port: 0, sequence: from, payload: b"" })),
+        one(tag::DIRECT_ACK, &|w| {
+            w.u32(short)?;
+            [from, to].iter().try_for_each(|sequence| w.item(&Answer { sequence: *sequence, taken: true }))
+        }),
         one(tag::MESSAGE_DIGEST, &|w| w.item(&Announcement { origin: writer, first: from, last: to })),
         one(tag::MESSAGE_PULL, &|w| {
             let more = if from < u64::MAX - 64 { u64::MAX } else { 0 };

@@ -15,7 +15,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 22] = [
+const TAGS: [u8; 24] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -37,6 +37,8 @@ const TAGS: [u8; 22] = [
     tag::KV_CONTEXT,
     tag::KV_DELTA,
     tag::KV_RECEIPT,
+    tag::DIRECT,
+    tag::DIRECT_ACK,
     tag::IDS,
 ];
 

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use gossip_core::broadcast::{BroadcastError, MessageId};
 use gossip_core::kv::{KvError, Scope, Version};
-use gossip_core::{CommandError, Event, Instant, Node, Peer, Stats};
+use gossip_core::{CommandError, Event, Instant, Node, NodeId, Peer, Stats};
 
 use crate::awaited::Awaited;
 use crate::events::Events;
+use crate::inbox::Inbox;
+use crate::sending::{SendFailure, Sending};
 use crate::shared::{Shared, State};
 
 /// Outcomes wait in a queue of their own, which holds more than anybody lets pile up.
@@ -92,7 +94,8 @@ impl<P: Peer> Handle<P> {
         }
     }
 
-    /// A new subscription to all events from now on. On a closed node it ends at once.
+    /// A new subscription to all events from now on, except direct messages and what became of them: those come by
+    /// [`Handle::inbox`] and [`Handle::send_to`] alone. On a closed node it ends at once.
     pub fn events(&self) -> Events<P> {
         self.run(|state, _| {
             let capacity = state.node.config().max_events;
@@ -140,6 +143,25 @@ impl<P: Peer> Handle<P> {
             state.writable(BroadcastError::Leaving)?;
             state.node.broadcasts_mut(now).send(topic, payload)
         })
+    }
+
+    /// Sends a message to one member's inbox of that port; see [`Node::send_to`]. It is under way when this returns; what is
+    /// returned waits for its outcome.
+    ///
+    /// # Errors
+    /// The node refused to send it.
+    pub fn send_to(&self, to: NodeId, port: u8, data: &[u8]) -> Result<Sending, SendFailure> {
+        self.run(|state, now| {
+            state.writable(SendFailure::Closed)?;
+            let id = state.node.send_to(now, to, port, data).map_err(SendFailure::Command)?;
+            Ok(state.sending.wait(id))
+        })
+    }
+
+    /// Opens the inbox of a port for `capacity` messages. Without one, and while it is full, senders are told that the inbox
+    /// is full. None if it is open already, or if there is no such port. On a closed node it ends at once.
+    pub fn inbox(&self, port: u8, capacity: usize) -> Option<Inbox> {
+        self.run(|state, _| state.inboxes.open(port, capacity))
     }
 
     /// What the node has counted since it was made.

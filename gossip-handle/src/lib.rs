@@ -8,6 +8,7 @@
 //! * [`Handle`] is what the application holds: cheap to clone, callable from any thread.
 //! * [`Events`] is one subscription to what happens; each has its own bounded queue, and a slow reader is told how much
 //!   it missed by [`Event::Lagged`](gossip_core::Event::Lagged).
+//! * [`Inbox`] is one port's direct messages: bounded, and never more than there is room for.
 //! * [`Driver`] is what the adapter's task holds: it brings packets and the time in and takes packets out.
 //!
 //! The node sits behind one mutex that is held for as long as one call or one received batch takes, never across an
@@ -53,9 +54,13 @@ mod driver;
 mod events;
 mod handle;
 mod hub;
+mod inbox;
+mod sending;
 mod shared;
 
 pub use awaited::Awaited;
 pub use driver::{Driver, Turn};
 pub use events::Events;
 pub use handle::{Handle, JoinFailure};
+pub use inbox::Inbox;
+pub use sending::{SendFailure, Sending};

@@ -10,6 +10,8 @@ use atomic_waker::AtomicWaker;
 use gossip_core::{Clock, Event, Instant, Node, Peer};
 
 use crate::hub::Hub;
+use crate::inbox::Inboxes;
+use crate::sending::Waiters;
 
 /// How long the node may go on with the wall clock it was told last.
 const WALL_CLOCK_INTERVAL: Duration = Duration::from_secs(1);
@@ -27,6 +29,8 @@ pub(crate) struct Shared<P: Peer> {
 pub(crate) struct State<P: Peer> {
     pub(crate) node: Node<P>,
     pub(crate) hub: Hub<P>,
+    pub(crate) inboxes: Inboxes,
+    pub(crate) sending: Waiters,
     /// The node has left: [`Event::Left`] went through.
     pub(crate) left: bool,
     /// The driver is gone: nothing is sent or received any more.
@@ -36,7 +40,15 @@ pub(crate) struct State<P: Peer> {
 
 impl<P: Peer> Shared<P> {
     pub(crate) fn new(node: Node<P>, clock: Clock) -> Self {
-        let state = State { node, hub: Hub::default(), left: false, closed: false, wall_clock_due: Instant::ZERO };
+        let state = State {
+            node,
+            hub: Hub::default(),
+            inboxes: Inboxes::default(),
+            sending: Waiters::default(),
+            left: false,
+            closed: false,
+            wall_clock_due: Instant::ZERO,
+        };
         Self { clock, state: Mutex::new(state), driver: AtomicWaker::new(), work: AtomicBool::new(true) }
     }
 
@@ -46,6 +58,8 @@ impl<P: Peer> Shared<P> {
         let mut state = self.lock();
         let now = self.clock.now();
         state.tell_wall_clock(now);
+        let State { node, inboxes, .. } = &mut *state;
+        inboxes.tell_rooms(node);
         let result = f(&mut state, now);
         let mut woken = Vec::new();
         state.fan_out(&mut woken);
@@ -64,6 +78,8 @@ impl<P: Peer> Shared<P> {
         let mut state = self.lock();
         state.closed = true;
         state.hub.close(&mut woken);
+        state.inboxes.close(&mut woken);
+        state.sending.close(&mut woken);
         drop(state);
         woken.into_iter().for_each(Waker::wake);
     }
@@ -109,7 +125,22 @@ impl<P: Peer> State<P> {
 
     fn fan_out(&mut self, woken: &mut Vec<Waker>) {
         while let Some(event) = self.node.poll_event() {
-            self.left |= matches!(event, Event::Left);
+            match event {
+                Event::Direct(message) => {
+                    self.inboxes.deliver(message, woken);
+                    continue;
+                }
+                Event::Sent { id, result } => {
+                    self.sending.settle(id, result, woken);
+                    continue;
+                }
+                Event::Left => {
+                    self.left = true;
+                    self.sending.close(woken);
+                }
+                Event::Lagged(_) => self.sending.lagged(&self.node, woken),
+                _ => {}
+            }
             self.hub.publish(event, woken);
         }
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use gossip_core::wire::{
-    ClusterKey, Packet, Section, broadcast, kv, membership, message_payload_bytes, section_sizes, tag,
+    ClusterKey, Packet, Section, broadcast, direct, kv, membership, message_payload_bytes, section_sizes, tag,
 };
 use gossip_core::{NodeId, Peer};
 
@@ -58,6 +58,12 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         }
         Section::Broadcast(broadcast::Section::Pull(list)) => {
             assert!(list.iter().all(|wanted| wanted.sequences().is_sorted_by(|a, b| a < b)));
+        }
+        Section::Direct(direct::Section::Message(message)) => {
+            assert!(message.sequence > 0 && message.port < direct::PORTS);
+        }
+        Section::Direct(direct::Section::Answers(all)) => {
+            assert!(all.answers.iter().all(|answer| answer.sequence > 0));
         }
         Section::Kv(kv::Section::Entries(list)) => assert!(list.iter().all(|entry| entry.counter > 0)),
         Section::Kv(kv::Section::Context(page)) => {

@@ -1,6 +1,6 @@
 //! What is read is what was written, and has one encoding.
 
-use gossip_core::wire::{ClusterKey, NoSpace, Packet, Section, Sender, Writer, broadcast, kv, membership};
+use gossip_core::wire::{ClusterKey, NoSpace, Packet, Section, Sender, Writer, broadcast, direct, kv, membership};
 use gossip_core::{Identity, NodeId};
 
 use crate::input::Input;
@@ -85,6 +85,8 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
             broadcast::Section::Digest(list) => Model::Announcements(list.iter().collect()),
             broadcast::Section::Pull(list) => Model::Wanted(list.iter().collect()),
         },
+        Section::Direct(direct::Section::Message(message)) => Model::Direct(*message),
+        Section::Direct(direct::Section::Answers(all)) => Model::Answers(all.to, all.answers.iter().collect()),
         Section::Kv(section) => match section {
             kv::Section::Entries(list) => Model::Entries(list.iter().collect()),
             kv::Section::Summary(fingerprint) => Model::Summary(*fingerprint),

@@ -57,7 +57,7 @@ impl Run {
     fn step(&mut self, input: &mut Input<'_>) {
         let now = self.now;
         let node = &mut self.nodes[0];
-        match input.below(16) {
+        match input.below(17) {
             0..5 => self.forged(input),
             5 => self.raw(input),
             6 | 7 => self.pass(input),
@@ -89,7 +89,12 @@ impl Run {
                 let key = node.kv().prefix(scope, &[]).next().map(|entry| entry.key.to_vec());
                 _ = node.kv_mut(now).delete(scope, &key.unwrap_or_default());
             }
-            14 => (0..input.byte()).for_each(|_| _ = node.poll_event()),
+            14 => {
+                let (to, port) = (input.id(), input.below(9) as u8);
+                node.set_inbox_room(input.below(8) as u8, input.below(16));
+                _ = node.send_to(now, to, port, input.bytes(255));
+            }
+            15 => (0..input.byte()).for_each(|_| _ = node.poll_event()),
             _ => {
                 let mut snapshot = node.snapshot().to_vec();
                 if input.flag() {
@@ -109,7 +114,8 @@ impl Run {
         let mut writer = Writer::new(&mut buf, &mut ids, &key, sender, input.flag()).expect("room for a header");
         let mut asks = false;
         for _ in 0..=input.below(6) {
-            let model = Model::choose(input);
+            let mut model = Model::choose(input);
+            model.aim(|to| if to % 2 == 0 { to } else { key.short(self.nodes[0].identity()) });
             if model.is_conversation() && std::mem::replace(&mut asks, true) {
                 continue;
             }
@@ -196,6 +202,7 @@ impl Run {
         assert!(node.members().len() <= config.membership.max_members);
         assert!(node.members().live() <= node.members().len());
         assert!(node.kv().len() + node.kv().tombstones() <= config.kv.max_entries);
+        assert!(node.directs().pending() <= config.direct.max_pending);
         assert!(node.broadcasts().history_bytes() <= config.broadcast.history_bytes + 4096);
     }
 }
@@ -211,6 +218,9 @@ fn small_config(input: &mut Input<'_>) -> Config {
     config.kv.max_entries = 16;
     config.kv.max_writers = 16;
     config.kv.max_awaited = 4;
+    config.direct.max_pending = 8;
+    config.direct.max_pending_per_peer = 4;
+    config.direct.max_senders = 16;
     config.broadcast.max_origins = 16;
     config.broadcast.history_bytes = 64 << 10;
     config

@@ -2,6 +2,7 @@
 
 use gossip_core::NodeId;
 use gossip_core::wire::broadcast::{Announcement, MAX_TOPIC, Message, Wanted};
+use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::{Entry, MAX_KEY, Receipt};
 use gossip_core::wire::membership::{Claim, Join, PingRequest, Probe, Profile, Record, Welcome};
 use gossip_core::wire::{Item, NoSpace, Writer, tag};
@@ -29,6 +30,8 @@ pub(crate) enum Model<'a> {
     Messages(Vec<Message<'a>>),
     Announcements(Vec<Announcement>),
     Wanted(Vec<Wanted>),
+    Direct(Direct<'a>),
+    Answers(u32, Vec<Answer>),
     Entries(Vec<Entry<'a>>),
     Summary(u64),
     Context { after: Option<gossip_core::Identity>, cut: bool, reply: bool, writers: Vec<Seen> },
@@ -46,7 +49,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(23) {
+        match input.below(25) {
             0 => Self::Probe(tag::PING, Probe { number: input.u32(), fingerprint: input.u32() }),
             1 => Self::Probe(tag::ACK, Probe { number: input.u32(), fingerprint: input.u32() }),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -80,6 +83,16 @@ impl<'a> Model<'a> {
             19 => Self::Summary(input.number()),
             20 => Self::Question(input.identity()),
             21 => Self::Answer(seen(input)),
+            22 => Self::Direct(Direct {
+                to: input.u32(),
+                port: input.below(PORTS.into()) as u8,
+                sequence: input.counter(),
+                payload: input.bytes(255),
+            }),
+            23 => Self::Answers(
+                input.u32(),
+                many(input, |input| Answer { sequence: input.counter(), taken: input.flag() }),
+            ),
             _ => Self::delta(input),
         }
     }
@@ -106,11 +119,20 @@ impl<'a> Model<'a> {
             Self::Messages(_) => tag::MESSAGES,
             Self::Announcements(_) => tag::MESSAGE_DIGEST,
             Self::Wanted(_) => tag::MESSAGE_PULL,
+            Self::Direct(_) => tag::DIRECT,
+            Self::Answers(..) => tag::DIRECT_ACK,
             Self::Entries(_) => tag::KV_ENTRIES,
             Self::Summary(_) => tag::KV_SUMMARY,
             Self::Context { .. } => tag::KV_CONTEXT,
             Self::Delta { .. } => tag::KV_DELTA,
             Self::Question(_) | Self::Answer(_) => tag::KV_RECEIPT,
+        }
+    }
+
+    /// Names another receiver, if it names one.
+    pub(crate) fn aim(&mut self, at: impl FnOnce(u32) -> u32) {
+        if let Self::Direct(Direct { to, .. }) | Self::Answers(to, _) = self {
+            *to = at(*to);
         }
     }
 
@@ -141,6 +163,8 @@ impl<'a> Model<'a> {
             Self::Messages(messages) => all(w, messages),
             Self::Announcements(announcements) => all(w, announcements),
             Self::Wanted(wanted) => all(w, wanted),
+            Self::Direct(message) => w.item(message),
+            Self::Answers(to, answers) => w.u32(*to).and_then(|()| all(w, answers)),
             Self::Entries(entries) => all(w, entries),
             Self::Context { after, cut, reply, writers } => {
                 w.u8(u8::from(after.is_some()) | u8::from(*cut) << 1 | u8::from(*reply) << 2)?;

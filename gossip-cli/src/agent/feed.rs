@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender, channel};
 
 use super::api::{Shown, put_text};
+use super::query;
 use crate::event_kind::EventKind;
 use crate::profile::Profile;
 
@@ -78,6 +79,8 @@ impl Subscription {
         match event {
             Event::Members(changes) => changes.iter().map(|change| line(self.member(change))).collect(),
             Event::Kv(change) => vec![line(self.key(change))],
+            // What agents say to each other is no message of a user.
+            Event::Broadcast(message) if query::is_reserved(message.topic()) => Vec::new(),
             Event::Broadcast(message) => {
                 let origin = self.name_of(message.id.origin);
                 vec![message_line(message.id, &origin, message.topic(), message.payload())]

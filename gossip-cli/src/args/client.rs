@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::direct::{InboxArgs, QueryArgs, SendArgs};
 use super::duration;
 use crate::event_kind::EventKind;
 
@@ -119,6 +120,12 @@ pub(crate) enum ClientCommand {
     Subscribe(SubscribeArgs),
     /// Print changes of keys as they happen
     Watch(WatchArgs),
+    /// Send a message to one member; ends when it was delivered
+    Send(SendArgs),
+    /// Print the messages that others sent to this agent
+    Inbox(InboxArgs),
+    /// Ask all members, or some, and print their answers
+    Query(QueryArgs),
     /// Print whatever happens in the cluster, as it happens
     Events(EventsArgs),
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod client;
 mod demo;
+mod direct;
 mod duration;
 mod reference;
 mod sim;
@@ -17,6 +18,7 @@ pub(crate) use client::{
     PublishArgs, SetArgs, SubscribeArgs, WaitArgs, WatchArgs,
 };
 pub(crate) use demo::DemoArgs;
+pub(crate) use direct::{InboxArgs, QueryArgs, SendArgs};
 pub(crate) use reference::{CompletionsArgs, ManArgs};
 pub(crate) use sim::{Seeds, SimCommand, SimFloorsArgs, SimRunArgs};
 

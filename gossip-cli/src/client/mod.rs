@@ -1,6 +1,7 @@
 //! Commands that ask the local agent.
 
 mod check;
+mod direct;
 mod http;
 mod keys;
 mod members;
@@ -35,6 +36,9 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
         ClientCommand::Publish(args) => keys::publish(&client, &args, json).await,
         ClientCommand::Subscribe(args) => stream::subscribe(&client, &args, json).await,
         ClientCommand::Watch(args) => watch::watch(&client, &args, json).await,
+        ClientCommand::Send(args) => direct::send(&client, &args, json).await,
+        ClientCommand::Inbox(args) => direct::inbox(&client, &args, json).await,
+        ClientCommand::Query(args) => direct::query(&client, &args, json).await,
         ClientCommand::Events(args) => stream::events(&client, &args, json).await,
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct AgentTable {
     pub(crate) tags: BTreeMap<String, String>,
     /// `--on-event`.
     pub(crate) on_event: Vec<String>,
+    /// `--on-query`.
+    pub(crate) on_query: Vec<String>,
     pub(crate) on_event_at_once: usize,
     pub(crate) on_event_waiting: usize,
     pub(crate) on_event_seconds: u64,
@@ -43,6 +45,7 @@ impl Default for AgentTable {
             log: LogLevel::Info,
             tags: BTreeMap::new(),
             on_event: Vec::new(),
+            on_query: Vec::new(),
             on_event_at_once: 4,
             on_event_waiting: 256,
             on_event_seconds: 30,

@@ -1,6 +1,7 @@
 //! Everything an operator may turn, with unit, range, source and the policy at each limit.
 
 mod broadcast;
+mod direct;
 mod kv;
 mod membership;
 #[cfg(feature = "serde")]
@@ -11,6 +12,7 @@ use core::fmt;
 use core::time::Duration;
 
 pub use broadcast::BroadcastConfig;
+pub use direct::DirectConfig;
 pub use kv::KvConfig;
 pub use membership::{MembershipConfig, SuspicionConfig};
 
@@ -39,6 +41,8 @@ pub struct Config {
     pub membership: MembershipConfig,
     /// Dissemination of messages.
     pub broadcast: BroadcastConfig,
+    /// Messages to one member.
+    pub direct: DirectConfig,
     /// The replicated key-value map.
     pub kv: KvConfig,
 }
@@ -93,6 +97,7 @@ impl Config {
             transport: TransportConfig { datagram_mtu: 1200 },
             membership: MembershipConfig::default(),
             broadcast: BroadcastConfig::default(),
+            direct: DirectConfig::default(),
             kv: KvConfig::default(),
         }
     }
@@ -114,6 +119,7 @@ impl Config {
                 ..MembershipConfig::default()
             },
             broadcast: BroadcastConfig { announce_after: Duration::from_secs(1), ..BroadcastConfig::default() },
+            direct: DirectConfig { timeout: Duration::from_secs(20), ..DirectConfig::default() },
             kv: KvConfig {
                 push_interval: Duration::from_millis(50),
                 sync_interval: Duration::from_secs(1),
@@ -151,6 +157,7 @@ impl Config {
         )?;
         self.membership.validate()?;
         self.broadcast.validate()?;
+        self.direct.validate()?;
         self.kv.validate()
     }
 }

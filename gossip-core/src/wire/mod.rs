@@ -12,6 +12,7 @@
 pub mod broadcast;
 mod cluster;
 mod codec;
+pub mod direct;
 pub mod kv;
 pub mod membership;
 mod packet;
@@ -76,6 +77,10 @@ pub mod tag {
     pub const KV_DELTA: u8 = 35;
     /// Asks how much of a writer was seen, or says it: [`super::kv::Receipt`].
     pub const KV_RECEIPT: u8 = 36;
+    /// A message to one member: [`super::direct::Message`].
+    pub const DIRECT: u8 = 48;
+    /// What became of direct messages: [`super::direct::Answers`].
+    pub const DIRECT_ACK: u8 = 49;
     /// The ids that sections refer to; the last section, if there are any.
     pub const IDS: u8 = 127;
 }

@@ -1,7 +1,7 @@
 //! A whole packet: decoded by borrowing, completely, before anything acts on it.
 
 use super::codec::{DecodeError, Ids, NoSpace, Reader};
-use super::{ClusterKey, FLAG_FULL, FLAG_SEALED, VERSION, Writer, broadcast, kv, membership, tag};
+use super::{ClusterKey, FLAG_FULL, FLAG_SEALED, VERSION, Writer, broadcast, direct, kv, membership, tag};
 use crate::error::PacketError;
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
@@ -32,6 +32,8 @@ pub enum Section<'a, P> {
     Broadcast(broadcast::Section<'a>),
     /// Of the key-value map.
     Kv(kv::Section<'a>),
+    /// Of direct messages.
+    Direct(direct::Section<'a>),
     /// Of a later version of this format: to be skipped.
     Unknown(u8, &'a [u8]),
 }
@@ -43,6 +45,7 @@ impl<P: Peer> Section<'_, P> {
             Self::Membership(section) => writer.section(section.tag(), |w| section.write(w)),
             Self::Broadcast(section) => writer.section(section.tag(), |w| section.write(w)),
             Self::Kv(section) => writer.section(section.tag(), |w| section.write(w)),
+            Self::Direct(section) => writer.section(section.tag(), |w| section.write(w)),
             Self::Unknown(tag, body) => writer.section(*tag, |w| w.bytes(body)),
         }
     }
@@ -191,7 +194,8 @@ fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'
     let section = match tag {
         ..tag::MESSAGES => membership::Section::read(tag, body)?.map(Section::Membership),
         tag::MESSAGES..tag::KV_ENTRIES => broadcast::Section::read(tag, body)?.map(Section::Broadcast),
-        _ => kv::Section::read(tag, body)?.map(Section::Kv),
+        tag::KV_ENTRIES..tag::DIRECT => kv::Section::read(tag, body)?.map(Section::Kv),
+        _ => direct::Section::read(tag, body)?.map(Section::Direct),
     };
     Ok(section.unwrap_or_else(|| Section::Unknown(tag, body.rest())))
 }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gossip_core::{Config, Event, Identity, Instant, Lane, Node, NodeId, Status, Transmit};
@@ -17,7 +17,9 @@ pub struct Cluster {
     pub cut: fn(u64, u64) -> bool,
     /// Of a packet with this number, whether it is lost.
     pub lost: fn(u64) -> bool,
-    packets: VecDeque<(Instant, u64, u64, Vec<u8>)>,
+    /// Of a packet with this number, the copies that arrive: how many milliseconds late each.
+    pub copies: fn(u64) -> &'static [u64],
+    packets: BTreeMap<(Instant, u64), (u64, u64, Vec<u8>)>,
     sent: u64,
 }
 
@@ -48,7 +50,8 @@ impl Cluster {
             events: BTreeMap::new(),
             cut: |_, _| false,
             lost: |_| false,
-            packets: VecDeque::new(),
+            copies: |_| &[0],
+            packets: BTreeMap::new(),
             sent: 0,
         }
     }
@@ -84,7 +87,11 @@ impl Cluster {
     }
 
     pub fn run(&mut self, seconds: u64) {
-        let end = self.now + Duration::from_secs(seconds);
+        self.run_for(Duration::from_secs(seconds));
+    }
+
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
         while self.now < end {
             self.step();
         }
@@ -99,13 +106,16 @@ impl Cluster {
             while let Some(Transmit { to, len }) = node.poll_transmit(self.now, Lane::Datagram, &mut buf) {
                 self.sent += 1;
                 if !(self.cut)(*at, to) && !(self.lost)(self.sent) {
-                    self.packets.push_back((self.now + LATENCY, *at, to, buf[..len].to_vec()));
+                    for (copy, late) in (self.copies)(self.sent).iter().enumerate() {
+                        let when = self.now + LATENCY + Duration::from_millis(*late);
+                        self.packets.insert((when, self.sent * 8 + copy as u64), (*at, to, buf[..len].to_vec()));
+                    }
                 }
             }
         }
         self.now = self.now + Duration::from_millis(1);
-        while self.packets.front().is_some_and(|packet| packet.0 <= self.now) {
-            let Some((_, from, to, mut packet)) = self.packets.pop_front() else { break };
+        while let Some(first) = self.packets.first_entry().filter(|first| first.key().0 <= self.now) {
+            let (from, to, mut packet) = first.remove();
             if let Some(node) = self.nodes.get_mut(&to) {
                 _ = node.handle_packet(self.now, Lane::Datagram, &from, &mut packet);
             }

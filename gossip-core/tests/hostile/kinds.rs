@@ -1,9 +1,10 @@
 //! One packet of each kind, from a stranger at address 99 that speaks of a victim at address 77.
 
 use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
+use gossip_core::wire::direct::{Answer, Message as Direct};
 use gossip_core::wire::kv::{Entry, Receipt};
 use gossip_core::wire::membership::{Claim, Join, PingRequest, Probe, Profile, Record, Welcome};
-use gossip_core::wire::{NoSpace, Writer, tag};
+use gossip_core::wire::{ClusterKey, NoSpace, Writer, tag};
 use gossip_core::{Identity, NodeId};
 
 use super::lab::{id, packet};
@@ -18,6 +19,11 @@ pub(crate) fn stranger() -> Identity {
 /// What is said of a member.
 pub(crate) fn record(member: Identity, incarnation: u64, claim: Claim, addr: u64) -> Record<u64> {
     Record { member, incarnation, claim, addr, profile: incarnation.min(1) }
+}
+
+/// The short name of the node at an address.
+fn short(at: u64) -> u32 {
+    ClusterKey::new("").short(Identity::new(id(at), 1_700_000_000_000))
 }
 
 pub(crate) fn section(w: &mut Writer<'_>, tag: u8, body: impl FnOnce(&mut Writer<'_>) -> Result<(), NoSpace>) {
@@ -37,6 +43,7 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
     let message = Message { origin: stranger(), sequence: 1, hops: 1, topic: b"t", payload: b"p" };
     let entry =
         Entry { writer: stranger(), counter: 1, stamp: 1 << 40, own: false, key: b"k", value: Some(b"v".as_slice()) };
+    let direct = Direct { to: short(1), port: 0, sequence: 1, payload: b"p" };
     vec![
         one("ping", tag::PING, &|w| w.item(&probe)),
         one("ack", tag::ACK, &|w| w.item(&probe)),
@@ -63,6 +70,11 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
         }),
         one("message_pull", tag::MESSAGE_PULL, &|w| {
             w.item(&Wanted { origin: Identity::new(id(1), 1_700_000_000_000), first: 1, more: u64::MAX })
+        }),
+        one("direct", tag::DIRECT, &|w| w.item(&direct)),
+        one("direct_ack", tag::DIRECT_ACK, &|w| {
+            w.u32(direct.to)?;
+            w.item(&Answer { sequence: 1, taken: true })
         }),
         one("kv_entries", tag::KV_ENTRIES, &|w| w.item(&entry)),
         one("kv_summary", tag::KV_SUMMARY, &|w| w.u64(1)),

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use gossip_core::wire::broadcast::Section as Broadcast;
+use gossip_core::wire::direct::Section as Direct;
 use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
 use gossip_core::wire::membership::{Claim, Record, Section as Membership};
 use gossip_core::wire::{List, Section};
@@ -16,6 +17,7 @@ pub(crate) fn of<P: Peer + Display>(section: &Section<'_, P>, names: Names<'_>) 
         Section::Membership(section) => membership(section, names),
         Section::Broadcast(section) => broadcast(section, names),
         Section::Kv(section) => kv(section, names),
+        Section::Direct(section) => direct(section),
         Section::Unknown(tag, body) => vec![format!("unknown tag={tag} body={}", hex(body))],
     }
     .into_iter()
@@ -123,6 +125,21 @@ fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
 fn runs(seen: &Seen<'_>) -> String {
     let runs: Vec<String> = seen.runs().map(|(first, last)| format!("{first}-{last}")).collect();
     if runs.is_empty() { "none".into() } else { runs.join(",") }
+}
+
+fn direct(section: &Direct<'_>) -> Vec<String> {
+    match section {
+        Direct::Message(m) => {
+            vec![format!("direct to={:08x} port={} sequence={} payload={}", m.to, m.port, m.sequence, bytes(m.payload))]
+        }
+        Direct::Answers(all) => items(
+            format!("direct_ack to={:08x}", all.to),
+            all.answers.iter().map(|answer| {
+                let word = if answer.taken { "taken" } else { "full" };
+                format!("answer sequence={} {word}", answer.sequence)
+            }),
+        ),
+    }
 }
 
 fn items(head: String, items: impl IntoIterator<Item = String>) -> Vec<String> {

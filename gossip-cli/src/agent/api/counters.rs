@@ -44,6 +44,8 @@ pub(super) const COUNTERS: &[Counter] = counters! {
     dropped_members: "dropped_total"["member_table_full"], "What was passed over, or left out at a limit.";
     kv_dropped: "dropped_total"["kv_full"], "What was passed over, or left out at a limit.";
     broadcast_missed: "dropped_total"["broadcast_missed"], "What was passed over, or left out at a limit.";
+    direct_refused: "dropped_total"["direct_inbox_full"], "What was passed over, or left out at a limit.";
+    direct_ignored: "dropped_total"["direct_not_for_us"], "What was passed over, or left out at a limit.";
     probes: "probes_total", "Probes started.";
     probes_failed: "probes_failed_total", "Probes that nobody answered in their period.";
     suspicions: "suspicions_total", "Suspicions begun.";
@@ -52,6 +54,12 @@ pub(super) const COUNTERS: &[Counter] = counters! {
     table_syncs: "table_syncs_total", "Digests of the member table sent.";
     broadcast_duplicates: "broadcast_duplicates_total", "Messages received again and suppressed.";
     broadcast_pulls: "broadcast_pulls_total", "Messages asked for because an announcement named them.";
+    direct_sent: "direct_sent_total", "Direct messages sent, repetitions not counted.";
+    direct_repeated: "direct_repeated_total", "Repetitions of direct messages.";
+    direct_delivered: "direct_delivered_total", "Direct messages whose receiver has them.";
+    direct_failed: "direct_failed_total", "Direct messages that were given up.";
+    direct_received: "direct_received_total", "Direct messages taken into an inbox.";
+    direct_duplicates: "direct_duplicates_total", "Direct messages received again.";
     kv_duplicates: "kv_duplicates_total", "Entries received that were known or superseded.";
     kv_syncs: "kv_syncs_total", "Requests of anti-entropy sent.";
 };

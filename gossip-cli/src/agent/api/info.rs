@@ -11,6 +11,7 @@ use super::guard::{Refusal, Refused};
 use super::members::status_name;
 use super::{Answer, State};
 use crate::agent::hooks::{Counts, Outcome};
+use crate::agent::query::{Dropped, Queries};
 use crate::agent::saver::DiskState;
 use crate::profile::Profile;
 
@@ -50,7 +51,10 @@ pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
             "broadcast": { "history": broadcasts.history_len(), "history_bytes": broadcasts.history_bytes() },
             "disk": disk,
             "stats": counters(node.stats()),
+            "direct": { "pending": node.directs().pending() },
             "on_event": handlers(&state.hooks),
+            "on_query": handlers(&state.queries.handlers),
+            "query_dropped": query_dropped(&state.queries),
             "reloads": { "succeeded": state.reloads.succeeded.load(Relaxed), "failed": state.reloads.failed.load(Relaxed) },
             "http_refused": refusals(&state.http),
         })
@@ -78,6 +82,10 @@ fn handlers(counts: &Counts) -> Value {
     }
     object.insert("dropped".into(), counts.dropped().into());
     Value::Object(object)
+}
+
+fn query_dropped(queries: &Queries) -> Value {
+    Dropped::ALL.iter().map(|why| (why.name(), queries.dropped(*why))).collect()
 }
 
 fn refusals(refused: &Refused) -> Value {

@@ -10,6 +10,7 @@ use super::guard::Refusal;
 use super::members::status_name;
 use super::{Answer, State};
 use crate::agent::hooks::Outcome;
+use crate::agent::query::Dropped;
 use crate::agent::saver::DiskState;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -38,6 +39,7 @@ fn node(page: &mut Page, state: &State) {
         }
         page.gauge("kv_entries", "Entries of the map.", kv.len());
         page.gauge("kv_tombstones", "Deleted entries that are still remembered.", kv.tombstones());
+        page.gauge("direct_pending", "Direct messages under way.", node.directs().pending());
         page.gauge("broadcast_history_messages", "Messages kept for those who missed them.", broadcasts.history_len());
         page.gauge("broadcast_history_bytes", "Bytes of the messages kept.", broadcasts.history_bytes());
         let (stats, mut last) = (node.stats(), "");
@@ -60,6 +62,18 @@ fn agent(page: &mut Page, state: &State) {
     page.sample("handler_events_dropped_total", None, state.hooks.dropped());
     page.gauge("handlers_running", "Event handlers that run now.", state.hooks.running());
     page.gauge("handler_events_waiting", "Events that wait for a handler now.", state.hooks.waiting());
+    let handlers = &state.queries.handlers;
+    page.family("query_handler_runs_total", "counter", "Runs of handlers of queries, by how they ended.");
+    for outcome in Outcome::ALL {
+        page.sample("query_handler_runs_total", Some(("result", outcome.name())), handlers.ended(outcome));
+    }
+    page.family("query_dropped_total", "counter", "Questions and replies of queries that were dropped.");
+    page.sample("query_dropped_total", Some(("reason", "too_many_waiting")), handlers.dropped());
+    for why in Dropped::ALL {
+        page.sample("query_dropped_total", Some(("reason", why.name())), state.queries.dropped(why));
+    }
+    page.gauge("query_handlers_running", "Handlers of queries that run now.", handlers.running());
+    page.gauge("queries_waiting", "Queries that wait for a handler now.", handlers.waiting());
     page.family("config_reloads_total", "counter", "Times the configuration was read again, by how that ended.");
     for (result, count) in [("succeeded", &state.reloads.succeeded), ("failed", &state.reloads.failed)] {
         page.sample("config_reloads_total", Some(("result", result)), count.load(Relaxed));

@@ -11,11 +11,15 @@
 //! GET    /v1/keys?prefix=&own=    POST /v1/keys {"entries": [[key, value]..], "own"}
 //! POST   /v1/publish              {"topic", "payload"}
 //! GET    /v1/watch?prefix=&own=&from=&list=    changes of keys, one JSON object a line
+//! POST   /v1/send                 {"to", "data"}
+//! GET    /v1/inbox?count=         one JSON object a line, for one reader at a time
+//! POST   /v1/query                {"name", "data", "tags", "timeout_ms"}: one JSON object a line
 //! GET    /v1/events               one JSON object a line, until the reader goes away
 //! ```
 //! Errors are `{"error", "hint", "exit"}`, the last being the exit code that a command should end with.
 
 mod counters;
+mod direct;
 mod error;
 mod guard;
 mod info;
@@ -47,7 +51,7 @@ use gossip_adapter_tokio_udp::UdpNode;
 use gossip_core::NodeId;
 use gossip_handle::Handle;
 use serde_json::{Map, Value};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 pub(super) use keyname::Shown;
 pub(super) use listener::Listener;
@@ -57,6 +61,8 @@ pub(super) use tcp::{HttpAddr, HttpListener};
 use super::changes::Changes;
 use super::feed::Feed;
 use super::hooks;
+use super::mail::Mail;
+use super::query::Queries;
 use super::saver::Saver;
 use crate::exit::Failure;
 use guard::Refused;
@@ -82,6 +88,10 @@ pub(super) struct State {
     pub(super) feed: Feed,
     pub(super) changes: Arc<Changes>,
     pub(super) hooks: Arc<hooks::Counts>,
+    mail: Mail,
+    pub(super) queries: Arc<Queries>,
+    /// Takes questions to this agent's own handlers.
+    questions: mpsc::Sender<Vec<u8>>,
     leave: Notify,
 }
 
@@ -93,6 +103,7 @@ impl State {
         data_dir: Option<PathBuf>,
         saver: Option<Saver>,
         watch_history: usize,
+        questions: mpsc::Sender<Vec<u8>>,
     ) -> Self {
         Self {
             me: node.handle().with(|node, _| node.identity().id),
@@ -111,6 +122,9 @@ impl State {
             feed: Feed::new(node.handle()),
             changes: Changes::spawn(node.handle(), watch_history),
             hooks: Arc::default(),
+            mail: Mail::new(node.handle()),
+            queries: Arc::default(),
+            questions,
             leave: Notify::new(),
         }
     }
@@ -175,7 +189,7 @@ enum Answer {
     Json(Value),
     /// Its media type, and the text.
     Text(&'static str, String),
-    Stream(tokio::sync::mpsc::Receiver<hyper::body::Bytes>),
+    Stream(mpsc::Receiver<hyper::body::Bytes>),
 }
 
 impl From<Value> for Answer {
