@@ -42,7 +42,8 @@ impl<P: Peer> KvState<P> {
     /// Takes over the map of a snapshot. The limits do not hold here: what was left out would count as deleted.
     pub(crate) fn restore(&mut self, cx: &mut Cx<'_, P>, map: &Persisted<'_>) {
         for write in &map.writes {
-            if !self.context.contains(&write.version) {
+            // A version names one write: no node wrote the snapshot in which it names another one, too.
+            if !self.context.contains(&write.version) && self.store.find(&write.version).is_none() {
                 self.put(cx, write, usize::MAX);
             }
         }
@@ -153,4 +154,24 @@ fn write<'a>(reader: &mut Reader<'a>) -> Option<Write<'a>> {
         stamp,
         value: if flags & 2 == 0 { Some(blob(reader)?) } else { None },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Instant, Node};
+
+    #[test]
+    fn of_two_keys_that_name_one_version_the_first_is_restored() {
+        let me = Identity::new(NodeId::from_name("a"), 1);
+        let mut node = Node::new(me, 1_u64, Config::lan(), [1; 32], Instant::ZERO).unwrap();
+        let mut writes = Writes::default();
+        for key in [b"k", b"l"] {
+            let slot = Slot { version: Version::new(me, 1), stamp: 1, value: Some([b'v'].into()) };
+            put_slot(&mut writes.slots, Scope::Shared, key, &slot);
+            writes.count += 1;
+        }
+        node.restore(Instant::ZERO, &writes.take()).unwrap();
+        assert_eq!((node.kv().len(), node.kv().tombstones(), node.kv().get(Scope::Shared, b"l")), (1, 0, None));
+    }
 }
