@@ -101,9 +101,13 @@ struct Shared<P> {
 }
 
 impl<P: Peer> Shared<P> {
+    /// An older `now` counts as the newest seen; a moment that never comes as the last one, or nothing would be later.
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now.min(Instant::LAST));
+    }
+
     fn cx(&mut self, now: Instant) -> Cx<'_, P> {
-        // An older `now` counts as the newest seen.
-        self.now = self.now.max(now);
+        self.advance(now);
         Cx {
             now: self.now,
             wall: self.wall,
@@ -134,6 +138,7 @@ impl<P: Peer> Node<P> {
     /// A configuration that cannot work is refused with the field's name.
     pub fn new(me: Identity, addr: P, config: Config, seed: [u8; 32], now: Instant) -> Result<Self, ConfigError> {
         config.validate()?;
+        let now = now.min(Instant::LAST);
         let key = ClusterKey::new(&config.cluster);
         let mut rng = Rng::new(seed);
         Ok(Self {
@@ -276,7 +281,7 @@ impl<P: Peer> Node<P> {
     /// Tells the Unix time in milliseconds. It orders concurrent writes, nothing else; without it they are ordered by
     /// what was written first in this node's own time.
     pub fn handle_wall_clock(&mut self, now: Instant, unix_ms: u64) {
-        self.shared.now = self.shared.now.max(now);
+        self.shared.advance(now);
         self.shared.wall = (self.shared.now, unix_ms);
     }
 
@@ -293,7 +298,7 @@ impl<P: Peer> Node<P> {
     pub fn poll_transmit(&mut self, now: Instant, lane: Lane, buf: &mut [u8]) -> Option<Transmit<P>> {
         let Lane::Datagram = lane;
         loop {
-            self.shared.now = self.shared.now.max(now);
+            self.shared.advance(now);
             if !self.shared.pacing.allows(self.shared.now) {
                 return None;
             }
