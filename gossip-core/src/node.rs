@@ -256,6 +256,8 @@ impl<P: Peer> Node<P> {
     /// than [`Node::poll_timeout`] said accuses nobody before the packets that arrived meanwhile could be handled.
     pub fn handle_timeout(&mut self, now: Instant) {
         let due = self.poll_timeout();
+        // First, so that a goodbye that is to be said now is said now.
+        self.go_on_leaving(now);
         let cx = &mut self.shared.cx(now);
         let patience = cx.config.membership.probe_timeout;
         if due.is_some_and(|due| cx.now > due + patience) {
@@ -267,7 +269,6 @@ impl<P: Peer> Node<P> {
         #[cfg(feature = "kv")]
         self.kv.handle_timeout(cx);
         self.membership.follow_generation(cx);
-        self.go_on_leaving(now);
     }
 
     fn go_on_leaving(&mut self, now: Instant) {
