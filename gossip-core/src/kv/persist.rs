@@ -42,8 +42,7 @@ impl<P: Peer> KvState<P> {
     /// Takes over the map of a snapshot. The limits do not hold here: what was left out would count as deleted.
     pub(crate) fn restore(&mut self, cx: &mut Cx<'_, P>, map: &Persisted<'_>) {
         for write in &map.writes {
-            // A version names one write: no node wrote the snapshot in which it names another one, too.
-            if !self.context.contains(&write.version) && self.store.find(&write.version).is_none() {
+            if !self.context.contains(&write.version) {
                 self.put(cx, write, usize::MAX);
             }
         }
