@@ -210,22 +210,51 @@ impl<'a, P: Peer> KvMut<'a, P> {
     fn write(&mut self, scope: Scope, key: &[u8], value: Option<&[u8]>) -> Result<Version, KvError> {
         let last = self.state.store.get(scope, key);
         let stamp = self.state.clock.above(self.cx.unix_ms(), last.map_or(0, |slot| slot.stamp));
+        let mut me = *self.cx.me;
         if let (Scope::Own(_), Some(last)) = (scope, last) {
             // A life with a higher number wrote it: its clock was ahead. An own key's last write is its owner's last.
-            if last.version.generation > self.cx.me.generation {
-                self.cx.me.generation = last.version.generation.saturating_add(1);
+            if last.version.generation > me.generation {
+                me.generation = last.version.generation.saturating_add(1);
             }
         }
-        let version = self.state.next_version(*self.cx.me).ok_or(KvError::Exhausted)?;
+        let version = self.state.next_version(me).ok_or(KvError::Exhausted)?;
         let write = Write { scope, key, version, stamp, value };
         let max = self.cx.config.kv.max_entries;
         match self.state.put(&mut self.cx, &write, max) {
             Outcome::Full => Err(KvError::Full { max }),
             Outcome::Superseded => Err(KvError::Exhausted),
             Outcome::Stored { .. } => {
+                *self.cx.me = me;
                 self.state.wrote(&self.cx, version);
                 Ok(version)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::Writes;
+    use crate::{Config, Identity, Instant, Node, NodeId};
+
+    fn node(generation: u64) -> Node<u64> {
+        let me = Identity::new(NodeId::from_name("a"), generation);
+        Node::new(me, 1, Config::lan(), [1; 32], Instant::ZERO).unwrap()
+    }
+
+    #[test]
+    fn a_write_for_which_no_version_is_left_changes_no_generation() {
+        let (mut last_life, mut node) = (node(u64::MAX), node(1));
+        let own = Scope::Own(node.identity().id);
+        let mut writes = Writes::default();
+        for value in [b"1", b"2"] {
+            let version = last_life.kv_mut(Instant::ZERO).set(own, b"k", value).unwrap();
+            // The first write is not among what is remembered.
+            assert!(value == b"1" || writes.push(last_life.kv(), version));
+        }
+        node.restore(Instant::ZERO, &writes.take()).unwrap();
+        let refused = node.kv_mut(Instant::ZERO).set(own, b"k", b"3");
+        assert_eq!((refused, node.identity().generation), (Err(KvError::Exhausted), 1));
     }
 }
