@@ -268,7 +268,6 @@ impl<P: Peer> Node<P> {
         self.broadcast.handle_timeout(cx);
         #[cfg(feature = "kv")]
         self.kv.handle_timeout(cx);
-        self.membership.follow_generation(cx);
     }
 
     fn go_on_leaving(&mut self, now: Instant) {
@@ -475,7 +474,7 @@ impl<P: Peer> Node<P> {
     /// The key-value map, to write.
     #[cfg(feature = "kv")]
     pub fn kv_mut(&mut self, now: Instant) -> KvMut<'_, P> {
-        KvMut::new(&mut self.kv, self.shared.cx(now), self.membership.takes_commands())
+        KvMut::new(&mut self.kv, &mut self.membership, self.shared.cx(now))
     }
 
     /// Broadcast, to look at.

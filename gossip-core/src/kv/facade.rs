@@ -5,6 +5,7 @@ use core::fmt;
 
 use super::store::{Outcome, Slot, Write};
 use super::{KvState, Scope, Version};
+use crate::membership::Membership;
 use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::wire::kv::MAX_KEY;
@@ -154,13 +155,13 @@ impl<'a> Kv<'a> {
 #[derive(Debug)]
 pub struct KvMut<'a, P: Peer> {
     state: &'a mut KvState<P>,
+    membership: &'a mut Membership<P>,
     cx: Cx<'a, P>,
-    running: bool,
 }
 
 impl<'a, P: Peer> KvMut<'a, P> {
-    pub(crate) fn new(state: &'a mut KvState<P>, cx: Cx<'a, P>, running: bool) -> Self {
-        Self { state, cx, running }
+    pub(crate) fn new(state: &'a mut KvState<P>, membership: &'a mut Membership<P>, cx: Cx<'a, P>) -> Self {
+        Self { state, membership, cx }
     }
 
     /// Sets a key's value, here at once and soon everywhere.
@@ -200,7 +201,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
     fn check_key(&self, scope: Scope, key: &[u8]) -> Result<(), KvError> {
         match scope {
             _ if !self.cx.config.kv.enabled => Err(KvError::Disabled),
-            _ if !self.running => Err(KvError::Leaving),
+            _ if !self.membership.takes_commands() => Err(KvError::Leaving),
             _ if key.len() > MAX_KEY => Err(KvError::InvalidKey),
             Scope::Own(owner) if owner != self.cx.me.id => Err(KvError::NotOwner),
             _ => Ok(()),
@@ -225,6 +226,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
             Outcome::Superseded => Err(KvError::Exhausted),
             Outcome::Stored { .. } => {
                 *self.cx.me = me;
+                self.membership.follow_generation(&mut self.cx);
                 self.state.wrote(&self.cx, version);
                 Ok(version)
             }
@@ -256,5 +258,16 @@ mod tests {
         node.restore(Instant::ZERO, &writes.take()).unwrap();
         let refused = node.kv_mut(Instant::ZERO).set(own, b"k", b"3");
         assert_eq!((refused, node.identity().generation), (Err(KvError::Exhausted), 1));
+    }
+
+    #[test]
+    fn a_write_under_a_new_generation_is_told_by_the_members_at_once() {
+        let (mut last_life, mut node) = (node(9), node(1));
+        let me = node.identity().id;
+        last_life.kv_mut(Instant::ZERO).set(Scope::Own(me), b"k", b"1").unwrap();
+        node.restore(Instant::ZERO, &last_life.snapshot().to_vec()).unwrap();
+        let version = node.kv_mut(Instant::ZERO).set(Scope::Own(me), b"k", b"2").unwrap();
+        assert_eq!((version.generation, node.identity().generation), (10, 10));
+        assert_eq!(node.members().get(me).unwrap().generation, 10);
     }
 }
