@@ -105,9 +105,13 @@ struct Shared<P> {
 }
 
 impl<P: Peer> Shared<P> {
+    /// An older `now` counts as the newest seen; a moment that never comes as the last one, or nothing would be later.
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now.min(Instant::LAST));
+    }
+
     fn cx(&mut self, now: Instant) -> Cx<'_, P> {
-        // An older `now` counts as the newest seen.
-        self.now = self.now.max(now);
+        self.advance(now);
         Cx {
             now: self.now,
             wall: self.wall,
@@ -140,6 +144,7 @@ impl<P: Peer> Node<P> {
     /// A configuration that cannot work is refused with the field's name.
     pub fn new(me: Identity, addr: P, config: Config, seed: [u8; 32], now: Instant) -> Result<Self, ConfigError> {
         config.validate()?;
+        let now = now.min(Instant::LAST);
         let key = ClusterKey::new(&config.cluster);
         let mut rng = Rng::new(seed);
         Ok(Self {
@@ -261,6 +266,8 @@ impl<P: Peer> Node<P> {
     /// than [`Node::poll_timeout`] said accuses nobody before the packets that arrived meanwhile could be handled.
     pub fn handle_timeout(&mut self, now: Instant) {
         let due = self.poll_timeout();
+        // First, so that a goodbye that is to be said now is said now.
+        self.go_on_leaving(now);
         let cx = &mut self.shared.cx(now);
         let patience = cx.config.membership.probe_timeout;
         if due.is_some_and(|due| cx.now > due + patience) {
@@ -273,8 +280,6 @@ impl<P: Peer> Node<P> {
         self.broadcast.handle_timeout(cx);
         #[cfg(feature = "kv")]
         self.kv.handle_timeout(cx);
-        self.membership.follow_generation(cx);
-        self.go_on_leaving(now);
     }
 
     fn go_on_leaving(&mut self, now: Instant) {
@@ -288,7 +293,7 @@ impl<P: Peer> Node<P> {
     /// Tells the Unix time in milliseconds. It orders concurrent writes, nothing else; without it they are ordered by
     /// what was written first in this node's own time.
     pub fn handle_wall_clock(&mut self, now: Instant, unix_ms: u64) {
-        self.shared.now = self.shared.now.max(now);
+        self.shared.advance(now);
         self.shared.wall = (self.shared.now, unix_ms);
     }
 
@@ -305,7 +310,7 @@ impl<P: Peer> Node<P> {
     pub fn poll_transmit(&mut self, now: Instant, lane: Lane, buf: &mut [u8]) -> Option<Transmit<P>> {
         let Lane::Datagram = lane;
         loop {
-            self.shared.now = self.shared.now.max(now);
+            self.shared.advance(now);
             if !self.shared.pacing.allows(self.shared.now) {
                 return None;
             }
@@ -515,7 +520,7 @@ impl<P: Peer> Node<P> {
     /// The key-value map, to write.
     #[cfg(feature = "kv")]
     pub fn kv_mut(&mut self, now: Instant) -> KvMut<'_, P> {
-        KvMut::new(&mut self.kv, self.shared.cx(now), self.membership.takes_commands())
+        KvMut::new(&mut self.kv, &mut self.membership, self.shared.cx(now))
     }
 
     /// Direct messages, to look at.

@@ -81,19 +81,19 @@ impl<'a> Model<'a> {
                 Self::Context { after, cut: cut && !writers.is_empty(), reply, writers }
             }
             19 => Self::Summary(input.number()),
-            20 => Self::Question(input.identity()),
-            21 => Self::Answer(seen(input)),
-            22 => Self::Direct(Direct {
+            20 => Self::delta(input),
+            21 => Self::Question(input.identity()),
+            22 => Self::Answer(seen(input)),
+            23 => Self::Direct(Direct {
                 to: input.u32(),
                 port: input.below(PORTS.into()) as u8,
                 sequence: input.counter(),
                 payload: input.bytes(255),
             }),
-            23 => Self::Answers(
+            _ => Self::Answers(
                 input.u32(),
                 many(input, |input| Answer { sequence: input.counter(), taken: input.flag() }),
             ),
-            _ => Self::delta(input),
         }
     }
 

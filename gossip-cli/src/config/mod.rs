@@ -53,6 +53,16 @@ pub(crate) fn print_default(json: bool) -> Result<(), Failure> {
     if json { output::json(&File::default()) } else { output::bytes(TEMPLATE.as_bytes()) }
 }
 
+/// The configuration that a file of this text puts into effect, as TOML: checked as an agent does at its start.
+///
+/// # Errors
+/// What is wrong with the text, and in which line if that can be said.
+pub fn in_effect(text: &str) -> Result<String, (Option<usize>, String)> {
+    let file = parse(text).map_err(|Problem { line, message }| (line, message))?;
+    crate::agent::check_file(&file).map_err(|failure| (None, failure.message))?;
+    toml::to_string(&file).map_err(|error| (None, error.to_string()))
+}
+
 fn parse(text: &str) -> Result<File, Problem> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map(|span| spans::line_at(text, span.start));

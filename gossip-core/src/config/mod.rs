@@ -32,8 +32,8 @@ pub struct Config {
     /// What this node may send, in bytes per second over both lanes, averaged over a second; `0` means no limit.
     /// Probes and acknowledgements go first; the rest waits.
     pub max_bytes_per_second: u64,
-    /// How many events may wait for [`crate::Node::poll_event`]; 16 at least. At the limit the newest are dropped and
-    /// their number is told by [`crate::Event::Lagged`].
+    /// How many events may wait for [`crate::Node::poll_event`], each change of a member counted; 16 at least. At the
+    /// limit the newest are dropped and their number is told by [`crate::Event::Lagged`].
     pub max_events: usize,
     /// The sizes of packets.
     pub transport: TransportConfig,

@@ -37,8 +37,8 @@ impl<P: Peer> Membership<P> {
             while let Some(index) = self.suspicions.expired(cx.now) {
                 self.declare_down(cx, index);
             }
-            self.ask_contacts(cx);
             self.reconnect(cx);
+            self.ask_contacts(cx);
             if let Some(peer) = self.repair.due(cx.now) {
                 cx.stats.table_syncs += 1;
                 self.intents.push(cx.stats, Target::to(peer), Intent::Digest);
@@ -124,6 +124,23 @@ impl<P: Peer> Membership<P> {
         // The packets are not written yet: whether that was the last time shows at the next.
         if updates || profiles {
             self.gossip_at = Some(cx.now + cx.config.membership.gossip_interval);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, Identity, Instant, Node, NodeId};
+
+    #[test]
+    fn a_node_alone_that_asks_a_contact_again_is_not_woken_twice_for_it() {
+        let me = Identity::new(NodeId::from_name("a"), 1);
+        let mut node = Node::new(me, 1_u64, Config::wan(), [1; 32], Instant::ZERO).unwrap();
+        node.join(Instant::ZERO, 2).unwrap();
+        let minute = Instant::from_micros(60_000_000);
+        while let Some(now) = node.poll_timeout().filter(|due| *due < minute) {
+            node.handle_timeout(now);
+            assert!(node.poll_timeout().is_none_or(|next| next > now), "woken again at {now:?}");
         }
     }
 }
