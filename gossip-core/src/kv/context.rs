@@ -90,6 +90,11 @@ impl Context {
         self.fingerprint
     }
 
+    /// How many writers are known.
+    pub(crate) fn writers(&self) -> usize {
+        self.writers.len()
+    }
+
     /// Writers after `after`, ascending, with what was seen of them.
     pub(crate) fn writers_after(&self, after: Option<Identity>) -> impl Iterator<Item = (Identity, &[(u64, u64)])> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);

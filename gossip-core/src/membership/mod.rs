@@ -7,6 +7,7 @@
 mod answer;
 mod apply;
 mod facade;
+mod frames;
 mod join;
 mod leave;
 mod probe;
@@ -34,6 +35,7 @@ use self::suspicion::Suspicions;
 use self::updates::{MAX_TRANSMISSIONS, UpdateQueue};
 use crate::config::MembershipConfig;
 use crate::error::CommandError;
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::random::Rng;
@@ -242,14 +244,14 @@ impl<P: Peer> Membership<P> {
     fn write_records_or_requeue(
         &mut self,
         cx: &mut Cx<'_, P>,
-        to: &P,
+        to: &Target<P>,
         members: &[MemberIndex],
         packet: &mut Writer<'_>,
     ) {
         let written = self.write_records(cx, members, packet);
         if (1..members.len()).contains(&written) {
             let rest = SmallVec::from_slice(&members[written..]);
-            self.intents.push(cx.stats, Target::to(to.clone()), Intent::Records(rest));
+            self.intents.push(cx.stats, to.clone(), Intent::Records(rest));
         }
     }
 }
@@ -287,15 +289,15 @@ impl<P: Peer> Protocol<P> for Membership<P> {
         self.next_timer()
     }
 
-    fn poll_intent(&mut self) -> Option<(Target<P>, Intent)> {
-        self.intents.pop()
+    fn poll_intent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
+        self.intents.pop(lane)
     }
 
     fn has_intents(&self) -> bool {
         !self.intents.is_empty()
     }
 
-    fn write(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: Intent, packet: &mut Writer<'_>) {
+    fn write(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, intent: Intent, packet: &mut Writer<'_>) {
         // A section that finds no room even in an empty packet is left out; the other side asks again.
         let fingerprint = cx.table.fingerprint();
         let section = match intent {

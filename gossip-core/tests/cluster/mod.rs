@@ -17,9 +17,16 @@ pub struct Cluster {
     pub cut: fn(u64, u64) -> bool,
     /// Of a packet with this number, whether it is lost.
     pub lost: fn(u64) -> bool,
-    packets: VecDeque<(Instant, u64, u64, Vec<u8>)>,
+    /// Of a frame to this node, whether it is lost.
+    pub lost_frame: fn(u64) -> bool,
+    /// The frames sent: from whom, to whom, how long.
+    pub frames: Vec<(u64, u64, usize)>,
+    packets: VecDeque<Carried>,
     sent: u64,
 }
+
+/// When it arrives, by which way, from whom, to whom, and the packet.
+type Carried = (Instant, Lane, u64, u64, Vec<u8>);
 
 pub fn id(at: u64) -> NodeId {
     NodeId::from_name(&format!("n{at}"))
@@ -48,6 +55,8 @@ impl Cluster {
             events: BTreeMap::new(),
             cut: |_, _| false,
             lost: |_| false,
+            lost_frame: |_| false,
+            frames: Vec::new(),
             packets: VecDeque::new(),
             sent: 0,
         }
@@ -74,6 +83,11 @@ impl Cluster {
         self.nodes[&at].members().get(id(of)).map(|member| member.status)
     }
 
+    /// How many datagrams were sent.
+    pub fn datagrams(&self) -> u64 {
+        self.sent
+    }
+
     /// Runs until something holds; fails if it does not within so many seconds.
     pub fn until(&mut self, seconds: u64, what: &str, holds: impl Fn(&Self) -> bool) {
         let end = self.now + Duration::from_secs(seconds);
@@ -91,7 +105,7 @@ impl Cluster {
     }
 
     fn step(&mut self) {
-        let mut buf = [0; 1200];
+        let mut buf = vec![0; 70_000];
         for (at, node) in &mut self.nodes {
             if node.poll_timeout().is_some_and(|deadline| deadline <= self.now) {
                 node.handle_timeout(self.now);
@@ -99,15 +113,21 @@ impl Cluster {
             while let Some(Transmit { to, len }) = node.poll_transmit(self.now, Lane::Datagram, &mut buf) {
                 self.sent += 1;
                 if !(self.cut)(*at, to) && !(self.lost)(self.sent) {
-                    self.packets.push_back((self.now + LATENCY, *at, to, buf[..len].to_vec()));
+                    self.packets.push_back((self.now + LATENCY, Lane::Datagram, *at, to, buf[..len].to_vec()));
+                }
+            }
+            while let Some(Transmit { to, len }) = node.poll_transmit(self.now, Lane::Stream, &mut buf) {
+                self.frames.push((*at, to, len));
+                if !(self.cut)(*at, to) && !(self.lost_frame)(to) {
+                    self.packets.push_back((self.now + LATENCY, Lane::Stream, *at, to, buf[..len].to_vec()));
                 }
             }
         }
         self.now = self.now + Duration::from_millis(1);
         while self.packets.front().is_some_and(|packet| packet.0 <= self.now) {
-            let Some((_, from, to, mut packet)) = self.packets.pop_front() else { break };
+            let Some((_, lane, from, to, mut packet)) = self.packets.pop_front() else { break };
             if let Some(node) = self.nodes.get_mut(&to) {
-                _ = node.handle_packet(self.now, Lane::Datagram, &from, &mut packet);
+                _ = node.handle_packet(self.now, lane, &from, &mut packet);
             }
         }
         for (at, node) in &mut self.nodes {

@@ -31,8 +31,10 @@ macro_rules! counters {
 pub(super) const COUNTERS: &[Counter] = counters! {
     packets_sent: "packets_sent_total", "Packets sent.";
     bytes_sent: "sent_bytes_total", "Bytes sent in packets.";
+    frames_sent: "frames_sent_total", "Packets sent by the stream lane.";
     packets_received: "packets_received_total", "Packets received, dropped ones included.";
     bytes_received: "received_bytes_total", "Bytes received in packets.";
+    frames_received: "frames_received_total", "Packets received by the stream lane.";
     dropped_checksum: "packets_dropped_total"["checksum"], "Packets dropped.";
     dropped_version: "packets_dropped_total"["version"], "Packets dropped.";
     dropped_malformed: "packets_dropped_total"["malformed"], "Packets dropped.";
