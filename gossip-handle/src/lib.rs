@@ -9,6 +9,7 @@
 //! * [`Events`] is one subscription to what happens; each has its own bounded queue, and a slow reader is told how much
 //!   it missed by [`Event::Lagged`](gossip_core::Event::Lagged).
 //! * [`Driver`] is what the adapter's task holds: it brings packets and the time in and takes packets out.
+//! * [`frame`] is how packets stand on a byte stream, for adapters that have a stream lane.
 //!
 //! The node sits behind one mutex that is held for as long as one call or one received batch takes, never across an
 //! `await`.
@@ -50,10 +51,13 @@
 
 mod driver;
 mod events;
+pub mod frame;
 mod handle;
 mod hub;
 mod shared;
+mod transport;
 
 pub use driver::{Driver, Turn};
 pub use events::Events;
 pub use handle::{Handle, JoinFailure};
+pub use transport::{Counter, TransportCounters, TransportStats};

@@ -3,12 +3,14 @@
 #![warn(missing_docs)]
 
 mod decode;
+mod frames;
 mod identity;
 mod input;
 mod node;
 mod sections;
 
 pub use decode::decode;
+pub use frames::frames;
 pub use identity::identity;
 pub use node::node;
 
