@@ -53,10 +53,12 @@ mod outbox;
 #[cfg_attr(not(target_os = "linux"), path = "platform_other.rs")]
 mod platform;
 mod socket;
+mod stream;
 mod task;
 
 pub use bind::bind;
 pub use error::BindError;
-pub use gossip_handle::{Events, Handle, JoinFailure};
+pub use gossip_handle::{Events, Handle, JoinFailure, TransportStats};
 pub use node::UdpNode;
 pub use options::Options;
+pub use stream::StreamOptions;

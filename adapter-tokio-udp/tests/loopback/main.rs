@@ -3,5 +3,6 @@
 mod cluster;
 mod network;
 mod refusals;
+mod stream_lane;
 mod streams;
 mod support;

@@ -38,7 +38,7 @@ fn read(max_frame: usize, stream: &[u8], steps: &[usize]) -> (Vec<Item>, Option<
             match decoder.take(&mut piece) {
                 Ok(Some(item)) => {
                     let frame = matches!(&item, Item::Frame(packet) if packet.len() <= max_frame);
-                    assert!(frame == !items.is_empty(), "a preamble first, then frames within the limit");
+                    assert!(frame != items.is_empty(), "a preamble first, then frames within the limit");
                     items.push(item);
                 }
                 Ok(None) => break,
