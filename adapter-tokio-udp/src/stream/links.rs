@@ -57,6 +57,10 @@ pub(super) struct Place {
     origin: Origin,
 }
 
+/// As many connections as may be are in use.
+#[derive(Debug)]
+pub(super) struct NoPlace;
+
 /// A connection that has not said who it is; it no longer counts as one when this is dropped.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -80,7 +84,10 @@ impl Links {
     }
 
     /// Queues a frame for a peer. If nobody is connected to it, a place for the connection that has to be opened.
-    pub(super) fn send(self: &Arc<Self>, peer: SocketAddr, frame: Vec<u8>) -> Option<Place> {
+    ///
+    /// # Errors
+    /// There is no place for another connection.
+    pub(super) fn send(self: &Arc<Self>, peer: SocketAddr, frame: Vec<u8>) -> Result<Option<Place>, NoPlace> {
         let mut open = self.lock();
         let known = open.by_peer.get(&peer).cloned();
         let (link, place) = match known {
@@ -89,7 +96,7 @@ impl Links {
                 let place = self.enter(&mut open, peer, Origin::Dialed);
                 let Some(place) = place else {
                     self.counters.frames_unqueued.count();
-                    return None;
+                    return Err(NoPlace);
                 };
                 (Arc::clone(&place.link), Some(place))
             }
@@ -98,7 +105,7 @@ impl Links {
         if !link.push(frame, self.options.queue_bytes_per_peer, self.options.queue_bytes) {
             self.counters.frames_unqueued.count();
         }
-        place
+        Ok(place)
     }
 
     /// A place for a connection whose other end has said who it is.

@@ -31,7 +31,7 @@ use tokio::task::JoinHandle;
 
 use self::lane::Lane;
 use self::link::Link;
-use self::links::{Links, Place};
+use self::links::{Links, NoPlace, Place};
 pub use self::options::StreamOptions;
 use crate::address::Scope;
 
@@ -151,9 +151,11 @@ impl Streams {
         for _ in 0..FRAMES_PER_TURN {
             let Some(transmit) = turn.next_frame(&mut self.buffer) else { return false };
             let frame = encode(&self.buffer[..transmit.len]);
-            if let Some(place) = self.links.send(transmit.to, frame) {
+            match self.links.send(transmit.to, frame) {
                 // There is room for as many as there are places.
-                _ = self.dials.try_send(place);
+                Ok(Some(place)) => _ = self.dials.try_send(place),
+                Ok(None) => (),
+                Err(NoPlace) => turn.handle_no_stream(&transmit.to),
             }
         }
         true

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use gossip_core::{Stats, Status};
+use gossip_core::Status;
 use serde_json::{Map, Value, json};
 
-use super::counters::COUNTERS;
+use super::counters::{COUNTERS, Counter, TRANSPORT};
 use super::error::ApiError;
 use super::guard::{Refusal, Refused};
 use super::members::status_name;
@@ -14,6 +14,7 @@ use crate::agent::hooks::{Counts, Outcome};
 use crate::profile::Profile;
 
 pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
+    let transport = state.handle.transport();
     let answer = state.handle.with(|node, _| {
         let identity = node.identity();
         let (members, kv, broadcasts) = (node.members(), node.kv(), node.broadcasts());
@@ -44,7 +45,9 @@ pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
                 "fingerprint": format!("{:016x}", kv.fingerprint()),
             },
             "broadcast": { "history": broadcasts.history_len(), "history_bytes": broadcasts.history_bytes() },
-            "stats": counters(node.stats()),
+            "stats": counters(COUNTERS, node.stats()),
+            "connections": transport.connections,
+            "transport": counters(TRANSPORT, &transport),
             "on_event": handlers(&state.hooks),
             "reloads": { "succeeded": state.reloads.succeeded.load(Relaxed), "failed": state.reloads.failed.load(Relaxed) },
             "http_refused": refusals(&state.http),
@@ -68,6 +71,6 @@ fn refusals(refused: &Refused) -> Value {
     Refusal::ALL.iter().map(|refusal| (refusal.name(), refused.count(*refusal))).collect()
 }
 
-fn counters(stats: &Stats) -> Value {
-    COUNTERS.iter().map(|counter| (counter.field, (counter.read)(stats))).collect()
+fn counters<S>(counters: &[Counter<S>], stats: &S) -> Value {
+    counters.iter().map(|counter| (counter.field, (counter.read)(stats))).collect()
 }
