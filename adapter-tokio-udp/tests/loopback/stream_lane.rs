@@ -4,24 +4,11 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use gossip_adapter_tokio_udp::{BindError, Options, TransportStats, UdpNode, bind};
+use gossip_adapter_tokio_udp::{BindError, TransportStats, UdpNode, bind};
 use gossip_core::Config;
-use gossip_core::kv::Scope;
 use gossip_handle::frame::{Preamble, encode};
 
-use crate::support::{any_port, cluster, join, live, options, start, until, until_counted, within};
-
-/// A node whose next life holds so many keys, none of which is pushed any more.
-async fn with_keys(options: Options, keys: u32) -> UdpNode {
-    let node = start("writer").await;
-    for number in 0..keys {
-        node.handle().set(Scope::Shared, &number.to_be_bytes(), &[7; 1000]).unwrap();
-    }
-    let mut next = options;
-    next.snapshot = Some(node.handle().with(|node, _| node.snapshot().to_vec()));
-    node.abort().await;
-    bind(any_port(), next).await.unwrap()
-}
+use crate::support::{any_port, cluster, join, live, options, start, until, until_counted, with_keys, within};
 
 async fn until_keys(node: &UdpNode, keys: usize) {
     let held = |cluster: &crate::support::Cluster| cluster.with(|node, _| node.kv().len());
@@ -52,7 +39,7 @@ async fn until_closed(mut stream: TcpStream) {
 
 #[tokio::test]
 async fn a_member_far_behind_catches_up_by_frames_and_the_connection_is_used_again() {
-    let full = with_keys(options("a", 1), 3000).await;
+    let full = with_keys(options("a", 1), 3000, any_port()).await;
     let empty = start("b").await;
     join(&empty, &full).await;
     until_keys(&empty, 3000).await;
@@ -65,7 +52,7 @@ async fn a_member_far_behind_catches_up_by_frames_and_the_connection_is_used_aga
 
 #[tokio::test]
 async fn a_node_without_a_stream_lane_opens_no_port_and_catches_up_by_datagrams() {
-    let full = with_keys(options("a", 1), 500).await;
+    let full = with_keys(options("a", 1), 500, any_port()).await;
     let mut without = options("b", 1);
     without.config.transport.stream = None;
     let empty = bind(any_port(), without).await.unwrap();
@@ -77,7 +64,7 @@ async fn a_node_without_a_stream_lane_opens_no_port_and_catches_up_by_datagrams(
 
 #[tokio::test]
 async fn a_peer_that_refuses_connections_gets_datagrams() {
-    let full = with_keys(options("a", 1), 500).await;
+    let full = with_keys(options("a", 1), 500, any_port()).await;
     let mut closed = options("b", 1);
     closed.stream.max_accepted = 0;
     let empty = bind(any_port(), closed).await.unwrap();
@@ -143,7 +130,7 @@ async fn a_frame_that_does_not_end_closes_the_connection() {
 async fn who_says_nothing_cannot_keep_a_member_out() {
     let mut small = options("a", 1);
     (small.stream.max_pending, small.stream.handshake_timeout) = (4, Duration::from_secs(3600));
-    let full = with_keys(small, 1000).await;
+    let full = with_keys(small, 1000, any_port()).await;
     let silent: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(full.local_addr()).unwrap()).collect();
     until_transport(&full, "all but four are closed", |stats| stats.closed_pending == 36).await;
     let empty = start("b").await;
@@ -164,7 +151,7 @@ async fn who_says_nothing_cannot_keep_a_member_out() {
 async fn a_connection_that_nobody_uses_is_closed() {
     let mut hasty = options("a", 1);
     hasty.stream.idle_timeout = Duration::from_millis(300);
-    let full = with_keys(hasty, 1000).await;
+    let full = with_keys(hasty, 1000, any_port()).await;
     let empty = start("b").await;
     join(&empty, &full).await;
     until_keys(&empty, 1000).await;
@@ -179,7 +166,7 @@ async fn a_peer_that_never_reads_is_disconnected_and_holds_nobody_up() {
     let mut hasty = options("a", 1);
     hasty.stream.write_timeout = Duration::from_millis(200);
     hasty.stream.queue_bytes_per_peer = 200_000;
-    let full = with_keys(hasty, 8000).await;
+    let full = with_keys(hasty, 8000, any_port()).await;
     let victim = start("b").await;
     join(&victim, &full).await;
     until(full.handle(), "b is there", |cluster| live(cluster) == 2).await;
@@ -195,7 +182,7 @@ async fn a_peer_that_never_reads_is_disconnected_and_holds_nobody_up() {
 
 #[tokio::test]
 async fn the_rate_of_a_host_is_kept_by_reading_later() {
-    let full = with_keys(options("a", 1), 1000).await;
+    let full = with_keys(options("a", 1), 1000, any_port()).await;
     let mut slow = options("b", 1);
     slow.stream.bytes_per_second_per_host = 400_000;
     let empty = bind(any_port(), slow).await.unwrap();
