@@ -132,7 +132,8 @@ async fn who_says_nothing_cannot_keep_a_member_out() {
     (small.stream.max_pending, small.stream.handshake_timeout) = (4, Duration::from_secs(3600));
     let full = with_keys(small, 1000, any_port()).await;
     let silent: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(full.local_addr()).unwrap()).collect();
-    until_transport(&full, "all but four are closed", |stats| stats.closed_pending == 36).await;
+    until_transport(&full, "all but four are closed", |stats| stats.closed_pending == 36 && stats.connections == 4)
+        .await;
     let empty = start("b").await;
     join(&empty, &full).await;
     until_keys(&empty, 1000).await;
