@@ -70,6 +70,22 @@ fn a_file_of_any_bytes_is_sent_to_a_member_by_its_id() {
 }
 
 #[test]
+fn a_file_too_long_for_a_datagram_is_sent_by_the_stream_lane_if_both_have_one() {
+    let site = Site::new();
+    let [a, b, _c] = three(&site);
+    let without = site.start("d", &["--join", a.addr(), "--no-stream"]);
+    a.wait_for_alive(&["a", "b", "c", "d"]);
+    without.wait_for_alive(&["a", "b", "c", "d"]);
+    let contents = "a line of a long file\n".repeat(2000);
+    let file = site.file("long.txt", &contents);
+    assert_eq!(a.run(&["send", "b", &file]).ok().stdout, "delivered to b\n");
+    assert_eq!(read(&b, "1"), [contents]);
+    a.run_with_input(&["send", "d"], "short").ok();
+    a.run(&["send", "d", &file]).refused(2, &["too large", "stream lane"]);
+    without.run(&["send", "a", &file]).refused(2, &["too large", "stream lane"]);
+}
+
+#[test]
 fn what_cannot_be_sent_is_refused_with_the_reason() {
     let site = Site::new();
     let agent = site.start("a", &[]);

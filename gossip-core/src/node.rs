@@ -22,12 +22,13 @@ use crate::stats::Stats;
 use crate::time::{Instant, earliest};
 use crate::wire::{ClusterKey, Packet, Section, Sender, Writer};
 
-/// How a packet travels. Both ways may lose.
+/// How a packet travels. Both ways may lose, duplicate and reorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Lane {
     /// Small and urgent: one datagram of at most `transport.datagram_mtu` bytes.
     Datagram,
+    /// Large and patient: one frame of at most `transport.stream` bytes. Without that setting nothing is ever sent so.
+    Stream,
 }
 
 /// A packet to send.
@@ -201,8 +202,8 @@ impl<P: Peer> Node<P> {
     /// # Errors
     /// On an error the packet was dropped and nothing but counters has changed. A driver need not do anything about it.
     pub fn handle_packet(&mut self, now: Instant, lane: Lane, from: &P, packet: &mut [u8]) -> Result<(), PacketError> {
-        let Lane::Datagram = lane;
         let stats = &mut self.shared.stats;
+        stats.frames_received += u64::from(lane == Lane::Stream);
         stats.packets_received += 1;
         stats.bytes_received += packet.len() as u64;
         let handled = self.handle_sections(now, from, packet);
@@ -232,6 +233,9 @@ impl<P: Peer> Node<P> {
             }
         };
         let known = row.is_some_and(|row| cx.table.row(row).addr == *from) || cx.table.find_addr(from).is_some();
+        if let Some(row) = row {
+            self.membership.hears_frames(cx, row, from, packet.takes_frames());
+        }
         let answer = if known { usize::MAX } else { bytes.len() };
         let source = Source { addr: from, sender: sender.unwrap_or(*cx.me), row, answer };
         if sender.is_none() {
@@ -302,45 +306,51 @@ impl<P: Peer> Node<P> {
         self.membership.unreachable(&self.shared.cx(now), peer);
     }
 
+    /// A hint that the transport cannot reach an address over the stream lane: it gets datagrams for 30 seconds.
+    pub fn handle_no_stream(&mut self, now: Instant, peer: &P) {
+        self.membership.no_stream(&mut self.shared.cx(now), peer);
+    }
+
     /// Writes the next packet into `buf` and says where it goes; `None`: nothing may be sent now. Poll only when the
     /// transport can take the packet: what was written counts as sent. The answer may change after any call that takes
     /// `&mut self`, and with time as [`Node::poll_timeout`] says.
     ///
-    /// `buf` should hold `transport.datagram_mtu` bytes; what does not fit into a shorter one is not sent.
+    /// `buf` should hold `transport.datagram_mtu` bytes, or for the stream lane `transport.stream`; what does not fit into a
+    /// shorter one is not sent. What waits for one lane does not hold up the other.
     pub fn poll_transmit(&mut self, now: Instant, lane: Lane, buf: &mut [u8]) -> Option<Transmit<P>> {
-        let Lane::Datagram = lane;
         loop {
             self.shared.advance(now);
             if !self.shared.pacing.allows(self.shared.now) {
                 return None;
             }
-            let (target, purpose) = self.poll_purpose()?;
+            let (target, purpose) = self.poll_purpose(lane)?;
             let mut ids = core::mem::take(&mut self.shared.ids);
             let len = self.write_packet(now, &target, purpose, buf, &mut ids);
             self.shared.ids = ids;
             let Some(len) = len else { continue };
             self.shared.pacing.spend(len);
             self.shared.stats.packets_sent += 1;
+            self.shared.stats.frames_sent += u64::from(lane == Lane::Stream);
             self.shared.stats.bytes_sent += len as u64;
             return Some(Transmit { to: target.addr, len });
         }
     }
 
     /// The most urgent purpose of all protocols.
-    fn poll_purpose(&mut self) -> Option<(Target<P>, Purpose)> {
-        if let Some((to, intent)) = self.membership.poll_intent() {
+    fn poll_purpose(&mut self, lane: Lane) -> Option<(Target<P>, Purpose)> {
+        if let Some((to, intent)) = self.membership.poll_intent(lane) {
             return Some((to, Purpose::Membership(intent)));
         }
         #[cfg(feature = "direct")]
-        if let Some((to, intent)) = self.direct.poll_intent() {
+        if let Some((to, intent)) = self.direct.poll_intent(lane) {
             return Some((to, Purpose::Direct(intent)));
         }
         #[cfg(feature = "broadcast")]
-        if let Some((to, intent)) = self.broadcast.poll_intent() {
+        if let Some((to, intent)) = self.broadcast.poll_intent(lane) {
             return Some((to, Purpose::Broadcast(intent)));
         }
         #[cfg(feature = "kv")]
-        if let Some((to, intent)) = self.kv.poll_intent() {
+        if let Some((to, intent)) = self.kv.poll_intent(lane) {
             return Some((to, Purpose::Kv(intent)));
         }
         None
@@ -356,7 +366,7 @@ impl<P: Peer> Node<P> {
         ids: &mut Vec<NodeId>,
     ) -> Option<usize> {
         let cx = &mut self.shared.cx(now);
-        let limit = buf.len().min(to.limit).min(cx.config.transport.datagram_mtu);
+        let limit = buf.len().min(to.limit).min(cx.config.longest(to.lane));
         let at_hand = to.row.filter(|row| cx.table.is_live_at(*row, &to.addr));
         let row = at_hand.or_else(|| cx.table.find_addr(&to.addr));
         // Two nodes that ask each other who they are must not both do so under names that the other does not know.
@@ -365,18 +375,22 @@ impl<P: Peer> Node<P> {
         let short = cx.table.own_short(*cx.me).filter(|_| known);
         let sender = short.map_or(Sender::Full(*cx.me), Sender::Short);
         let mut packet = Writer::from_sender(&mut buf[..limit], ids, cx.me.id, sender).ok()?;
+        if cx.config.transport.stream.is_some() {
+            packet.take_frames();
+        }
         let header = packet.len();
         let probe = matches!(purpose, Purpose::Membership(membership::Intent::Ping(_) | membership::Intent::Ack(_)));
         match purpose {
-            Purpose::Membership(intent) => self.membership.write(cx, &to.addr, intent, &mut packet),
+            Purpose::Membership(intent) => self.membership.write(cx, to, intent, &mut packet),
             #[cfg(feature = "direct")]
-            Purpose::Direct(intent) => self.direct.write(cx, &to.addr, intent, &mut packet),
+            Purpose::Direct(intent) => self.direct.write(cx, to, intent, &mut packet),
             #[cfg(feature = "broadcast")]
-            Purpose::Broadcast(intent) => self.broadcast.write(cx, &to.addr, intent, &mut packet),
+            Purpose::Broadcast(intent) => self.broadcast.write(cx, to, intent, &mut packet),
             #[cfg(feature = "kv")]
-            Purpose::Kv(intent) => self.kv.write(cx, &to.addr, intent, &mut packet),
+            Purpose::Kv(intent) => self.kv.write(cx, to, intent, &mut packet),
         }
-        if row.is_some() && to.limit == usize::MAX {
+        // What waits to be spread goes to many, a little to each.
+        if row.is_some() && to.limit == usize::MAX && to.lane == Lane::Datagram {
             self.fill(now, &mut packet, probe);
         }
         (packet.len() > header).then(|| packet.finish(&self.shared.key))
@@ -474,7 +488,8 @@ impl<P: Peer> Node<P> {
     /// each other.
     ///
     /// # Errors
-    /// To a member that is not known or not live; longer than fits; too many under way; to no port; turned off, or while
+    /// To a member that is not known or not live; longer than fits a datagram, or a frame if both have a stream lane; too many
+    /// under way; to no port; turned off, or while
     /// leaving.
     #[cfg(feature = "direct")]
     pub fn send_to(&mut self, now: Instant, to: NodeId, port: u8, data: &[u8]) -> Result<DirectId, CommandError> {

@@ -6,10 +6,14 @@
 pub struct Stats {
     /// Packets written by `poll_transmit`.
     pub packets_sent: u64,
+    /// Those of them that went by the stream lane.
+    pub frames_sent: u64,
     /// Their bytes.
     pub bytes_sent: u64,
     /// Packets handed to `handle_packet`, dropped ones included.
     pub packets_received: u64,
+    /// Those of them that came by the stream lane.
+    pub frames_received: u64,
     /// Their bytes.
     pub bytes_received: u64,
     /// Packets dropped because of a wrong checksum: damaged, or of another cluster.

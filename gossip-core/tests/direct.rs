@@ -207,6 +207,74 @@ fn what_cannot_be_sent_is_refused_at_once() {
     assert_eq!(node.send_to(now, id(2), 0, b"x"), Err(CommandError::Leaving));
 }
 
+fn with_stream() -> Config {
+    let mut config = Config::lan();
+    config.transport.stream = Some(64 << 10);
+    config
+}
+
+#[test]
+fn a_message_too_long_for_a_datagram_arrives_in_a_frame() {
+    let mut cluster = Cluster::joined(2, &with_stream());
+    let data: Vec<u8> = (0..40_000_u32).map(|at| (at % 251) as u8).collect();
+    let sent = send(&mut cluster, 1, 2, &data);
+    assert_eq!(fate(&mut cluster, 1, sent), Ok(()));
+    assert_eq!(received(&cluster, 2).len(), 1);
+    assert_eq!(received(&cluster, 2)[0].data[..], data);
+    assert!(cluster.frames.iter().any(|(.., len)| *len > data.len()), "{:?}", cluster.frames);
+}
+
+#[test]
+fn a_message_longer_than_a_frame_or_its_limit_is_refused() {
+    let mut cluster = Cluster::joined(2, &with_stream());
+    let now = cluster.now;
+    let Err(CommandError::TooLarge { max }) = cluster.node(1).send_to(now, id(2), 0, &[0; 65_537]) else {
+        panic!("it was taken");
+    };
+    assert!((65_000..65_536).contains(&max), "{max}");
+    let sent = send(&mut cluster, 1, 2, &vec![0; max]);
+    assert_eq!(fate(&mut cluster, 1, sent), Ok(()));
+
+    let mut config = with_stream();
+    config.direct.max_payload = 5000;
+    let mut cluster = Cluster::joined(2, &config);
+    let now = cluster.now;
+    let refused = cluster.node(1).send_to(now, id(2), 0, &[0; 5001]);
+    assert_eq!(refused, Err(CommandError::TooLarge { max: 5000 }));
+}
+
+#[test]
+fn to_a_member_without_a_stream_lane_a_message_must_fit_a_datagram() {
+    let mut cluster = Cluster::empty();
+    cluster.start(1, 1, with_stream());
+    cluster.start(2, 1, Config::lan());
+    let now = cluster.now;
+    cluster.node(2).join(now, 1).unwrap();
+    cluster.until(20, "both know both", |cluster| cluster.nodes.values().all(|node| node.members().live() == 2));
+    cluster.run(2);
+    let (now, max) = (cluster.now, cluster.node(1).directs().max_len());
+    let refused = cluster.node(1).send_to(now, id(2), 0, &vec![0; max + 1]);
+    assert_eq!(refused, Err(CommandError::TooLarge { max }));
+    let sent = send(&mut cluster, 1, 2, &vec![0; max]);
+    assert_eq!(fate(&mut cluster, 1, sent), Ok(()));
+    assert_eq!(cluster.frames, []);
+}
+
+#[test]
+fn a_frame_that_is_lost_is_sent_again_until_the_message_is_given_up() {
+    let mut cluster = Cluster::joined(2, &with_stream());
+    cluster.lost_frame = |_| true;
+    let sent = send(&mut cluster, 1, 2, &[0; 40_000]);
+    cluster.run(3);
+    let tries = cluster.frames.len();
+    assert!(tries >= 2, "{tries}");
+    assert_eq!(fate(&mut cluster, 1, sent), Err(Undelivered::NoAnswer));
+    assert!(cluster.frames.len() <= 6, "{:?}", cluster.frames);
+    cluster.lost_frame = |_| false;
+    let sent = send(&mut cluster, 1, 2, &[0; 40_000]);
+    assert_eq!(fate(&mut cluster, 1, sent), Ok(()));
+}
+
 #[test]
 fn the_longest_message_arrives_and_an_empty_one() {
     for mtu in [508, 1200] {

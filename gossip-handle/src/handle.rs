@@ -12,6 +12,7 @@ use crate::events::Events;
 use crate::inbox::Inbox;
 use crate::sending::{SendFailure, Sending};
 use crate::shared::{Shared, State};
+use crate::transport::TransportStats;
 
 /// Outcomes wait in a queue of their own, which holds more than anybody lets pile up.
 const OUTCOMES: usize = 64;
@@ -167,6 +168,16 @@ impl<P: Peer> Handle<P> {
     /// What the node has counted since it was made.
     pub fn stats(&self) -> Stats {
         self.shared.read(|state| state.node.stats().clone())
+    }
+
+    /// What its adapter has counted since then.
+    pub fn transport(&self) -> TransportStats {
+        self.shared.transport().read()
+    }
+
+    /// Whether the address is that of a live member, as far as this node knows.
+    pub fn is_live_at(&self, addr: &P) -> bool {
+        self.shared.read(|state| state.node.members().at(addr).is_some())
     }
 
     /// Whether the adapter has stopped: nothing is sent or received any more.

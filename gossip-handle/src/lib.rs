@@ -10,6 +10,7 @@
 //!   it missed by [`Event::Lagged`](gossip_core::Event::Lagged).
 //! * [`Inbox`] is one port's direct messages: bounded, and never more than there is room for.
 //! * [`Driver`] is what the adapter's task holds: it brings packets and the time in and takes packets out.
+//! * [`frame`] is how packets stand on a byte stream, for adapters that have a stream lane.
 //!
 //! The node sits behind one mutex that is held for as long as one call or one received batch takes, never across an
 //! `await`.
@@ -52,11 +53,13 @@
 mod awaited;
 mod driver;
 mod events;
+pub mod frame;
 mod handle;
 mod hub;
 mod inbox;
 mod sending;
 mod shared;
+mod transport;
 
 pub use awaited::Awaited;
 pub use driver::{Driver, Turn};
@@ -64,3 +67,4 @@ pub use events::Events;
 pub use handle::{Handle, JoinFailure};
 pub use inbox::Inbox;
 pub use sending::{SendFailure, Sending};
+pub use transport::{Counter, TransportCounters, TransportStats};

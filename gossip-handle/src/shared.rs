@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,6 +12,7 @@ use gossip_core::{Clock, Event, Instant, Node, Peer};
 use crate::hub::Hub;
 use crate::inbox::Inboxes;
 use crate::sending::Waiters;
+use crate::transport::TransportCounters;
 
 /// How long the node may go on with the wall clock it was told last.
 const WALL_CLOCK_INTERVAL: Duration = Duration::from_secs(1);
@@ -23,6 +24,7 @@ pub(crate) struct Shared<P: Peer> {
     driver: AtomicWaker,
     /// Whether something was done to the node that the driver has not seen yet.
     work: AtomicBool,
+    transport: Arc<TransportCounters>,
 }
 
 /// What the lock guards.
@@ -49,7 +51,13 @@ impl<P: Peer> Shared<P> {
             closed: false,
             wall_clock_due: Instant::ZERO,
         };
-        Self { clock, state: Mutex::new(state), driver: AtomicWaker::new(), work: AtomicBool::new(true) }
+        Self {
+            clock,
+            state: Mutex::new(state),
+            driver: AtomicWaker::new(),
+            work: AtomicBool::new(true),
+            transport: Arc::default(),
+        }
     }
 
     /// Locks, tells the time, calls `f`, hands the node's events to the subscribers, and wakes them after the lock is
@@ -92,6 +100,10 @@ impl<P: Peer> Shared<P> {
     pub(crate) fn poll_wake(&self, cx: &Context<'_>) -> Poll<()> {
         self.driver.register(cx.waker());
         if self.work.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    pub(crate) fn transport(&self) -> &Arc<TransportCounters> {
+        &self.transport
     }
 
     pub(crate) fn clock(&self) -> &Clock {

@@ -242,7 +242,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__agent)
-            opts="-h --bind --advertise --join --cluster --name --tag --config --data-dir --on-event --on-query --http --http-allow-remote --log --socket --json --help"
+            opts="-h --bind --advertise --join --cluster --name --tag --no-stream --config --data-dir --on-event --on-query --http --http-allow-remote --log --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -70,6 +70,7 @@ info\t''
 debug\t''
 trace\t''"
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
+complete -c gossip -n "__fish_gossip_using_subcommand agent" -l no-stream -d 'Do without TCP: everything goes in UDP datagrams, which other members put up with'
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l http-allow-remote -d 'Let --http listen at any address: whoever reaches it can read and write everything and stop the agent'
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -s h -l help -d 'Print help'

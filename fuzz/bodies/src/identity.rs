@@ -37,6 +37,9 @@ fn write_again(key: &ClusterKey, bytes: &[u8]) {
     }
     let (mut ids, mut buf) = (Vec::new(), vec![0; bytes.len() + 64]);
     let mut writer = Writer::new(&mut buf, &mut ids, key, sender, full).expect("room for a header");
+    if packet.takes_frames() {
+        writer.take_frames();
+    }
     for section in &sections {
         section.write(&mut writer).expect("room for what was read");
     }

@@ -4,6 +4,7 @@
 
 mod config;
 mod decode;
+mod frames;
 mod identity;
 mod input;
 mod limits;
@@ -15,6 +16,7 @@ mod snapshot;
 
 pub use config::config;
 pub use decode::decode;
+pub use frames::frames;
 pub use identity::identity;
 pub use node::node;
 pub use restore::restore;

@@ -27,6 +27,11 @@ fn decode_stands_its_corpus() {
 }
 
 #[test]
+fn frames_stands_its_corpus() {
+    replay("frames", gossip_fuzz_bodies::frames);
+}
+
+#[test]
 fn identity_stands_its_corpus() {
     replay("identity", gossip_fuzz_bodies::identity);
 }

@@ -72,6 +72,10 @@ fn overlay(file: &mut File, args: &AgentArgs) -> Result<Vec<String>, Failure> {
         file.node.validate().map_err(|error| Failure::input(format!("--cluster: the label must {}", error.must)))?;
         decided.push("cluster".to_string());
     }
+    if args.no_stream {
+        file.node.transport.stream = None;
+        decided.push("transport.stream".to_string());
+    }
     if let Some(log) = args.log {
         file.agent.log = log;
         decided.push("agent.log".to_string());

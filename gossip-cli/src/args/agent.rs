@@ -43,6 +43,9 @@ pub(crate) struct AgentArgs {
     /// A tag that all members see, KEY=VALUE. Repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) tag: Vec<String>,
+    /// Do without TCP: everything goes in UDP datagrams, which other members put up with
+    #[arg(long)]
+    pub(crate) no_stream: bool,
     /// TOML file with the fields that `gossip config default` prints
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -12,8 +12,9 @@ Examples:
   gossip send web-1 note.txt
   echo hello | gossip send web-1
 
-The message must fit one datagram. It is sent again until the member has it, for direct.timeout at most (5 s unless the
-configuration says otherwise). Exit code 1 and the reason if it was not delivered.";
+The message must fit one datagram, or 64 KiB if both agents have a stream lane. It is sent again until the member has it,
+for direct.timeout at most (5 s unless the configuration says otherwise). Exit code 1 and the reason if it was not
+delivered.";
 const INBOX_EXAMPLES: &str = "\
 Examples:
   gossip inbox

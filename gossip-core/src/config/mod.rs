@@ -6,6 +6,8 @@ mod kv;
 mod membership;
 #[cfg(feature = "serde")]
 mod serde_duration;
+#[cfg(feature = "serde")]
+mod serde_or_zero;
 
 use alloc::string::String;
 use core::fmt;
@@ -15,6 +17,8 @@ pub use broadcast::BroadcastConfig;
 pub use direct::DirectConfig;
 pub use kv::KvConfig;
 pub use membership::{MembershipConfig, SuspicionConfig};
+
+use crate::node::Lane;
 
 /// The longest cluster label, in bytes.
 pub const MAX_CLUSTER_LABEL: usize = 64;
@@ -54,6 +58,19 @@ pub struct TransportConfig {
     /// The largest datagram, in bytes, 508 to 65 507. Default 1 200, which every IPv6 path carries (RFC 8200 §5, QUIC's
     /// choice in RFC 9000 §14). All members of a cluster must be able to receive what any of them may send.
     pub datagram_mtu: usize,
+    /// The longest frame of the stream lane, in bytes, 4 096 to 1 048 576; none, the default of all presets: there is no
+    /// stream lane. Set it, for example to [`TransportConfig::FRAME`], only where both lanes are polled: what is large and
+    /// patient waits for the stream lane then, towards the members that have one, too. With a low `max_bytes_per_second`
+    /// frames are shorter. Written as 0 if there is none.
+    #[cfg_attr(feature = "serde", serde(with = "serde_or_zero"))]
+    pub stream: Option<usize>,
+}
+
+impl TransportConfig {
+    /// The usual longest frame: 64 KiB.
+    pub const FRAME: usize = 64 << 10;
+    /// The longest frames there may be.
+    pub const MAX_FRAME: usize = 1 << 20;
 }
 
 impl Default for Config {
@@ -94,7 +111,7 @@ impl Config {
             cluster: String::new(),
             max_bytes_per_second: 0,
             max_events: 4096,
-            transport: TransportConfig { datagram_mtu: 1200 },
+            transport: TransportConfig { datagram_mtu: 1200, stream: None },
             membership: MembershipConfig::default(),
             broadcast: BroadcastConfig::default(),
             direct: DirectConfig::default(),
@@ -139,6 +156,20 @@ impl Config {
         }
     }
 
+    /// The longest packet of a lane. With a low `max_bytes_per_second` a frame must not hold up the probes behind it: it
+    /// takes a quarter of a second at most.
+    pub(crate) fn longest(&self, lane: Lane) -> usize {
+        let datagram = self.transport.datagram_mtu;
+        match (lane, self.transport.stream) {
+            (Lane::Datagram, _) | (Lane::Stream, None) => datagram,
+            (Lane::Stream, Some(frame)) if self.max_bytes_per_second == 0 => frame,
+            (Lane::Stream, Some(frame)) => {
+                let quarter = usize::try_from(self.max_bytes_per_second / 4).unwrap_or(usize::MAX);
+                frame.min(quarter.max(datagram))
+            }
+        }
+    }
+
     /// Whether a node can run with this configuration; [`crate::Node::new`] asks the same.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.cluster.len() > MAX_CLUSTER_LABEL {
@@ -149,6 +180,11 @@ impl Config {
             (508..=65_507).contains(&self.transport.datagram_mtu),
             "transport.datagram_mtu",
             "be between 508 and 65507 bytes",
+        )?;
+        check(
+            self.transport.stream.is_none_or(|max| (4096..=TransportConfig::MAX_FRAME).contains(&max)),
+            "transport.stream",
+            "be 0 (no stream lane) or between 4096 and 1048576 bytes",
         )?;
         check(
             self.max_bytes_per_second == 0 || self.max_bytes_per_second >= 1000,

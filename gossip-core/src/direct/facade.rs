@@ -80,7 +80,8 @@ impl<'a, P: Peer> Directs<'a, P> {
         self.outbox.contains(id)
     }
 
-    /// The longest message, in bytes.
+    /// The longest message that any member takes, in bytes: longer ones go to those alone that have a stream lane, as this
+    /// node has.
     pub fn max_len(&self) -> usize {
         self.max_len
     }

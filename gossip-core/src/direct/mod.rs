@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::error::CommandError;
 use crate::event::Event;
 use crate::identity::NodeId;
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::time::Instant;
@@ -53,7 +54,7 @@ impl<P: Peer> DirectState<P> {
     }
 
     pub(crate) fn facade(&self, config: &Config) -> Directs<'_, P> {
-        Directs::new(&self.outbox, max_len(config))
+        Directs::new(&self.outbox, max_len(config, Lane::Datagram))
     }
 
     /// How many more messages the application takes at a port.
@@ -74,7 +75,7 @@ impl<P: Peer> DirectState<P> {
         if port >= PORTS {
             return Err(CommandError::UnknownPort { ports: PORTS });
         }
-        let max = max_len(cx.config);
+        let max = max_len(cx.config, Lane::Stream);
         if data.len() > max {
             return Err(CommandError::TooLarge { max });
         }
@@ -140,15 +141,15 @@ impl<P: Peer> Protocol<P> for DirectState<P> {
         self.outbox.poll_timeout()
     }
 
-    fn poll_intent(&mut self) -> Option<(Target<P>, Intent)> {
-        self.answers.pop().or_else(|| self.outbox.poll_intent())
+    fn poll_intent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
+        self.answers.pop(lane).or_else(|| self.outbox.poll_intent(lane))
     }
 
     fn has_intents(&self) -> bool {
         !self.answers.is_empty() || self.outbox.has_intents()
     }
 
-    fn write(&mut self, cx: &mut Cx<'_, P>, _to: &P, intent: Intent, packet: &mut Writer<'_>) {
+    fn write(&mut self, cx: &mut Cx<'_, P>, _to: &Target<P>, intent: Intent, packet: &mut Writer<'_>) {
         match intent {
             Intent::Message { to, sequence } => self.outbox.write(cx, to, sequence, packet),
             // Without room they are left out, and the messages come again.
@@ -162,9 +163,9 @@ impl<P: Peer> Protocol<P> for DirectState<P> {
     }
 }
 
-/// The longest message: what fits into one datagram.
-fn max_len(config: &Config) -> usize {
-    config.transport.datagram_mtu.saturating_sub(OVERHEAD).min(config.direct.max_payload)
+/// The longest message that goes by a lane: what fits into one packet.
+fn max_len(config: &Config, lane: Lane) -> usize {
+    config.longest(lane).saturating_sub(OVERHEAD).min(config.direct.max_payload)
 }
 
 /// Tells what became of a message of this node.

@@ -4,11 +4,12 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
-use super::{DirectId, Intent, Undelivered, settle};
+use super::{DirectId, Intent, Undelivered, max_len, settle};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::identity::{Identity, NodeId};
-use crate::membership::Status;
+use crate::membership::{Row, Status};
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Target};
 use crate::time::{Instant, earliest};
@@ -84,7 +85,11 @@ impl<P: Peer> Outbox<P> {
         if !row.status.is_live() {
             return Err(CommandError::NotLive);
         }
-        let (member, target) = (row.member, Target::to(row.addr.clone()));
+        let datagram = max_len(cx.config, Lane::Datagram);
+        if data.len() > datagram && row.has_no_stream_lane() {
+            return Err(CommandError::TooLarge { max: datagram });
+        }
+        let (member, target) = (row.member, target(cx, row, data.len()));
         let config = &cx.config.direct;
         let receiver = self.receivers.get(&to);
         let waiting = receiver.map_or(0, |receiver| receiver.messages.iter().flatten().count());
@@ -107,7 +112,7 @@ impl<P: Peer> Outbox<P> {
         receiver.used = cx.now;
         let sequence = receiver.first + receiver.messages.len() as u64;
         let mut message = Pending::new(cx, port, data);
-        if !self.intents.is_full() {
+        if let Some(target) = target.filter(|target| !self.intents.is_full(target.lane)) {
             message.queued = true;
             self.intents.push(cx.stats, target, Intent::Message { to, sequence });
         }
@@ -173,9 +178,10 @@ impl<P: Peer> Outbox<P> {
                 }
                 if !message.queued && message.retry <= cx.now {
                     message.retry = cx.now + message.patience;
-                    if let Some(row) = cx.table.find(*to).filter(|_| !intents.is_full()) {
+                    let row = cx.table.find(*to).map(|row| cx.table.row(row));
+                    let target = row.and_then(|row| target(cx, row, message.data.len()));
+                    if let Some(target) = target.filter(|target| !intents.is_full(target.lane)) {
                         message.queued = true;
-                        let target = Target::to(cx.table.row(row).addr.clone());
                         intents.push(cx.stats, target, Intent::Message { to: *to, sequence });
                     }
                 }
@@ -206,8 +212,8 @@ impl<P: Peer> Outbox<P> {
         self.timer
     }
 
-    pub(super) fn poll_intent(&mut self) -> Option<(Target<P>, Intent)> {
-        self.intents.pop()
+    pub(super) fn poll_intent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
+        self.intents.pop(lane)
     }
 
     pub(super) fn has_intents(&self) -> bool {
@@ -225,6 +231,15 @@ impl<P: Peer> Outbox<P> {
         });
         matches!(place, Some(Some(_)))
     }
+}
+
+/// Where a message of that length goes, by which way; none while what is too long for a datagram finds none.
+fn target<P: Peer>(cx: &Cx<'_, P>, row: &Row<P>, len: usize) -> Option<Target<P>> {
+    let target = Target::to(row.addr.clone());
+    if len <= max_len(cx.config, Lane::Datagram) {
+        return Some(target);
+    }
+    row.may_take_frames(cx.now).then_some(Target { lane: Lane::Stream, ..target })
 }
 
 impl Receiver {
@@ -261,7 +276,10 @@ impl Receiver {
 
 impl Pending {
     fn new<P>(cx: &Cx<'_, P>, port: u8, data: &[u8]) -> Self {
-        let patience = cx.config.membership.probe_timeout / 2;
+        let membership = &cx.config.membership;
+        // The stream lane is patient.
+        let long = data.len() > max_len(cx.config, Lane::Datagram);
+        let patience = if long { membership.probe_interval } else { membership.probe_timeout / 2 };
         Self {
             port,
             data: data.into(),

@@ -28,6 +28,7 @@ use self::store::{Outcome, Store, Write};
 use self::sync::{DeltaIntent, Sync};
 use crate::event::Event;
 use crate::identity::{Identity, NodeId};
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::time::Instant;
@@ -224,15 +225,15 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         [self.push_at, self.sync.poll_timeout(), awaiting, self.store.next_grave()].into_iter().flatten().min()
     }
 
-    fn poll_intent(&mut self) -> Option<(Target<P>, Intent)> {
-        self.intents.pop()
+    fn poll_intent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
+        self.intents.pop(lane)
     }
 
     fn has_intents(&self) -> bool {
         !self.intents.is_empty()
     }
 
-    fn write(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: Intent, packet: &mut Writer<'_>) {
+    fn write(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, intent: Intent, packet: &mut Writer<'_>) {
         match intent {
             Intent::Push => self.hot.write(&self.store, packet),
             Intent::Context { reply } => self.write_context(reply, packet),

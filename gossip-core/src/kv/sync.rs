@@ -11,14 +11,20 @@ use super::push::entry_of;
 use super::store::{Outcome, Write};
 use super::{Intent, KvState};
 use crate::identity::Identity;
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
 use crate::wire::kv::{ContextPage, Delta, Seen};
 use crate::wire::{Item as _, NoSpace, Writer, tag};
 
-/// At most so many packets answer a page.
+/// At most so many datagrams, or so many frames, answer a page.
 pub(super) const PACKETS_PER_PAGE: u8 = 12;
+const FRAMES_PER_PAGE: u8 = 4;
+/// More versions than these, about as many as datagrams may answer a page, are many.
+const MANY_VERSIONS: u64 = 64;
+/// A context of more writers than these, about two datagrams' worth, is large.
+const MANY_WRITERS: usize = 64;
 /// At most so many bytes of a page tell which writes of one writer were seen beyond a hole.
 pub(super) const MAX_BEYOND: usize = 96;
 /// At most so many ranges answer a page.
@@ -75,8 +81,14 @@ impl<P: Peer> KvState<P> {
         self.sync.last = cx.now;
         if let Some(peer) = self.sync.with.take() {
             cx.stats.kv_syncs += 1;
-            self.intents.push(cx.stats, Target::to(peer), Intent::Context { reply: false });
+            let to = self.to_compare(cx, peer);
+            self.intents.push(cx.stats, to, Intent::Context { reply: false });
         }
+    }
+
+    /// By which way a page of the context goes.
+    fn to_compare(&self, cx: &mut Cx<'_, P>, peer: P) -> Target<P> {
+        if self.context.writers() > MANY_WRITERS { Target::patient(cx, peer) } else { Target::to(peer) }
     }
 
     /// Writes the next page of the context; the page after it follows at the next opportunity.
@@ -134,16 +146,26 @@ impl<P: Peer> KvState<P> {
             self.awaiting.receive(cx, from.sender.id, &seen);
         }
         if !ranges.is_empty() {
-            let intent = Intent::Delta(DeltaIntent { ranges, packets: PACKETS_PER_PAGE, more });
-            self.intents.push(cx.stats, Target::to(from.addr.clone()), intent);
+            let versions = ranges.iter().fold(0_u64, |sum, (_, first, last)| sum.saturating_add(last - first + 1));
+            let to = from.addr.clone();
+            let to = if versions > MANY_VERSIONS { Target::patient(cx, to) } else { Target::to(to) };
+            let packets = if to.lane == Lane::Stream { FRAMES_PER_PAGE } else { PACKETS_PER_PAGE };
+            self.intents.push(cx.stats, to, Intent::Delta(DeltaIntent { ranges, packets, more }));
         }
         if lacking && !page.reply {
-            self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Context { reply: true });
+            let to = self.to_compare(cx, from.addr.clone());
+            self.intents.push(cx.stats, to, Intent::Context { reply: true });
         }
     }
 
     /// Writes as many ranges as find room, and queues the rest.
-    pub(super) fn write_delta(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: DeltaIntent, packet: &mut Writer<'_>) {
+    pub(super) fn write_delta(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        to: &Target<P>,
+        intent: DeltaIntent,
+        packet: &mut Writer<'_>,
+    ) {
         let DeltaIntent { mut ranges, packets, more } = intent;
         let mut done = 0;
         while let Some((writer, first, last)) = ranges.get(done).copied() {
@@ -160,7 +182,7 @@ impl<P: Peer> KvState<P> {
         ranges.drain(..done);
         if !ranges.is_empty() && packets > 1 {
             let rest = Intent::Delta(DeltaIntent { ranges, packets: packets - 1, more });
-            self.intents.push(cx.stats, Target::to(to.clone()), rest);
+            self.intents.push(cx.stats, to.clone(), rest);
         }
     }
 

@@ -29,6 +29,8 @@ pub const VERSION: u8 = 1;
 pub const FLAG_FULL: u8 = 1;
 /// Flag in the first byte: what follows is sealed. Reserved; a node without keys drops such packets.
 pub const FLAG_SEALED: u8 = 2;
+/// Flag in the first byte: the sender takes frames, packets that are longer than a datagram, over a stream lane.
+pub const FLAG_FRAMES: u8 = 4;
 
 /// The tags of sections.
 pub mod tag {

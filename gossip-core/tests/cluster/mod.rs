@@ -17,11 +17,20 @@ pub struct Cluster {
     pub cut: fn(u64, u64) -> bool,
     /// Of a packet with this number, whether it is lost.
     pub lost: fn(u64) -> bool,
-    /// Of a packet with this number, the copies that arrive: how many milliseconds late each.
+    /// Of a datagram with this number, the copies that arrive: how many milliseconds late each.
     pub copies: fn(u64) -> &'static [u64],
-    packets: BTreeMap<(Instant, u64), (u64, u64, Vec<u8>)>,
+    /// Of a frame to this node, whether it is lost.
+    pub lost_frame: fn(u64) -> bool,
+    /// The frames sent: from whom, to whom, how long.
+    pub frames: Vec<(u64, u64, usize)>,
+    /// By when they arrive, then in the order in which they were sent.
+    packets: BTreeMap<(Instant, u64), Carried>,
+    carried: u64,
     sent: u64,
 }
+
+/// By which way, from whom, to whom, and the packet.
+type Carried = (Lane, u64, u64, Vec<u8>);
 
 pub fn id(at: u64) -> NodeId {
     NodeId::from_name(&format!("n{at}"))
@@ -51,7 +60,10 @@ impl Cluster {
             cut: |_, _| false,
             lost: |_| false,
             copies: |_| &[0],
+            lost_frame: |_| false,
+            frames: Vec::new(),
             packets: BTreeMap::new(),
+            carried: 0,
             sent: 0,
         }
     }
@@ -77,6 +89,11 @@ impl Cluster {
         self.nodes[&at].members().get(id(of)).map(|member| member.status)
     }
 
+    /// How many datagrams were sent.
+    pub fn datagrams(&self) -> u64 {
+        self.sent
+    }
+
     /// Runs until something holds; fails if it does not within so many seconds.
     pub fn until(&mut self, seconds: u64, what: &str, holds: impl Fn(&Self) -> bool) {
         let end = self.now + Duration::from_secs(seconds);
@@ -98,7 +115,7 @@ impl Cluster {
     }
 
     fn step(&mut self) {
-        let mut buf = [0; 1200];
+        let mut buf = vec![0; 70_000];
         for (at, node) in &mut self.nodes {
             if node.poll_timeout().is_some_and(|deadline| deadline <= self.now) {
                 node.handle_timeout(self.now);
@@ -106,18 +123,28 @@ impl Cluster {
             while let Some(Transmit { to, len }) = node.poll_transmit(self.now, Lane::Datagram, &mut buf) {
                 self.sent += 1;
                 if !(self.cut)(*at, to) && !(self.lost)(self.sent) {
-                    for (copy, late) in (self.copies)(self.sent).iter().enumerate() {
+                    for late in (self.copies)(self.sent) {
                         let when = self.now + LATENCY + Duration::from_millis(*late);
-                        self.packets.insert((when, self.sent * 8 + copy as u64), (*at, to, buf[..len].to_vec()));
+                        self.carried += 1;
+                        let packet = (Lane::Datagram, *at, to, buf[..len].to_vec());
+                        self.packets.insert((when, self.carried), packet);
                     }
+                }
+            }
+            while let Some(Transmit { to, len }) = node.poll_transmit(self.now, Lane::Stream, &mut buf) {
+                self.frames.push((*at, to, len));
+                if !(self.cut)(*at, to) && !(self.lost_frame)(to) {
+                    self.carried += 1;
+                    let packet = (Lane::Stream, *at, to, buf[..len].to_vec());
+                    self.packets.insert((self.now + LATENCY, self.carried), packet);
                 }
             }
         }
         self.now = self.now + Duration::from_millis(1);
         while let Some(first) = self.packets.first_entry().filter(|first| first.key().0 <= self.now) {
-            let (from, to, mut packet) = first.remove();
+            let (lane, from, to, mut packet) = first.remove();
             if let Some(node) = self.nodes.get_mut(&to) {
-                _ = node.handle_packet(self.now, Lane::Datagram, &from, &mut packet);
+                _ = node.handle_packet(self.now, lane, &from, &mut packet);
             }
         }
         for (at, node) in &mut self.nodes {

@@ -172,7 +172,7 @@ fn undelivered(name: &str, failure: SendFailure) -> ApiError {
     match failure {
         SendFailure::Command(CommandError::TooLarge { .. }) => ApiError::input(message)
             .with_status(StatusCode::PAYLOAD_TOO_LARGE)
-            .hint("a message must fit one datagram: split it, or send where it is to be found"),
+            .hint("a message must fit one datagram, or one frame if both members have a stream lane: split it, or send where it is to be found"),
         SendFailure::Command(CommandError::Disabled) => {
             ApiError::failed(message).hint("set direct.enabled in the agent's configuration")
         }

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use gossip_core::{Stats, Status};
+use gossip_core::Status;
 use serde_json::{Map, Value, json};
 
-use super::counters::COUNTERS;
+use super::counters::{COUNTERS, Counter, TRANSPORT};
 use super::error::ApiError;
 use super::guard::{Refusal, Refused};
 use super::members::status_name;
@@ -18,6 +18,7 @@ use crate::profile::Profile;
 pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
     // Before the lock: it asks the file system.
     let disk = state.saver.as_ref().map(|saver| disk(&saver.disk()));
+    let transport = state.handle.transport();
     let answer = state.handle.with(|node, _| {
         let identity = node.identity();
         let (members, kv, broadcasts) = (node.members(), node.kv(), node.broadcasts());
@@ -50,8 +51,10 @@ pub(super) fn show(state: &State) -> Result<Answer, ApiError> {
             },
             "broadcast": { "history": broadcasts.history_len(), "history_bytes": broadcasts.history_bytes() },
             "disk": disk,
-            "stats": counters(node.stats()),
+            "stats": counters(COUNTERS, node.stats()),
             "direct": { "pending": node.directs().pending() },
+            "connections": transport.connections,
+            "transport": counters(TRANSPORT, &transport),
             "on_event": handlers(&state.hooks),
             "on_query": handlers(&state.queries.handlers),
             "query_dropped": query_dropped(&state.queries),
@@ -92,6 +95,6 @@ fn refusals(refused: &Refused) -> Value {
     Refusal::ALL.iter().map(|refusal| (refusal.name(), refused.count(*refusal))).collect()
 }
 
-fn counters(stats: &Stats) -> Value {
-    COUNTERS.iter().map(|counter| (counter.field, (counter.read)(stats))).collect()
+fn counters<S>(counters: &[Counter<S>], stats: &S) -> Value {
+    counters.iter().map(|counter| (counter.field, (counter.read)(stats))).collect()
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use gossip_core::Status;
 
-use super::counters::COUNTERS;
+use super::counters::{COUNTERS, Counter, TRANSPORT};
 use super::guard::Refusal;
 use super::members::status_name;
 use super::{Answer, State};
@@ -42,15 +42,11 @@ fn node(page: &mut Page, state: &State) {
         page.gauge("direct_pending", "Direct messages under way.", node.directs().pending());
         page.gauge("broadcast_history_messages", "Messages kept for those who missed them.", broadcasts.history_len());
         page.gauge("broadcast_history_bytes", "Bytes of the messages kept.", broadcasts.history_bytes());
-        let (stats, mut last) = (node.stats(), "");
-        for counter in COUNTERS {
-            if counter.metric != last {
-                page.family(counter.metric, "counter", counter.help);
-                last = counter.metric;
-            }
-            page.sample(counter.metric, counter.reason.map(|reason| ("reason", reason)), (counter.read)(stats));
-        }
+        page.counters(COUNTERS, node.stats());
     });
+    let transport = state.handle.transport();
+    page.gauge("connections", "Connections of the stream lane that are open.", transport.connections);
+    page.counters(TRANSPORT, &transport);
 }
 
 fn agent(page: &mut Page, state: &State) {
@@ -115,6 +111,17 @@ impl Page {
             Some((label, text)) => writeln!(self.0, "gossip_{name}{{{label}=\"{text}\"}} {value}"),
             None => writeln!(self.0, "gossip_{name} {value}"),
         };
+    }
+
+    fn counters<S>(&mut self, counters: &[Counter<S>], stats: &S) {
+        let mut last = "";
+        for counter in counters {
+            if counter.metric != last {
+                self.family(counter.metric, "counter", counter.help);
+                last = counter.metric;
+            }
+            self.sample(counter.metric, counter.reason.map(|reason| ("reason", reason)), (counter.read)(stats));
+        }
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: impl Display) {
