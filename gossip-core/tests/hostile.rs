@@ -430,3 +430,21 @@ fn what_a_full_map_cannot_note_of_a_delta_it_does_not_store() {
     let node = lab.node(1);
     assert_eq!((state(node), node.stats().kv_dropped), (before, 1));
 }
+
+#[test]
+fn a_new_entry_too_large_to_be_passed_on_holds_up_no_other() {
+    let mut config = Config::lan();
+    config.transport.datagram_mtu = 508;
+    config.kv.sync_interval = Duration::from_secs(3600);
+    let mut lab = Lab::new(2, &config);
+    let (writer, values) = (stranger(), [[7; 900].as_slice(), b"small"]);
+    for (counter, value) in (1..).zip(values) {
+        let entry = Entry { writer, counter, stamp: 1, own: false, key: &[b'0' + counter as u8], value: Some(value) };
+        let one = packet(lab.identity(2), true, |w| section(w, tag::KV_ENTRIES, |w| w.item(&entry)));
+        lab.forge(2, 1, &one).unwrap();
+    }
+    lab.run(5);
+    let (node, other) = (&lab.nodes[&1], &lab.nodes[&2]);
+    assert_eq!((node.kv().len(), node.stats().kv_dropped), (2, 1));
+    assert_eq!(other.kv().get(Scope::Shared, b"2").map(|entry| entry.value), Some(b"small".as_slice()));
+}

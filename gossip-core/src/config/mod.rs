@@ -49,6 +49,8 @@ pub struct Config {
 pub struct TransportConfig {
     /// The largest datagram, in bytes, 508 to 65 507. Default 1 200, which every IPv6 path carries (RFC 8200 §5, QUIC's
     /// choice in RFC 9000 §14). All members of a cluster must be able to receive what any of them may send.
+    /// A value that is too large for it, from a member with larger datagrams or from a time when they were larger, is kept,
+    /// but not sent on: `kv_dropped` counts that.
     pub datagram_mtu: usize,
 }
 

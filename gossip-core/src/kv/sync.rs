@@ -144,7 +144,7 @@ impl<P: Peer> KvState<P> {
     /// Writes as many ranges as find room, and queues the rest.
     pub(super) fn write_delta(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: DeltaIntent, packet: &mut Writer<'_>) {
         let DeltaIntent { mut ranges, packets, more } = intent;
-        let mut done = 0;
+        let (mut done, mut passed_over, empty) = (0, 0, packet.len());
         while let Some((writer, first, last)) = ranges.get(done).copied() {
             let through = self.write_range(writer, first, last, packets == 1 || more, packet);
             match through {
@@ -152,6 +152,16 @@ impl<P: Peer> KvState<P> {
                 Some(through) => {
                     ranges[done].1 = through + 1;
                     break;
+                }
+                // No packet of this node holds its first entry: that stays unseen there, and holds up no other.
+                None if packet.len() == empty && passed_over < MAX_RANGES => {
+                    passed_over += 1;
+                    cx.stats.kv_dropped += 1;
+                    let entry = self.store.written(writer, first, last).next();
+                    match entry.map(|(.., slot)| slot.version.counter) {
+                        Some(counter) if counter < last => ranges[done].1 = counter + 1,
+                        _ => done += 1,
+                    }
                 }
                 None => break,
             }
