@@ -71,7 +71,8 @@ pub struct Stats {
     pub direct_ignored: u64,
     /// Key-value entries received that were already known or already superseded.
     pub kv_duplicates: u64,
-    /// Key-value entries ignored because the map, or the list of writers, was full.
+    /// Key-value entries ignored because the map, or the list of writers, was full; and how often one was not sent on because
+    /// no packet of this node holds it.
     pub kv_dropped: u64,
     /// Requests of key-value anti-entropy sent.
     pub kv_syncs: u64,

@@ -443,3 +443,52 @@ fn a_member_that_is_forgotten_while_it_is_probed_ends_the_probe() {
     lab.run(10);
     assert!(lab.node(1).members().get(stranger().id).is_none());
 }
+
+#[test]
+fn what_a_full_map_cannot_note_of_a_delta_it_does_not_store() {
+    let mut config = Config::lan();
+    config.kv.max_entries = 16;
+    let (mut lab, writer) = (Lab::new(2, &config), stranger());
+    let entry = |counter, key| Entry { writer, counter, stamp: counter, own: false, key, value: Some(b"v") };
+    // As many holes as there may be, all of them of one key; then room for one key more.
+    for run in 1..=64 {
+        let one = packet(lab.identity(2), true, |w| section(w, tag::KV_ENTRIES, |w| w.item(&entry(10 * run, b"k"))));
+        lab.forge(2, 1, &one).unwrap();
+    }
+    let now = lab.now;
+    (0..14_u8).for_each(|key| _ = lab.node(1).kv_mut(now).set(Scope::Shared, &[b'0', key], b"v").unwrap());
+    // The whole range would fill a hole; what there is room for makes another.
+    let delta = packet(lab.identity(2), true, |w| {
+        section(w, tag::KV_DELTA, |w| {
+            w.u8(0)?;
+            w.id(writer.id)?;
+            w.varint(writer.generation)?;
+            w.u64(3)?;
+            w.u64(9)?;
+            w.item(&entry(4, b"x"))?;
+            w.item(&entry(5, b"y"))
+        });
+    });
+    let before = state(lab.node(1));
+    lab.forge(2, 1, &delta).unwrap();
+    let node = lab.node(1);
+    assert_eq!((state(node), node.stats().kv_dropped), (before, 1));
+}
+
+#[test]
+fn a_new_entry_too_large_to_be_passed_on_holds_up_no_other() {
+    let mut config = Config::lan();
+    config.transport.datagram_mtu = 508;
+    config.kv.sync_interval = Duration::from_secs(3600);
+    let mut lab = Lab::new(2, &config);
+    let (writer, values) = (stranger(), [[7; 900].as_slice(), b"small"]);
+    for (counter, value) in (1..).zip(values) {
+        let entry = Entry { writer, counter, stamp: 1, own: false, key: &[b'0' + counter as u8], value: Some(value) };
+        let one = packet(lab.identity(2), true, |w| section(w, tag::KV_ENTRIES, |w| w.item(&entry)));
+        lab.forge(2, 1, &one).unwrap();
+    }
+    lab.run(5);
+    let (node, other) = (&lab.nodes[&1], &lab.nodes[&2]);
+    assert_eq!((node.kv().len(), node.stats().kv_dropped), (2, 1));
+    assert_eq!(other.kv().get(Scope::Shared, b"2").map(|entry| entry.value), Some(b"small".as_slice()));
+}

@@ -57,6 +57,8 @@ pub struct Config {
 pub struct TransportConfig {
     /// The largest datagram, in bytes, 508 to 65 507. Default 1 200, which every IPv6 path carries (RFC 8200 §5, QUIC's
     /// choice in RFC 9000 §14). All members of a cluster must be able to receive what any of them may send.
+    /// A value that is too large for it, from a member with larger datagrams or from a time when they were larger, is kept,
+    /// but not sent on: `kv_dropped` counts that.
     pub datagram_mtu: usize,
     /// The longest frame of the stream lane, in bytes, 4 096 to 1 048 576; none, the default of all presets: there is no
     /// stream lane. Set it, for example to [`TransportConfig::FRAME`], only where both lanes are polled: what is large and

@@ -166,6 +166,14 @@ impl<P: Peer> KvState<P> {
         }
     }
 
+    /// Writes new entries into a packet that is made for them.
+    fn write_push(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
+        // What even this packet does not hold no packet of this node does: what follows shall not wait for it.
+        while self.hot.write(&self.store, packet) == 0 && self.hot.pop() {
+            cx.stats.kv_dropped += 1;
+        }
+    }
+
     fn push_if_due(&mut self, cx: &mut Cx<'_, P>) {
         if self.push_at.is_none_or(|at| at > cx.now) {
             return;
@@ -235,7 +243,7 @@ impl<P: Peer> Protocol<P> for KvState<P> {
 
     fn write(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, intent: Intent, packet: &mut Writer<'_>) {
         match intent {
-            Intent::Push => self.hot.write(&self.store, packet),
+            Intent::Push => self.write_push(cx, packet),
             Intent::Context { reply } => self.write_context(reply, packet),
             Intent::Delta(delta) => self.write_delta(cx, to, delta, packet),
             Intent::Ask(member) => self.write_question(member, packet),
@@ -249,7 +257,7 @@ impl<P: Peer> Protocol<P> for KvState<P> {
 
     fn fill(&mut self, _cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
         if self.is_hungry() {
-            self.hot.write(&self.store, packet);
+            _ = self.hot.write(&self.store, packet);
         }
     }
 

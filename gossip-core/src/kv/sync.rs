@@ -167,7 +167,7 @@ impl<P: Peer> KvState<P> {
         packet: &mut Writer<'_>,
     ) {
         let DeltaIntent { mut ranges, packets, more } = intent;
-        let mut done = 0;
+        let (mut done, mut passed_over, empty) = (0, 0, packet.len());
         while let Some((writer, first, last)) = ranges.get(done).copied() {
             let through = self.write_range(writer, first, last, packets == 1 || more, packet);
             match through {
@@ -175,6 +175,16 @@ impl<P: Peer> KvState<P> {
                 Some(through) => {
                     ranges[done].1 = through + 1;
                     break;
+                }
+                // No packet of this node holds its first entry: that stays unseen there, and holds up no other.
+                None if packet.len() == empty && passed_over < MAX_RANGES => {
+                    passed_over += 1;
+                    cx.stats.kv_dropped += 1;
+                    let entry = self.store.written(writer, first, last).next();
+                    match entry.map(|(.., slot)| slot.version.counter) {
+                        Some(counter) if counter < last => ranges[done].1 = counter + 1,
+                        _ => done += 1,
+                    }
                 }
                 None => break,
             }
@@ -217,31 +227,51 @@ impl<P: Peer> KvState<P> {
 
     pub(super) fn handle_delta(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, delta: Delta<'_>) {
         self.check_memory(cx, delta.writer, delta.through);
-        let max = cx.config.kv.max_writers;
-        if !self.context.has_room(max, delta.writer, delta.after + 1, delta.through) {
-            // What cannot be noted must not be stored: a later deletion that is forgotten could not keep it away.
+        let (max_writers, max_entries) = (cx.config.kv.max_writers, cx.config.kv.max_entries);
+        // What follows is asked for again once there is room.
+        let seen_to = self.room_through(&delta, max_entries);
+        // What cannot be noted must not be stored: a later deletion that is forgotten could not keep it away.
+        let noted = seen_to > delta.after && self.context.has_room(max_writers, delta.writer, delta.after + 1, seen_to);
+        if !noted || seen_to < delta.through {
             cx.stats.kv_dropped += 1;
+        }
+        if !noted {
             return;
         }
-        let mut seen_to = delta.through;
-        for entry in delta.entries.iter() {
+        for entry in delta.entries.iter().take_while(|entry| entry.counter <= seen_to) {
             let write = Write::of(&entry);
             if self.context.contains(&write.version) {
                 cx.stats.kv_duplicates += 1;
                 continue;
             }
-            if self.put(cx, &write, cx.config.kv.max_entries) == Outcome::Full {
-                // What follows is asked for again once there is room.
-                cx.stats.kv_dropped += 1;
-                seen_to = entry.counter - 1;
-                break;
-            }
+            let outcome = self.put(cx, &write, max_entries);
+            debug_assert_ne!(outcome, Outcome::Full, "room for it was counted");
         }
-        let noted = seen_to > delta.after && self.context.add(cx.key, max, delta.writer, delta.after + 1, seen_to);
-        if delta.more && noted && from.answer == usize::MAX {
+        let noted = self.context.add(cx.key, max_writers, delta.writer, delta.after + 1, seen_to);
+        debug_assert!(noted, "there was room");
+        if delta.more && from.answer == usize::MAX {
             // There is more where that came from: ask on at once.
             self.sync.with = Some(from.addr.clone());
             self.sync.at = Some(cx.now);
         }
+    }
+
+    /// Up to which version there is room for the new keys of a delta.
+    fn room_through(&self, delta: &Delta<'_>, max_entries: usize) -> u64 {
+        let mut free = max_entries.saturating_sub(self.store.len());
+        if delta.entries.iter().nth(free).is_none() {
+            return delta.through;
+        }
+        for entry in delta.entries.iter() {
+            let write = Write::of(&entry);
+            if self.context.contains(&write.version) || self.store.get(write.scope, write.key).is_some() {
+                continue;
+            }
+            match free.checked_sub(1) {
+                Some(left) => free = left,
+                None => return entry.counter - 1,
+            }
+        }
+        delta.through
     }
 }
