@@ -1,28 +1,38 @@
 //! From options to a running node.
 
+use std::io;
 use std::net::SocketAddr;
 
 use gossip_core::{Clock, Node};
 use gossip_handle::Driver;
+use tokio::net::TcpListener;
 
-use crate::address::canonical;
+use crate::address::{Scope, canonical};
 use crate::error::BindError;
 use crate::node::UdpNode;
 use crate::options::Options;
-use crate::socket::Socket;
+use crate::socket::{Socket, listen};
+use crate::stream::{self, Streams};
 use crate::task;
 
+/// How often another free port is tried whose number is taken for TCP.
+const PORT_TRIES: usize = 16;
+
 /// Opens a socket at `addr` (port 0: any free one) and starts a node on it, which waits for somebody to join it until
-/// it joins somebody itself.
+/// it joins somebody itself. With a stream lane the same port is opened for TCP.
+///
+/// # Errors
+/// See [`BindError`]: nothing was started.
 pub async fn bind(addr: SocketAddr, options: Options) -> Result<UdpNode, BindError> {
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| BindError::NoRuntime)?;
     let bind = canonical(addr);
     options.config.validate().map_err(BindError::Config)?;
     check_advertise(bind, options.advertise)?;
 
-    let refused = |source| BindError::Socket { bind, source };
-    let socket = Socket::open(bind, options.socket_buffer).map_err(refused)?;
-    let local_addr = socket.local_addr().map_err(refused)?;
+    let scope = Scope::of([addr].into_iter().chain(options.advertise), options.scope_id);
+    let max_frame = options.config.transport.stream;
+    let (socket, listener) = open(bind, scope, options.socket_buffer, max_frame.is_some())?;
+    let local_addr = socket.local_addr().map_err(|source| BindError::Socket { bind, source })?;
     let advertised = advertised(local_addr, options.advertise);
 
     let clock = Clock::new();
@@ -34,9 +44,39 @@ pub async fn bind(addr: SocketAddr, options: Options) -> Result<UdpNode, BindErr
         node.restore(clock.now(), snapshot).map_err(BindError::Snapshot)?;
     }
     let (driver, handle) = Driver::new(node, clock);
-    let task = runtime.spawn(task::run(driver, socket, datagram_mtu));
+    let (streams, lane) = listener
+        .zip(max_frame)
+        .map(|(listener, max_frame)| {
+            let setup = stream::Setup { options: options.stream, max_frame, bound: bind, advertised, scope };
+            Streams::start(setup, listener, handle.clone(), driver.transport())
+        })
+        .unzip();
+    let task = runtime.spawn(task::run(driver, socket, streams, datagram_mtu));
     tracing::debug!(%local_addr, %advertised, "node started");
-    Ok(UdpNode::new(handle, local_addr, leave_timeout, task))
+    Ok(UdpNode::new(handle, scope.apply(local_addr), leave_timeout, task, lane))
+}
+
+/// Opens the socket and, for a stream lane, the listener at the same port.
+fn open(
+    bind: SocketAddr,
+    scope: Scope,
+    buffer: usize,
+    stream: bool,
+) -> Result<(Socket, Option<TcpListener>), BindError> {
+    let mut tries = PORT_TRIES;
+    loop {
+        let refused = |source| BindError::Socket { bind, source };
+        let socket = Socket::open(bind, scope, buffer).map_err(refused)?;
+        if !stream {
+            return Ok((socket, None));
+        }
+        match listen(socket.local_addr().map_err(refused)?, scope) {
+            Ok(listener) => return Ok((socket, Some(listener))),
+            // A port that is free for datagrams need not be free for connections.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && bind.port() == 0 && tries > 1 => tries -= 1,
+            Err(source) => return Err(BindError::Listener { bind, source }),
+        }
+    }
 }
 
 /// Whether there will be an address to advertise; asked before anything is opened.

@@ -30,6 +30,13 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// The operating system refused the listener of the stream lane, at the address of the socket.
+    Listener {
+        /// The address asked for.
+        bind: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Not called from within a tokio runtime.
     NoRuntime,
 }
@@ -46,16 +53,27 @@ impl fmt::Display for BindError {
                 write!(f, "cannot advertise {advertise}: nobody can send there; name one address of this machine")
             }
             Self::Socket { bind, source } => {
-                write!(f, "cannot bind {bind}: {source}")?;
-                f.write_str(match source.kind() {
-                    io::ErrorKind::AddrInUse => "; another process has this port: choose another, or 0 for any",
-                    io::ErrorKind::AddrNotAvailable => "; the address is not one of this machine",
-                    io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges",
-                    _ => "",
+                write!(f, "cannot bind {bind}: {source}{}", hint(source))
+            }
+            Self::Listener { bind, source } => {
+                write!(f, "cannot listen at TCP {bind} for the stream lane: {source}{}", hint(source))?;
+                f.write_str(if source.kind() == io::ErrorKind::AddrInUse {
+                    ", or do without a stream lane"
+                } else {
+                    ""
                 })
             }
             Self::NoRuntime => f.write_str("a node needs a tokio runtime with I/O and time enabled around it"),
         }
+    }
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another process has this port: choose another, or 0 for any",
+        io::ErrorKind::AddrNotAvailable => "; the address is not one of this machine",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges",
+        _ => "",
     }
 }
 
@@ -64,7 +82,7 @@ impl error::Error for BindError {
         match self {
             Self::Config(error) => Some(error),
             Self::Snapshot(error) => Some(error),
-            Self::Socket { source, .. } => Some(source),
+            Self::Socket { source, .. } | Self::Listener { source, .. } => Some(source),
             Self::AdvertiseNeeded { .. } | Self::AdvertiseInvalid { .. } | Self::NoRuntime => None,
         }
     }

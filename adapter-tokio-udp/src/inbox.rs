@@ -93,7 +93,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_batch_comes_in_whole_even_if_the_system_joined_it() {
-        let socket = Socket::open("127.0.0.1:0".parse().unwrap(), 1 << 20).unwrap();
+        let socket = Socket::open("127.0.0.1:0".parse().unwrap(), Default::default(), 1 << 20).unwrap();
         let sender = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let segments = quinn_udp::UdpSocketState::new((&sender).into()).unwrap();
         let contents: Vec<u8> = (0..4).flat_map(|number| [number; 100]).take(350).collect();

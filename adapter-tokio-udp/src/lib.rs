@@ -23,10 +23,18 @@
 //! This crate moves bytes and nothing else: one task per node waits for the socket, for one timer and for the handles;
 //! retries, limits and deadlines are in the core.
 //!
+//! # The stream lane
+//! What is large goes over TCP, at the same port number, unless `config.transport.stream` is none: [`StreamOptions`] are its
+//! times and limits, [`Handle::transport`] its counters. One task takes and opens connections, one for each connection carries
+//! frames, and the node's task waits for none of them: what finds no room is left out and counted. A peer that cannot be
+//! reached so gets datagrams.
+//!
 //! # Addresses
 //! A node bound to an IPv4 address speaks IPv4, one bound to an IPv6 address speaks IPv6, one bound to `[::]` speaks
 //! both. IPv4-mapped addresses stay inside this crate: the node sees and advertises plain IPv4. What is bound to all
-//! addresses must be told by [`Options::advertise`] which of them the others reach it at.
+//! addresses must be told by [`Options::advertise`] which of them the others reach it at; on a machine with several
+//! addresses packets should leave from that one, since members believe an address only if packets come from it. The
+//! interface of link-local IPv6 addresses is taken from the bound or the advertised one, or from [`Options::scope_id`].
 //!
 //! # System calls
 //! [`quinn_udp`] receives: many datagrams in one call (`recvmmsg`, GRO) where the system can, one at a time elsewhere,
@@ -37,7 +45,7 @@
 //!
 //! # Errors of the network
 //! None is fatal. A datagram that cannot be sent, and an ICMP error on Linux, becomes a hint to the node
-//! (`handle_unreachable`), which finds out for itself. A full send buffer makes the task wait a millisecond: what is
+//! (`handle_unreachable`), which finds out for itself, and is counted. A full send buffer makes the task wait a millisecond: what is
 //! waiting by then is one batch; everything else has not been built yet.
 //!
 //! [`rustix`]: https://docs.rs/rustix
@@ -53,10 +61,12 @@ mod outbox;
 #[cfg_attr(not(target_os = "linux"), path = "platform_other.rs")]
 mod platform;
 mod socket;
+mod stream;
 mod task;
 
 pub use bind::bind;
 pub use error::BindError;
-pub use gossip_handle::{Events, Handle, JoinFailure};
+pub use gossip_handle::{Events, Handle, JoinFailure, TransportStats};
 pub use node::UdpNode;
 pub use options::Options;
+pub use stream::StreamOptions;

@@ -17,6 +17,8 @@ pub struct UdpNode {
     local_addr: SocketAddr,
     leave_timeout: Duration,
     task: JoinHandle<()>,
+    /// The stream lane's.
+    lane: Option<JoinHandle<()>>,
 }
 
 impl UdpNode {
@@ -25,8 +27,9 @@ impl UdpNode {
         local_addr: SocketAddr,
         leave_timeout: Duration,
         task: JoinHandle<()>,
+        lane: Option<JoinHandle<()>>,
     ) -> Self {
-        Self { handle, local_addr, leave_timeout, task }
+        Self { handle, local_addr, leave_timeout, task, lane }
     }
 
     /// What the application works with; clones of it may outlive the node, which is closed then.
@@ -49,20 +52,34 @@ impl UdpNode {
         };
         if timeout(self.leave_timeout + LEAVE_GRACE, left).await.is_err() {
             tracing::warn!(local_addr = %self.local_addr, "the leave took too long: stopped without it");
-            self.abort().await;
+            self.task.abort();
+            end_of(&mut self.task).await;
         }
+        self.end_lane().await;
     }
 
     /// Stops at once and closes the socket. To the others it looks like a crash.
     pub async fn abort(mut self) {
         self.task.abort();
         end_of(&mut self.task).await;
+        self.end_lane().await;
+    }
+
+    /// Closes all connections, so that the port is free.
+    async fn end_lane(&mut self) {
+        if let Some(lane) = &mut self.lane {
+            lane.abort();
+            end_of(lane).await;
+        }
     }
 }
 
 impl Drop for UdpNode {
     fn drop(&mut self) {
         self.task.abort();
+        if let Some(lane) = &self.lane {
+            lane.abort();
+        }
     }
 }
 

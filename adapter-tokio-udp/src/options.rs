@@ -3,7 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use gossip_core::config::TransportConfig;
 use gossip_core::{Config, Identity};
+
+use crate::stream::StreamOptions;
 
 /// How to start a node. Make one with [`Options::new`] and change the fields you must.
 #[derive(Clone)]
@@ -23,17 +26,34 @@ pub struct Options {
     /// The size of the socket's receive and send buffers to ask the system for, in bytes, which grants what it allows
     /// (on Linux `net.core.rmem_max` and `wmem_max`). Default 4 MiB. More of it loses less when a burst comes in.
     pub socket_buffer: usize,
+    /// Times and limits of the stream lane. There is one unless `config.transport.stream` is none.
+    pub stream: StreamOptions,
+    /// The interface of link-local IPv6 addresses (their scope id), where neither the bound nor the advertised address names
+    /// it. The addresses of members and contacts name none: 0, the default, leads to no link-local one.
+    pub scope_id: u32,
 }
 
 impl Options {
-    /// The bound address advertised, no snapshot, and a seed from the operating system.
+    /// The bound address advertised, no snapshot, a seed from the operating system, and a stream lane: frames have
+    /// [`TransportConfig::FRAME`] bytes at most unless `config` has another limit. Set `config.transport.stream` to none
+    /// afterwards to do without.
     ///
     /// # Panics
     /// If the operating system has no randomness to give, which means that the machine is not usable yet.
-    pub fn new(identity: Identity, config: Config) -> Self {
+    pub fn new(identity: Identity, mut config: Config) -> Self {
+        config.transport.stream.get_or_insert(TransportConfig::FRAME);
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).expect("the operating system's random number generator works");
-        Self { identity, config, seed, advertise: None, snapshot: None, socket_buffer: 4 << 20 }
+        Self {
+            identity,
+            config,
+            seed,
+            advertise: None,
+            snapshot: None,
+            socket_buffer: 4 << 20,
+            stream: StreamOptions::default(),
+            scope_id: 0,
+        }
     }
 }
 
@@ -46,6 +66,8 @@ impl fmt::Debug for Options {
             .field("advertise", &self.advertise)
             .field("snapshot_len", &self.snapshot.as_ref().map(Vec::len))
             .field("socket_buffer", &self.socket_buffer)
+            .field("stream", &self.stream)
+            .field("scope_id", &self.scope_id)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use gossip_handle::Turn;
+use gossip_handle::{TransportCounters, Turn};
 
 use crate::platform::is_congestion;
 use crate::socket::Socket;
@@ -45,7 +45,7 @@ impl Outbox {
     }
 
     /// Sends until the socket is full or nothing is left. Whoever could not be sent to is added to `unreachable`.
-    pub(crate) fn flush(&mut self, socket: &Socket, unreachable: &mut Vec<SocketAddr>) {
+    pub(crate) fn flush(&mut self, socket: &Socket, unreachable: &mut Vec<SocketAddr>, counters: &TransportCounters) {
         let mut tried = false;
         while let Some((to, _)) = self.datagrams.get(self.sent) {
             match socket.send(Waiting { outbox: self }) {
@@ -60,6 +60,7 @@ impl Outbox {
                 Err(error) => {
                     tracing::debug!(%to, "cannot send: {error}");
                     unreachable.push(*to);
+                    counters.datagrams_unsent.count();
                     self.sent += 1;
                     tried = false;
                 }
@@ -90,6 +91,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::address::Scope;
 
     fn outbox(to: &[SocketAddr]) -> Outbox {
         let mut outbox = Outbox::new(508);
@@ -101,7 +103,7 @@ mod tests {
     }
 
     fn socket() -> Socket {
-        Socket::open("127.0.0.1:0".parse().unwrap(), 1 << 20).unwrap()
+        Socket::open("127.0.0.1:0".parse().unwrap(), Scope::default(), 1 << 20).unwrap()
     }
 
     fn peer() -> (UdpSocket, SocketAddr) {
@@ -127,7 +129,7 @@ mod tests {
         let ((first, a), (second, b)) = (peer(), peer());
         let mut outbox = outbox(&[a, b].repeat(BATCH / 2));
         assert!(outbox.is_full());
-        outbox.flush(&socket(), &mut Vec::new());
+        outbox.flush(&socket(), &mut Vec::new(), &TransportCounters::default());
         assert!(outbox.is_empty());
         for number in (0..BATCH).step_by(2) {
             assert_eq!(usize::from(received(&first)), number);
@@ -142,9 +144,10 @@ mod tests {
         for to in [vec![good, bad, good], vec![bad, good, good], vec![bad]] {
             let mut unreachable = Vec::new();
             let mut outbox = outbox(&to);
-            outbox.flush(&socket(), &mut unreachable);
+            let counters = TransportCounters::default();
+            outbox.flush(&socket(), &mut unreachable, &counters);
             assert!(outbox.is_empty());
-            assert_eq!(unreachable, [bad]);
+            assert_eq!((&unreachable[..], counters.read().datagrams_unsent), (&[bad][..], 1));
             to.iter().filter(|to| **to == good).for_each(|_| _ = received(&receiver));
         }
     }
@@ -157,7 +160,7 @@ mod tests {
         let mut unreachable = Vec::new();
         // The error comes up in the middle of a batch, then before one, then before a single datagram.
         for to in [vec![closed, good, closed], vec![good, closed], vec![good]] {
-            outbox(&to).flush(&socket, &mut unreachable);
+            outbox(&to).flush(&socket, &mut unreachable, &TransportCounters::default());
         }
         assert_eq!([received(&receiver), received(&receiver), received(&receiver)], [1, 0, 0]);
         assert!(unreachable.is_empty(), "{unreachable:?}");
@@ -168,12 +171,12 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn an_icmp_error_on_a_dual_stack_socket_names_plain_ipv4() {
-        let Ok(socket) = Socket::open("[::]:0".parse().unwrap(), 1 << 20) else {
+        let Ok(socket) = Socket::open("[::]:0".parse().unwrap(), Scope::default(), 1 << 20) else {
             eprintln!("skipped: this machine has no IPv6");
             return;
         };
         let closed = closed_port();
-        outbox(&[closed]).flush(&socket, &mut Vec::new());
+        outbox(&[closed]).flush(&socket, &mut Vec::new(), &TransportCounters::default());
         socket.reported().await;
         assert_eq!(socket.next_unreachable(), Some(closed));
         assert_eq!(socket.next_unreachable(), None);

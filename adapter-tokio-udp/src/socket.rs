@@ -7,22 +7,28 @@ use std::task::{Context, Poll};
 use quinn_udp::{RecvMeta, UdpSocketState};
 use socket2::{Domain, Protocol, Type};
 use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
 
-use crate::address::{canonical, mapped};
+use crate::address::{Scope, canonical, mapped};
 use crate::outbox::Waiting;
 use crate::platform;
+
+/// How many connections wait in the system to be taken.
+const BACKLOG: i32 = 1024;
+/// How many bytes of a connection wait in the system to be read.
+const RECEIVE_BUFFER: usize = 256 << 10;
 
 pub(crate) struct Socket {
     io: UdpSocket,
     state: UdpSocketState,
     /// Of the IPv6 family: IPv4 addresses are mapped.
     ipv6: bool,
+    scope: Scope,
 }
 
 impl Socket {
     /// Opens a socket at `addr`; `[::]` takes IPv4 as well.
-    pub(crate) fn open(addr: SocketAddr, buffer: usize) -> io::Result<Self> {
+    pub(crate) fn open(addr: SocketAddr, scope: Scope, buffer: usize) -> io::Result<Self> {
         let socket = socket2::Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
         if addr.is_ipv6() {
             socket.set_only_v6(!addr.ip().is_unspecified())?;
@@ -34,7 +40,7 @@ impl Socket {
             }
         }
         socket.set_nonblocking(true)?;
-        socket.bind(&addr.into())?;
+        socket.bind(&scope.apply(addr).into())?;
         let io = UdpSocket::from_std(socket.into())?;
         let state = UdpSocketState::new((&io).into())?;
         if platform::READS_REPORTS
@@ -42,7 +48,7 @@ impl Socket {
         {
             tracing::debug!("no reports of undelivered datagrams: {error}");
         }
-        Ok(Self { io, state, ipv6: addr.is_ipv6() })
+        Ok(Self { io, state, ipv6: addr.is_ipv6(), scope })
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -70,7 +76,8 @@ impl Socket {
     ///
     /// The socket is asked, not the runtime: an error report makes tokio hold it for writable for good.
     pub(crate) fn send(&self, waiting: Waiting<'_>) -> io::Result<usize> {
-        let datagrams = waiting.iter().map(|(to, bytes)| (if self.ipv6 { mapped(to) } else { to }, bytes));
+        let address = |to| if self.ipv6 { self.scope.apply(mapped(to)) } else { to };
+        let datagrams = waiting.iter().map(|(to, bytes)| (address(to), bytes));
         platform::send(&self.io, &self.state, datagrams)
     }
 
@@ -79,4 +86,24 @@ impl Socket {
         let report = || platform::next_unreachable(&self.io).ok_or_else(|| io::ErrorKind::WouldBlock.into());
         self.io.try_io(Interest::ERROR, report).ok().map(canonical)
     }
+}
+
+/// Opens a TCP listener at the address of a datagram socket.
+pub(crate) fn listen(addr: SocketAddr, scope: Scope) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(!addr.ip().is_unspecified())?;
+    }
+    // What the connections of a former life have left behind must not keep this one away. (Elsewhere it would let two
+    // listen at one address.)
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    // Connections inherit it: what one of them may leave in the system unread.
+    if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
+        tracing::debug!("connections keep their buffer size: {error}");
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&scope.apply(addr).into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }

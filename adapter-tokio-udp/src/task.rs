@@ -4,16 +4,18 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use gossip_handle::Driver;
+use gossip_handle::{Driver, TransportCounters};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use crate::inbox::Inbox;
 use crate::outbox::Outbox;
 use crate::socket::Socket;
+use crate::stream::Streams;
 
 /// How many reports of undelivered datagrams one turn reads.
 const REPORTS_PER_TURN: usize = 32;
@@ -25,8 +27,8 @@ const PAUSE: Duration = Duration::from_millis(1);
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// Runs until the node has left, or until the task is aborted; both close the node.
-pub(crate) async fn run(driver: Driver<SocketAddr>, socket: Socket, datagram_mtu: usize) {
-    let mut worker = Worker::new(driver, datagram_mtu);
+pub(crate) async fn run(driver: Driver<SocketAddr>, socket: Socket, streams: Option<Streams>, datagram_mtu: usize) {
+    let mut worker = Worker::new(driver, streams, datagram_mtu);
     let mut timer = pin!(sleep_until(Instant::now()));
     let mut report = pin!(socket.reported());
     loop {
@@ -48,6 +50,8 @@ pub(crate) async fn run(driver: Driver<SocketAddr>, socket: Socket, datagram_mtu
 
 struct Worker {
     driver: Driver<SocketAddr>,
+    counters: Arc<TransportCounters>,
+    streams: Option<Streams>,
     inbox: Inbox,
     outbox: Outbox,
     /// Hints for the next turn.
@@ -62,9 +66,11 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(driver: Driver<SocketAddr>, datagram_mtu: usize) -> Self {
+    fn new(driver: Driver<SocketAddr>, streams: Option<Streams>, datagram_mtu: usize) -> Self {
         Self {
+            counters: driver.transport(),
             driver,
+            streams,
             inbox: Inbox::new(),
             outbox: Outbox::new(datagram_mtu),
             unreachable: Vec::new(),
@@ -80,26 +86,31 @@ impl Worker {
         self.receive(socket);
         self.unreachable.extend((0..REPORTS_PER_TURN).map_while(|_| socket.next_unreachable()));
         self.busy = self.inbox.is_full();
-        if !self.wanted && self.inbox.is_empty() && self.unreachable.is_empty() {
+        let received = self.streams.as_ref().is_some_and(Streams::has_received);
+        if !self.wanted && self.inbox.is_empty() && self.unreachable.is_empty() && !received {
             return;
         }
 
-        let Self { driver, inbox, outbox, unreachable, .. } = self;
-        let deadline = driver.turn(|turn| {
+        let Self { driver, inbox, outbox, unreachable, streams, .. } = self;
+        let (deadline, more_frames) = driver.turn(|turn| {
             // The node counts what it drops.
             inbox.drain(|from, packet| _ = turn.handle_packet(from, packet));
             unreachable.drain(..).for_each(|peer| turn.handle_unreachable(&peer));
+            if let Some(streams) = streams {
+                streams.drain(turn);
+            }
             turn.handle_timeout();
             if outbox.is_empty() {
                 outbox.fill(turn);
             }
-            turn.deadline()
+            let more_frames = streams.as_mut().is_some_and(|streams| streams.fill(turn));
+            (turn.deadline(), more_frames)
         });
         self.deadline = deadline.map(Instant::from_std);
 
         let more = self.outbox.is_full();
-        self.outbox.flush(socket, &mut self.unreachable);
-        self.wanted = more && self.outbox.is_empty();
+        self.outbox.flush(socket, &mut self.unreachable, &self.counters);
+        self.wanted = more && self.outbox.is_empty() || more_frames;
         self.busy |= self.wanted || !self.unreachable.is_empty();
     }
 
@@ -109,7 +120,10 @@ impl Worker {
             match self.inbox.fill(socket) {
                 Ok(()) => return,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => tracing::debug!("cannot receive: {error}"),
+                Err(error) => {
+                    self.counters.receive_errors.count();
+                    tracing::debug!("cannot receive: {error}");
+                }
             }
         }
         self.receive_paused = true;
@@ -132,11 +146,12 @@ impl Worker {
     ) -> bool {
         poll_fn(|cx| {
             let readable = !self.receive_paused && socket.poll_readable(cx).is_ready();
+            let framed = self.streams.as_mut().is_some_and(|streams| streams.poll_received(cx).is_ready());
             let reported = report.as_mut().poll(cx).is_ready();
             let woken = self.driver.poll_wake(cx).is_ready();
             let due = timer.as_mut().poll(cx).is_ready();
             self.wanted |= woken || due;
-            if readable || reported || woken || due { Poll::Ready(reported) } else { Poll::Pending }
+            if readable || framed || reported || woken || due { Poll::Ready(reported) } else { Poll::Pending }
         })
         .await
     }

@@ -6,7 +6,7 @@ use gossip_core::wire::membership::{
     Claim, Join, Ping, PingReply, PingRequest, Probe, Profile, Record, Section as Membership, Suspicion, TableDigest,
     Welcome,
 };
-use gossip_core::wire::{NoSpace, Section, Writer, broadcast, kv, tag};
+use gossip_core::wire::{NoSpace, Section, Writer, broadcast, direct, kv, tag};
 
 use crate::identity;
 use crate::known::record;
@@ -55,6 +55,15 @@ pub const KINDS: &[Kind] = &[
     ("broadcast pull", |w| {
         let wanted = broadcast::Wanted { origin: identity(9), first: 1000, more: 5 };
         w.section(tag::MESSAGE_PULL, |w| w.item(&wanted))
+    }),
+    ("direct message of 64 bytes", |w| {
+        w.section(tag::DIRECT, |w| w.item(&direct::Message { to: 7, port: 0, sequence: 1000, payload: &[5; 64] }))
+    }),
+    ("answers to 8 direct messages", |w| {
+        w.section(tag::DIRECT_ACK, |w| {
+            w.u32(7)?;
+            (1000..1008).try_for_each(|sequence| w.item(&direct::Answer { sequence, taken: true }))
+        })
     }),
     ("map entry of 64 bytes", |w| w.section(tag::KV_ENTRIES, |w| w.item(&entry(9)))),
     ("full of map entries", |w| fill(w, tag::KV_ENTRIES, |w, at| w.item(&entry(at)))),

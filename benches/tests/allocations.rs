@@ -7,7 +7,7 @@ use std::time::Duration;
 use gossip_benches::known::{Known, Sent};
 use gossip_benches::samples;
 use gossip_core::wire::membership::{Probe, Section as Membership};
-use gossip_core::wire::{Section, Writer, broadcast, kv, tag};
+use gossip_core::wire::{ClusterKey, Section, Writer, broadcast, direct, kv, tag};
 
 /// More than one cluster size would show nothing else: no path depends on it.
 const SIZE: usize = 64;
@@ -152,6 +152,50 @@ fn a_broadcast_that_is_new_costs_one_allocation() {
     });
     // The history and its index double their room now and then.
     assert!((TIMES as u64..TIMES as u64 + 8).contains(&made), "{made}");
+}
+
+#[test]
+fn a_direct_message_that_is_new_costs_one_allocation_and_its_repetition_none() {
+    let mut known = Known::new(SIZE);
+    let to = ClusterKey::new("").short(known.node.identity());
+    let packet_of = |known: &Known, at: usize| {
+        let message = direct::Message { to, port: 0, sequence: 1 + at as u64, payload: &[5; 64] };
+        known.write(1, true, |packet| _ = packet.section(tag::DIRECT, |w| w.item(&message)))
+    };
+    let mut packets: Vec<_> = (0..WARM_UP + TIMES).map(|at| packet_of(&known, at)).collect();
+    let mut again = packets.clone();
+    let made = allocations(|at| {
+        known.turn(&mut packets[at]);
+        while known.node.poll_event().is_some() {}
+    });
+    assert_eq!(made, TIMES as u64);
+    assert_eq!(allocations(|at| _ = known.turn(&mut again[at])), 0);
+    assert_eq!(known.node.stats().direct_duplicates, (WARM_UP + TIMES) as u64);
+}
+
+#[test]
+fn a_direct_message_is_sent_and_its_answer_handled_with_one_allocation() {
+    let mut known = Known::new(SIZE);
+    let (now, member) = (known.now, gossip_benches::identity(1));
+    let to = ClusterKey::new("").short(known.node.identity());
+    let mut answers: Vec<_> = (0..WARM_UP + TIMES)
+        .map(|at| {
+            known.write(1, true, |packet| {
+                _ = packet.section(tag::DIRECT_ACK, |w| {
+                    w.u32(to)?;
+                    w.item(&direct::Answer { sequence: 1 + at as u64, taken: true })
+                });
+            })
+        })
+        .collect();
+    let made = allocations(|at| {
+        known.node.send_to(now, member.id, 0, &[5; 64]).expect("a live member");
+        while known.poll().is_some() {}
+        known.handle(&mut answers[at]);
+        while known.node.poll_event().is_some() {}
+    });
+    assert_eq!(made, TIMES as u64);
+    assert_eq!(known.node.stats().direct_delivered, (WARM_UP + TIMES) as u64);
 }
 
 /// Writes one item, then has no more.

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| gossip_fuzz_bodies::node(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    gossip_fuzz_bodies::node(input);
+});

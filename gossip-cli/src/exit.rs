@@ -17,6 +17,8 @@ pub(crate) enum Code {
     Input = 2,
     /// No agent answers at the socket.
     NoAgent = 3,
+    /// A write was made, and fewer members acknowledged it in time than were to.
+    Unacknowledged = 4,
 }
 
 impl Code {
@@ -30,6 +32,7 @@ impl Code {
         match number {
             2 => Self::Input,
             3 => Self::NoAgent,
+            4 => Self::Unacknowledged,
             _ => Self::Failed,
         }
     }
@@ -57,6 +60,11 @@ impl Failure {
     /// Nobody answers at the socket.
     pub(crate) fn no_agent(message: impl Display) -> Self {
         Self { code: Code::NoAgent, message: message.to_string(), hint: None }
+    }
+
+    /// The write was made, but not acknowledged by as many as were to.
+    pub(crate) fn unacknowledged(message: impl Display) -> Self {
+        Self { code: Code::Unacknowledged, message: message.to_string(), hint: None }
     }
 
     /// Who read the output went away: nothing is left to do, and nobody to tell.
@@ -100,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_code_survives_its_number() {
-        for code in [Code::Failed, Code::Input, Code::NoAgent] {
+        for code in [Code::Failed, Code::Input, Code::NoAgent, Code::Unacknowledged] {
             assert_eq!(Code::from_number(code.number().into()), code);
         }
     }

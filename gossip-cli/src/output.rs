@@ -33,6 +33,11 @@ pub(crate) fn warn(text: &str) {
     let _ = writeln!(io::stderr(), "warning: {text}");
 }
 
+/// Prints what is said besides the result on standard error, whether or not anybody listens there.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Prints rows under their column names, aligned, without lines. Columns named in `numbers` are right-aligned.
 pub(crate) fn table(header: &[&str], numbers: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
     let mut table = Table::new();

@@ -4,6 +4,7 @@ mod support;
 
 use std::fs;
 
+use serde_json::Value;
 use support::{Agent, Site};
 
 fn start(site: &Site) -> Agent {
@@ -80,4 +81,19 @@ fn a_folder_that_cannot_be_one_is_refused() {
     let site = Site::new();
     let file = site.file("file", "");
     site.agent_that_fails("a", &["--data-dir", &file]).refused(1, &[&file, "hint"]);
+}
+
+#[test]
+fn info_tells_what_the_disk_holds_and_has_done() {
+    let site = Site::new();
+    let agent = site.start("a", &["--data-dir", &site.arg("data")]);
+    agent.run(&["set", "k", "v"]).ok();
+    let disk = agent.ask(&["info"])["disk"].clone();
+    assert!(disk["bytes"].as_u64().unwrap() > 0 && disk["commits"].as_u64().unwrap() >= 1, "{disk}");
+    assert_eq!(
+        (&disk["writes_waiting"], &disk["refusing"], &disk["last_error"]),
+        (&0.into(), &false.into(), &Value::Null)
+    );
+    agent.poll("a snapshot", |agent| agent.ask(&["info"])["disk"]["snapshots"].as_u64().filter(|count| *count > 0));
+    assert!(site.start("b", &[]).ask(&["info"])["disk"].is_null());
 }

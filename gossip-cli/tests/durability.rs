@@ -319,6 +319,11 @@ fn a_full_disk_refuses_writes_answers_reads_and_recovers() {
     for args in [&["set", "after", "2"][..], &["set", "--own", "after", "2"], &["delete", "before"]] {
         agent.run(args).refused(1, &["nothing was written", "is full", "make room", "reads go on"]);
     }
+    let disk = agent.ask(&["info"])["disk"].clone();
+    assert!(
+        disk["refusing"] == true && disk["last_error"].as_str().is_some_and(|why| why.contains("is full")),
+        "{disk}"
+    );
     assert_eq!(agent.run(&["get", "before"]).ok().stdout, "1\n");
     agent.run(&["get", "after"]).refused(1, &["no key"]);
     std::fs::remove_file(&rival).expect("the file is there");

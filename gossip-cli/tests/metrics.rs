@@ -60,7 +60,7 @@ fn the_documentation_names_every_metric() {
 }
 
 #[test]
-fn every_counter_of_the_node_is_there() {
+fn every_counter_of_the_node_and_its_transport_is_there() {
     let site = Site::new();
     let agent = site.start("a", &["--http", "127.0.0.1:0"]);
     let (_, samples) = scrape(&agent);
@@ -73,11 +73,12 @@ fn every_counter_of_the_node_is_there() {
         let shown = info["stats"][&field].as_f64().unwrap();
         assert_eq!(value(&samples, "gossip_packets_dropped_total", Some(("reason", reason))), shown);
     }
-    let own = ["gossip_handler", "gossip_http", "gossip_config"];
+    let own = ["gossip_handler", "gossip_http", "gossip_config", "gossip_query"];
     let of_the_node = |sample: &&Sample| {
         matches!(sample.value, Value::Counter(_)) && !own.iter().any(|prefix| sample.metric.starts_with(prefix))
     };
-    assert_eq!(samples.iter().filter(of_the_node).count(), info["stats"].as_object().unwrap().len());
+    let shown = ["stats", "transport"].map(|part| info[part].as_object().unwrap().len());
+    assert_eq!(samples.iter().filter(of_the_node).count(), shown[0] + shown[1]);
 }
 
 #[test]

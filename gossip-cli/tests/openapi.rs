@@ -21,15 +21,17 @@ fn fits(document: &Value, method: &str, path: &str, kind: &str, answer: &Value) 
 fn every_answer_fits_its_schema() {
     let site = Site::new();
     let other = site.start("b", &["--tag", "role=web"]);
-    let agent = site.start("a", &["--http", "127.0.0.1:0"]);
+    let agent = site.start("a", &["--http", "127.0.0.1:0", "--data-dir", &site.arg("data")]);
     let document = agent.http_get("/openapi.json").json();
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
     let entries = json!({ "entries": [["x", "1"], ["y", "2"]] });
     let calls = [
         ("post", "/v1/join", "", json!({ "contacts": [other.addr()] })),
         ("put", "/v1/key", "", json!({ "key": "k", "value": "v", "own": true })),
+        ("put", "/v1/key", "", json!({ "key": "w", "value": "v", "wait": "all", "timeout_ms": 20_000 })),
         ("post", "/v1/keys", "", entries),
         ("post", "/v1/publish", "", json!({ "topic": "t", "payload": "p" })),
+        ("post", "/v1/send", "", json!({ "to": "a", "data_hex": "00ff" })),
         ("get", "/v1/key", "?key=x", Value::Null),
         ("get", "/v1/keys", "", Value::Null),
         ("get", "/v1/members", "?all=true", Value::Null),
@@ -70,6 +72,55 @@ fn every_event_fits_its_schema() {
     check("reload");
     agent.run(&["leave"]).ok();
     check("left");
+}
+
+#[test]
+fn every_change_fits_its_schema() {
+    let site = Site::new();
+    site.file("gossip.toml", "preset = \"local\"\n[agent]\nwatch_history = 16\n");
+    let agent = site.start("a", &["--http", "127.0.0.1:0", "--data-dir", &site.arg("data")]);
+    let document = agent.http_get("/openapi.json").json();
+    agent.run(&["set", "k", "v"]).ok();
+    let changes = agent.stream(&["list", "--watch"]);
+    let check = |what: &str, matches: &dyn Fn(&Value) -> bool| {
+        changes.next(what, |line| {
+            fits(&document, "get", "/v1/watch", "application/x-ndjson", line);
+            line["event"] == what && matches(line)
+        })
+    };
+    check("start", &|_| true);
+    check("key", &|line| line["revision"].is_null());
+    check("listed", &|line| line["entries"] == 1);
+    agent.run(&["delete", "k"]).ok();
+    check("key", &|line| line["deleted"] == true);
+    changes.signal(rustix::process::Signal::STOP);
+    let many: std::collections::BTreeMap<String, String> =
+        (0..6000).map(|number| (format!("k{number}"), "v".repeat(900))).collect();
+    agent.run(&["import", &site.file("many.json", serde_json::to_string(&many).unwrap())]).ok();
+    changes.signal(rustix::process::Signal::CONT);
+    check("lagged", &|_| true);
+}
+
+#[test]
+fn every_line_of_an_inbox_and_of_a_query_fits_its_schema() {
+    let site = Site::new();
+    let handlers = ["--on-query", "good=echo x", "--on-query", "bad=exit 1"];
+    let agent = site.start("a", &[&["--http", "127.0.0.1:0"], &handlers[..]].concat());
+    let document = agent.http_get("/openapi.json").json();
+    let check = |method: &str, path: &str, args: &[&str], last: &str| {
+        let lines = agent.stream(args);
+        lines.next(last, |line| {
+            fits(&document, method, path, "application/x-ndjson", line);
+            line["event"] == last
+        });
+    };
+    for data in ["text", "\u{0}"] {
+        agent.run_with_input(&["send", "a"], data).ok();
+        check("get", "/v1/inbox", &["inbox", "--count", "1"], "direct");
+    }
+    for name in ["good", "bad", "none"] {
+        check("post", "/v1/query", &["query", name], "end");
+    }
 }
 
 #[test]

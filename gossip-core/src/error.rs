@@ -51,6 +51,22 @@ pub enum CommandError {
         /// The limit, in bytes.
         max: usize,
     },
+    /// The feature is turned off in the configuration.
+    Disabled,
+    /// No such member is known.
+    UnknownMember,
+    /// The member is down or has left.
+    NotLive,
+    /// No such port.
+    UnknownPort {
+        /// How many there are, from 0 on.
+        ports: u8,
+    },
+    /// More messages under way than allowed, in all or to this member.
+    TooManyPending {
+        /// The limit.
+        max: usize,
+    },
     /// More contacts than a node remembers.
     TooManyContacts {
         /// The limit.
@@ -63,6 +79,11 @@ impl fmt::Display for CommandError {
         match self {
             Self::Leaving => f.write_str("this node is leaving the cluster"),
             Self::TooLarge { max } => write!(f, "too large: at most {max} bytes"),
+            Self::Disabled => f.write_str("it is turned off"),
+            Self::UnknownMember => f.write_str("no such member is known"),
+            Self::NotLive => f.write_str("the member is down or has left"),
+            Self::UnknownPort { ports } => write!(f, "no such port: they are numbered from 0 to {}", ports - 1),
+            Self::TooManyPending { max } => write!(f, "too many messages are under way: at most {max}"),
             Self::TooManyContacts { max } => write!(f, "too many contacts: at most {max}"),
         }
     }

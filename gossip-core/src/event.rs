@@ -6,9 +6,11 @@ use core::fmt;
 
 #[cfg(feature = "broadcast")]
 use crate::broadcast::Message;
+#[cfg(feature = "direct")]
+use crate::direct::{Direct, DirectId, Undelivered};
 use crate::identity::NodeId;
 #[cfg(feature = "kv")]
-use crate::kv::KvEvent;
+use crate::kv::{KvEvent, Version};
 
 /// Something the application may want to know; from [`crate::Node::poll_event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +30,23 @@ pub enum Event<P> {
     /// A broadcast message, delivered once.
     #[cfg(feature = "broadcast")]
     Broadcast(Message),
+    /// A direct message, delivered once.
+    #[cfg(feature = "direct")]
+    Direct(Direct),
+    /// What became of a [`crate::Node::send_to`]: the receiver has it, or why it was given up.
+    #[cfg(feature = "direct")]
+    Sent {
+        /// The message.
+        id: DirectId,
+        /// Whether it was delivered.
+        result: Result<(), Undelivered>,
+    },
     /// A key's value changed, here or elsewhere.
     #[cfg(feature = "kv")]
     Kv(KvEvent),
+    /// A write has the acknowledgements that [`crate::kv::KvMut::await_acks`] was asked for.
+    #[cfg(feature = "kv")]
+    Acknowledged(Version),
     /// The application polled too slowly: this many events were dropped at this point. The member table and the map
     /// hold the current state.
     Lagged(u64),
@@ -97,6 +113,8 @@ pub(crate) struct BatchPlace {
 #[derive(Debug)]
 pub(crate) struct Events<P> {
     queue: VecDeque<Event<P>>,
+    /// How many events the queue holds, each change of a member counted.
+    queued: usize,
     open: Vec<MemberEvent<P>>,
     /// Counts batches from 1, so that the default place belongs to none.
     batch: u64,
@@ -106,12 +124,17 @@ pub(crate) struct Events<P> {
 
 impl<P> Events<P> {
     pub(crate) fn new(max: usize) -> Self {
-        Self { queue: VecDeque::new(), open: Vec::new(), batch: 1, max, lost: 0 }
+        Self { queue: VecDeque::new(), queued: 0, open: Vec::new(), batch: 1, max, lost: 0 }
     }
 
     pub(crate) fn push(&mut self, event: Event<P>) {
         self.close_batch();
-        if self.has_room() { self.queue.push_back(event) } else { self.lost += 1 }
+        if self.has_room() {
+            self.queued += 1;
+            self.queue.push_back(event);
+        } else {
+            self.lost += 1;
+        }
     }
 
     /// Adds a member's change to the open batch, or puts it in the place of the member's earlier change there.
@@ -128,6 +151,7 @@ impl<P> Events<P> {
 
     pub(crate) fn poll(&mut self, dropped: &mut u64) -> Option<Event<P>> {
         if let Some(event) = self.queue.pop_front() {
+            self.queued -= if let Event::Members(changes) = &event { changes.len() } else { 1 };
             return Some(event);
         }
         if !self.open.is_empty() {
@@ -139,14 +163,15 @@ impl<P> Events<P> {
         (lost > 0).then_some(Event::Lagged(lost))
     }
 
-    fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         // Once something was lost, the rest up to the report is lost too: the report stands where the gap is.
-        self.lost == 0 && self.queue.len() + self.open.len() < self.max
+        self.lost == 0 && self.queued + self.open.len() < self.max
     }
 
     fn close_batch(&mut self) {
         if !self.open.is_empty() {
             self.batch += 1;
+            self.queued += self.open.len();
             self.queue.push_back(Event::Members(core::mem::take(&mut self.open)));
         }
     }
@@ -182,6 +207,21 @@ mod tests {
         events.push(Event::Left);
         assert!(matches!(events.poll(&mut 0), Some(Event::Members(_))));
         assert_eq!(events.poll(&mut 0), Some(Event::Left));
+    }
+
+    #[test]
+    fn each_change_of_a_member_counts_however_many_batches_there_are() {
+        let mut events = Events::new(16);
+        for _ in 0..16 {
+            for name in ["a", "b", "c"] {
+                events.push_member(member(name, MemberChange::Up), &mut BatchPlace::default());
+            }
+            events.push(Event::Left);
+        }
+        let changes = |event| if let Event::Members(changes) = event { changes.len() } else { 1 };
+        let told: Vec<usize> = core::iter::from_fn(|| events.poll(&mut 0)).map(changes).collect();
+        assert_eq!(told, [3, 1, 3, 1, 3, 1, 3, 1, 1], "16 in all, and how many were lost");
+        assert!(events.has_room());
     }
 
     #[test]

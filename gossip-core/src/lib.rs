@@ -10,6 +10,7 @@
 //!  handle_timeout --> |  membership      | --> poll_event
 //!  join, leave    --> |  broadcast       | --> poll_timeout
 //!  kv_mut, ...    --> |  kv              | <-- members, kv, stats
+//!                     |  direct          |
 //!                     +------------------+
 //! ```
 //!
@@ -18,7 +19,7 @@
 //! - Every limit is in [`Config`], with what happens at it.
 //! - A packet is built when it is polled, into the caller's slice; what waits is what to say, not bytes.
 //!
-//! Features: `broadcast` and `kv` (both on by default) are the protocols above membership; `serde` reads and writes
+//! Features: `broadcast`, `direct` and `kv` (all on by default) are the protocols above membership; `serde` reads and writes
 //! [`Config`]; `std` adds the `Clock`. Without `std` the crate needs `alloc` alone.
 #![no_std]
 #![deny(missing_docs, unreachable_pub)]
@@ -31,6 +32,8 @@ extern crate std;
 #[cfg(feature = "broadcast")]
 pub mod broadcast;
 pub mod config;
+#[cfg(feature = "direct")]
+pub mod direct;
 pub mod error;
 pub mod event;
 pub mod identity;
@@ -45,6 +48,8 @@ mod random;
 mod snapshot;
 mod stats;
 mod time;
+#[cfg(any(feature = "broadcast", feature = "direct"))]
+mod window;
 pub mod wire;
 
 /// The example in the README compiles.

@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 #[cfg(feature = "broadcast")]
 use crate::broadcast::{self, Broadcasts, BroadcastsMut};
 use crate::config::{Config, ConfigError};
+#[cfg(feature = "direct")]
+use crate::direct::{self, DirectId, Directs};
 use crate::error::{CommandError, PacketError};
 use crate::event::{Event, Events};
 use crate::identity::{Identity, NodeId};
@@ -20,12 +22,13 @@ use crate::stats::Stats;
 use crate::time::{Instant, earliest};
 use crate::wire::{ClusterKey, Packet, Section, Sender, Writer};
 
-/// How a packet travels. Both ways may lose.
+/// How a packet travels. Both ways may lose, duplicate and reorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Lane {
     /// Small and urgent: one datagram of at most `transport.datagram_mtu` bytes.
     Datagram,
+    /// Large and patient: one frame of at most `transport.stream` bytes. Without that setting nothing is ever sent so.
+    Stream,
 }
 
 /// A packet to send.
@@ -76,6 +79,8 @@ pub struct Transmit<P> {
 pub struct Node<P: Peer> {
     shared: Shared<P>,
     membership: Membership<P>,
+    #[cfg(feature = "direct")]
+    direct: direct::DirectState<P>,
     #[cfg(feature = "broadcast")]
     broadcast: broadcast::Broadcast<P>,
     #[cfg(feature = "kv")]
@@ -101,9 +106,13 @@ struct Shared<P> {
 }
 
 impl<P: Peer> Shared<P> {
+    /// An older `now` counts as the newest seen; a moment that never comes as the last one, or nothing would be later.
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now.min(Instant::LAST));
+    }
+
     fn cx(&mut self, now: Instant) -> Cx<'_, P> {
-        // An older `now` counts as the newest seen.
-        self.now = self.now.max(now);
+        self.advance(now);
         Cx {
             now: self.now,
             wall: self.wall,
@@ -121,6 +130,8 @@ impl<P: Peer> Shared<P> {
 /// What a packet is made for.
 enum Purpose {
     Membership(membership::Intent),
+    #[cfg(feature = "direct")]
+    Direct(direct::Intent),
     #[cfg(feature = "broadcast")]
     Broadcast(broadcast::Intent),
     #[cfg(feature = "kv")]
@@ -134,10 +145,13 @@ impl<P: Peer> Node<P> {
     /// A configuration that cannot work is refused with the field's name.
     pub fn new(me: Identity, addr: P, config: Config, seed: [u8; 32], now: Instant) -> Result<Self, ConfigError> {
         config.validate()?;
+        let now = now.min(Instant::LAST);
         let key = ClusterKey::new(&config.cluster);
         let mut rng = Rng::new(seed);
         Ok(Self {
             membership: Membership::new(now, &config.membership, &mut rng),
+            #[cfg(feature = "direct")]
+            direct: direct::DirectState::new(&config),
             #[cfg(feature = "broadcast")]
             broadcast: broadcast::Broadcast::new(&mut rng),
             #[cfg(feature = "kv")]
@@ -188,8 +202,8 @@ impl<P: Peer> Node<P> {
     /// # Errors
     /// On an error the packet was dropped and nothing but counters has changed. A driver need not do anything about it.
     pub fn handle_packet(&mut self, now: Instant, lane: Lane, from: &P, packet: &mut [u8]) -> Result<(), PacketError> {
-        let Lane::Datagram = lane;
         let stats = &mut self.shared.stats;
+        stats.frames_received += u64::from(lane == Lane::Stream);
         stats.packets_received += 1;
         stats.bytes_received += packet.len() as u64;
         let handled = self.handle_sections(now, from, packet);
@@ -219,6 +233,9 @@ impl<P: Peer> Node<P> {
             }
         };
         let known = row.is_some_and(|row| cx.table.row(row).addr == *from) || cx.table.find_addr(from).is_some();
+        if let Some(row) = row {
+            self.membership.hears_frames(cx, row, from, packet.takes_frames());
+        }
         let answer = if known { usize::MAX } else { bytes.len() };
         let source = Source { addr: from, sender: sender.unwrap_or(*cx.me), row, answer };
         if sender.is_none() {
@@ -235,6 +252,8 @@ impl<P: Peer> Node<P> {
                     self.membership.handle(cx, &source, section);
                 }
                 _ if !heard => cx.stats.ignored_sections += 1,
+                #[cfg(feature = "direct")]
+                Section::Direct(section) => self.direct.handle(cx, &source, section),
                 #[cfg(feature = "broadcast")]
                 Section::Broadcast(section) => self.broadcast.handle(cx, &source, section),
                 #[cfg(feature = "kv")]
@@ -251,18 +270,20 @@ impl<P: Peer> Node<P> {
     /// than [`Node::poll_timeout`] said accuses nobody before the packets that arrived meanwhile could be handled.
     pub fn handle_timeout(&mut self, now: Instant) {
         let due = self.poll_timeout();
+        // First, so that a goodbye that is to be said now is said now.
+        self.go_on_leaving(now);
         let cx = &mut self.shared.cx(now);
         let patience = cx.config.membership.probe_timeout;
         if due.is_some_and(|due| cx.now > due + patience) {
             self.membership.put_off(cx, cx.now + patience);
         }
         self.membership.handle_timeout(cx);
+        #[cfg(feature = "direct")]
+        self.direct.handle_timeout(cx);
         #[cfg(feature = "broadcast")]
         self.broadcast.handle_timeout(cx);
         #[cfg(feature = "kv")]
         self.kv.handle_timeout(cx);
-        self.membership.follow_generation(cx);
-        self.go_on_leaving(now);
     }
 
     fn go_on_leaving(&mut self, now: Instant) {
@@ -276,7 +297,7 @@ impl<P: Peer> Node<P> {
     /// Tells the Unix time in milliseconds. It orders concurrent writes, nothing else; without it they are ordered by
     /// what was written first in this node's own time.
     pub fn handle_wall_clock(&mut self, now: Instant, unix_ms: u64) {
-        self.shared.now = self.shared.now.max(now);
+        self.shared.advance(now);
         self.shared.wall = (self.shared.now, unix_ms);
     }
 
@@ -285,41 +306,51 @@ impl<P: Peer> Node<P> {
         self.membership.unreachable(&self.shared.cx(now), peer);
     }
 
+    /// A hint that the transport cannot reach an address over the stream lane: it gets datagrams for 30 seconds.
+    pub fn handle_no_stream(&mut self, now: Instant, peer: &P) {
+        self.membership.no_stream(&mut self.shared.cx(now), peer);
+    }
+
     /// Writes the next packet into `buf` and says where it goes; `None`: nothing may be sent now. Poll only when the
     /// transport can take the packet: what was written counts as sent. The answer may change after any call that takes
     /// `&mut self`, and with time as [`Node::poll_timeout`] says.
     ///
-    /// `buf` should hold `transport.datagram_mtu` bytes; what does not fit into a shorter one is not sent.
+    /// `buf` should hold `transport.datagram_mtu` bytes, or for the stream lane `transport.stream`; what does not fit into a
+    /// shorter one is not sent. What waits for one lane does not hold up the other.
     pub fn poll_transmit(&mut self, now: Instant, lane: Lane, buf: &mut [u8]) -> Option<Transmit<P>> {
-        let Lane::Datagram = lane;
         loop {
-            self.shared.now = self.shared.now.max(now);
+            self.shared.advance(now);
             if !self.shared.pacing.allows(self.shared.now) {
                 return None;
             }
-            let (target, purpose) = self.poll_purpose()?;
+            let (target, purpose) = self.poll_purpose(lane)?;
             let mut ids = core::mem::take(&mut self.shared.ids);
             let len = self.write_packet(now, &target, purpose, buf, &mut ids);
             self.shared.ids = ids;
             let Some(len) = len else { continue };
             self.shared.pacing.spend(len);
             self.shared.stats.packets_sent += 1;
+            self.shared.stats.frames_sent += u64::from(lane == Lane::Stream);
             self.shared.stats.bytes_sent += len as u64;
             return Some(Transmit { to: target.addr, len });
         }
     }
 
     /// The most urgent purpose of all protocols.
-    fn poll_purpose(&mut self) -> Option<(Target<P>, Purpose)> {
-        if let Some((to, intent)) = self.membership.poll_intent() {
+    fn poll_purpose(&mut self, lane: Lane) -> Option<(Target<P>, Purpose)> {
+        if let Some((to, intent)) = self.membership.poll_intent(lane) {
             return Some((to, Purpose::Membership(intent)));
         }
+        #[cfg(feature = "direct")]
+        if let Some((to, intent)) = self.direct.poll_intent(lane) {
+            return Some((to, Purpose::Direct(intent)));
+        }
         #[cfg(feature = "broadcast")]
-        if let Some((to, intent)) = self.broadcast.poll_intent() {
+        if let Some((to, intent)) = self.broadcast.poll_intent(lane) {
             return Some((to, Purpose::Broadcast(intent)));
         }
         #[cfg(feature = "kv")]
-        if let Some((to, intent)) = self.kv.poll_intent() {
+        if let Some((to, intent)) = self.kv.poll_intent(lane) {
             return Some((to, Purpose::Kv(intent)));
         }
         None
@@ -335,7 +366,7 @@ impl<P: Peer> Node<P> {
         ids: &mut Vec<NodeId>,
     ) -> Option<usize> {
         let cx = &mut self.shared.cx(now);
-        let limit = buf.len().min(to.limit).min(cx.config.transport.datagram_mtu);
+        let limit = buf.len().min(to.limit).min(cx.config.longest(to.lane));
         let at_hand = to.row.filter(|row| cx.table.is_live_at(*row, &to.addr));
         let row = at_hand.or_else(|| cx.table.find_addr(&to.addr));
         // Two nodes that ask each other who they are must not both do so under names that the other does not know.
@@ -344,17 +375,23 @@ impl<P: Peer> Node<P> {
         let short = cx.table.own_short(*cx.me).filter(|_| known);
         let sender = short.map_or(Sender::Full(*cx.me), Sender::Short);
         let mut packet = Writer::from_sender(&mut buf[..limit], ids, cx.me.id, sender).ok()?;
+        if cx.config.transport.stream.is_some() {
+            packet.take_frames();
+        }
         let header = packet.len();
         let probe =
             matches!(purpose, Purpose::Membership(membership::Intent::Ping { .. } | membership::Intent::Ack(_)));
         match purpose {
-            Purpose::Membership(intent) => self.membership.write(cx, &to.addr, intent, &mut packet),
+            Purpose::Membership(intent) => self.membership.write(cx, to, intent, &mut packet),
+            #[cfg(feature = "direct")]
+            Purpose::Direct(intent) => self.direct.write(cx, to, intent, &mut packet),
             #[cfg(feature = "broadcast")]
-            Purpose::Broadcast(intent) => self.broadcast.write(cx, &to.addr, intent, &mut packet),
+            Purpose::Broadcast(intent) => self.broadcast.write(cx, to, intent, &mut packet),
             #[cfg(feature = "kv")]
-            Purpose::Kv(intent) => self.kv.write(cx, &to.addr, intent, &mut packet),
+            Purpose::Kv(intent) => self.kv.write(cx, to, intent, &mut packet),
         }
-        if row.is_some() && to.limit == usize::MAX {
+        // What waits to be spread goes to many, a little to each.
+        if row.is_some() && to.limit == usize::MAX && to.lane == Lane::Datagram {
             self.fill(now, &mut packet, probe);
         }
         (packet.len() > header).then(|| packet.finish(&self.shared.key))
@@ -389,12 +426,16 @@ impl<P: Peer> Node<P> {
     /// [`Node::poll_transmit`]. Read it again after any call that takes `&mut self`.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let waits = self.membership.has_intents();
+        #[cfg(feature = "direct")]
+        let waits = waits || self.direct.has_intents();
         #[cfg(feature = "broadcast")]
         let waits = waits || self.broadcast.has_intents();
         #[cfg(feature = "kv")]
         let waits = waits || self.kv.has_intents();
         earliest([
             self.membership.poll_timeout(),
+            #[cfg(feature = "direct")]
+            self.direct.poll_timeout(),
             #[cfg(feature = "broadcast")]
             self.broadcast.poll_timeout(),
             #[cfg(feature = "kv")]
@@ -441,6 +482,31 @@ impl<P: Peer> Node<P> {
         self.membership.set_profile(&mut self.shared.cx(now), None, Some(bytes))
     }
 
+    /// Sends a message to one member, which gets it at most once. What became of it is told by [`Event::Sent`] within
+    /// `direct.timeout`, unless the node leaves before.
+    ///
+    /// `port` says which of the receiver's inboxes it is for, below [`crate::wire::direct::PORTS`]. Messages may overtake
+    /// each other.
+    ///
+    /// # Errors
+    /// To a member that is not known or not live; longer than fits a datagram, or a frame if both have a stream lane; too many
+    /// under way; to no port; turned off, or while
+    /// leaving.
+    #[cfg(feature = "direct")]
+    pub fn send_to(&mut self, now: Instant, to: NodeId, port: u8, data: &[u8]) -> Result<DirectId, CommandError> {
+        if !self.membership.takes_commands() {
+            return Err(CommandError::Leaving);
+        }
+        self.direct.send(&mut self.shared.cx(now), to, port, data)
+    }
+
+    /// How many more direct messages the application can take at a port; each that arrives takes one away, and with no
+    /// room left its sender is told that the inbox is full. Without a word the queue of events is the only limit.
+    #[cfg(feature = "direct")]
+    pub fn set_inbox_room(&mut self, port: u8, room: usize) {
+        self.direct.set_room(port, room);
+    }
+
     /// Who this node is. Its generation grows if a former life of it turns out to be remembered under a higher one.
     pub fn identity(&self) -> Identity {
         self.shared.me
@@ -470,7 +536,13 @@ impl<P: Peer> Node<P> {
     /// The key-value map, to write.
     #[cfg(feature = "kv")]
     pub fn kv_mut(&mut self, now: Instant) -> KvMut<'_, P> {
-        KvMut::new(&mut self.kv, self.shared.cx(now), self.membership.takes_commands())
+        KvMut::new(&mut self.kv, &mut self.membership, self.shared.cx(now))
+    }
+
+    /// Direct messages, to look at.
+    #[cfg(feature = "direct")]
+    pub fn directs(&self) -> Directs<'_, P> {
+        self.direct.facade(&self.shared.config)
     }
 
     /// Broadcast, to look at.

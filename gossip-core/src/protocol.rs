@@ -1,9 +1,12 @@
 //! The architecture on one page: what every protocol of a node looks like to [`crate::Node`].
 
+use alloc::collections::VecDeque;
+
 use crate::config::Config;
 use crate::event::Events;
 use crate::identity::Identity;
 use crate::membership::{MemberIndex, Table};
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::random::Rng;
 use crate::stats::Stats;
@@ -19,7 +22,10 @@ pub(crate) struct Cx<'a, P> {
     pub(crate) wall: (Instant, u64),
     pub(crate) me: &'a mut Identity,
     pub(crate) config: &'a Config,
-    #[cfg_attr(not(feature = "kv"), allow(dead_code, reason = "sums up what was seen of the map"))]
+    #[cfg_attr(
+        not(any(feature = "kv", feature = "direct")),
+        allow(dead_code, reason = "sums up what was seen of the map")
+    )]
     pub(crate) key: &'a ClusterKey,
     pub(crate) table: &'a mut Table<P>,
     pub(crate) rng: &'a mut Rng,
@@ -50,10 +56,11 @@ pub(crate) struct Source<'a, P> {
     pub(crate) answer: usize,
 }
 
-/// Where a packet goes and how long it may be.
+/// Where a packet goes, by which way, and how long it may be.
 #[derive(Clone, Debug)]
 pub(crate) struct Target<P> {
     pub(crate) addr: P,
+    pub(crate) lane: Lane,
     pub(crate) limit: usize,
     /// The row of the member there, if it was at hand; it may be another's by now.
     pub(crate) row: Option<MemberIndex>,
@@ -62,12 +69,21 @@ pub(crate) struct Target<P> {
 impl<P: Peer> Target<P> {
     /// A packet of any length that the transport carries.
     pub(crate) fn to(addr: P) -> Self {
-        Self { addr, limit: usize::MAX, row: None }
+        Self { addr, lane: Lane::Datagram, limit: usize::MAX, row: None }
+    }
+
+    /// A packet that is as long as it may be and can wait: a frame of the stream lane where both ends have one, else a
+    /// datagram. Not always: of a lane that loses in silence nobody hears, so one of four goes the other way.
+    pub(crate) fn patient(cx: &mut Cx<'_, P>, addr: P) -> Self {
+        let row = cx.table.find_addr(&addr).filter(|row| cx.table.row(*row).takes_frames(cx.now));
+        let frames = cx.config.transport.stream.is_some() && row.is_some() && cx.rng.below(4) > 0;
+        let lane = if frames { Lane::Stream } else { Lane::Datagram };
+        Self { addr, lane, limit: usize::MAX, row }
     }
 
     /// An answer.
     pub(crate) fn answer(source: &Source<'_, P>) -> Self {
-        Self { addr: source.addr.clone(), limit: source.answer, row: source.row }
+        Self { addr: source.addr.clone(), lane: Lane::Datagram, limit: source.answer, row: source.row }
     }
 }
 
@@ -85,12 +101,12 @@ pub(crate) trait Protocol<P: Peer> {
     fn handle_timeout(&mut self, cx: &mut Cx<'_, P>);
     /// The next deadline.
     fn poll_timeout(&self) -> Option<Instant>;
-    /// Takes the most urgent intent.
-    fn poll_intent(&mut self) -> Option<(Target<P>, Self::Intent)>;
+    /// Takes the most urgent intent of those that go by this lane.
+    fn poll_intent(&mut self, lane: Lane) -> Option<(Target<P>, Self::Intent)>;
     /// Whether an intent waits.
     fn has_intents(&self) -> bool;
     /// Writes what the packet is made for. A packet into which nothing was written is not sent.
-    fn write(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: Self::Intent, packet: &mut Writer<'_>);
+    fn write(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, intent: Self::Intent, packet: &mut Writer<'_>);
     /// Whether it has something to fill packets with.
     fn is_hungry(&self) -> bool {
         false
@@ -102,35 +118,65 @@ pub(crate) trait Protocol<P: Peer> {
     fn ride(&mut self, _cx: &mut Cx<'_, P>, _packet: &mut Writer<'_>) {}
 }
 
-/// A bounded queue of intents that drops the newest and counts it.
+/// At most so many intents wait for the stream lane.
+const MAX_FRAMES: usize = 256;
+
+/// A bounded queue of intents for each lane that drops the newest and counts it.
 #[derive(Debug)]
 pub(crate) struct Intents<P, I> {
-    queue: alloc::collections::VecDeque<(Target<P>, I)>,
+    datagrams: VecDeque<(Target<P>, I)>,
+    frames: VecDeque<(Target<P>, I)>,
+    /// How many wait at most for a datagram.
     max: usize,
 }
 
 impl<P, I> Intents<P, I> {
     pub(crate) fn new(max: usize) -> Self {
-        Self { queue: alloc::collections::VecDeque::new(), max }
+        Self { datagrams: VecDeque::new(), frames: VecDeque::new(), max }
     }
 
     pub(crate) fn push(&mut self, stats: &mut Stats, to: Target<P>, intent: I) {
-        if self.queue.len() < self.max {
-            self.queue.push_back((to, intent));
+        let max = if to.lane == Lane::Stream { MAX_FRAMES.min(self.max) } else { self.max };
+        let queue = self.queue(to.lane);
+        if queue.len() < max {
+            queue.push_back((to, intent));
         } else {
             stats.dropped_intents += 1;
         }
     }
 
-    pub(crate) fn pop(&mut self) -> Option<(Target<P>, I)> {
-        self.queue.pop_front()
+    pub(crate) fn pop(&mut self, lane: Lane) -> Option<(Target<P>, I)> {
+        self.queue(lane).pop_front()
+    }
+
+    /// Whether the next one would be dropped.
+    #[cfg(feature = "direct")]
+    pub(crate) fn is_full(&self, lane: Lane) -> bool {
+        match lane {
+            Lane::Datagram => self.datagrams.len() >= self.max,
+            Lane::Stream => self.frames.len() >= MAX_FRAMES.min(self.max),
+        }
+    }
+
+    /// The newest for a datagram, to add to it.
+    #[cfg(feature = "direct")]
+    pub(crate) fn last_mut(&mut self) -> Option<&mut (Target<P>, I)> {
+        self.datagrams.back_mut()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.datagrams.is_empty() && self.frames.is_empty()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.queue.clear();
+        self.datagrams.clear();
+        self.frames.clear();
+    }
+
+    fn queue(&mut self, lane: Lane) -> &mut VecDeque<(Target<P>, I)> {
+        match lane {
+            Lane::Datagram => &mut self.datagrams,
+            Lane::Stream => &mut self.frames,
+        }
     }
 }

@@ -6,10 +6,14 @@
 pub struct Stats {
     /// Packets written by `poll_transmit`.
     pub packets_sent: u64,
+    /// Those of them that went by the stream lane.
+    pub frames_sent: u64,
     /// Their bytes.
     pub bytes_sent: u64,
     /// Packets handed to `handle_packet`, dropped ones included.
     pub packets_received: u64,
+    /// Those of them that came by the stream lane.
+    pub frames_received: u64,
     /// Their bytes.
     pub bytes_received: u64,
     /// Packets dropped because of a wrong checksum: damaged, or of another cluster.
@@ -57,9 +61,26 @@ pub struct Stats {
     /// Broadcast messages that fell behind the window of their origin before they arrived, or for whose origin there was
     /// no room.
     pub broadcast_missed: u64,
+    /// Direct messages sent, repetitions not counted.
+    pub direct_sent: u64,
+    /// Repetitions of direct messages.
+    pub direct_repeated: u64,
+    /// Direct messages of this node whose receiver has them.
+    pub direct_delivered: u64,
+    /// Direct messages of this node that were given up.
+    pub direct_failed: u64,
+    /// Direct messages handed to the application.
+    pub direct_received: u64,
+    /// Direct messages received again and answered again.
+    pub direct_duplicates: u64,
+    /// Direct messages not taken because the inbox, or the list of senders, was full; their sender is told.
+    pub direct_refused: u64,
+    /// Direct messages and answers passed over because they are for or from another life, or not from a known member.
+    pub direct_ignored: u64,
     /// Key-value entries received that were already known or already superseded.
     pub kv_duplicates: u64,
-    /// Key-value entries ignored because the map, or the list of writers, was full.
+    /// Key-value entries ignored because the map, or the list of writers, was full; and how often one was not sent on because
+    /// no packet of this node holds it.
     pub kv_dropped: u64,
     /// Requests of key-value anti-entropy sent.
     pub kv_syncs: u64,

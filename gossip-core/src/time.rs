@@ -15,6 +15,9 @@ impl Instant {
     /// A moment that never comes.
     pub const FAR_FUTURE: Self = Self(u64::MAX);
 
+    /// The last moment that can be: deadlines lie after it, if they ever come.
+    pub(crate) const LAST: Self = Self(u64::MAX - 1);
+
     /// The instant `micros` microseconds after the epoch.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)

@@ -1,7 +1,7 @@
 //! What a live node does with packets that nobody honest would send: it never panics, never grows beyond its limits,
 //! counts, and cannot be made to flood anybody.
 
-#![cfg(all(feature = "broadcast", feature = "kv"))]
+#![cfg(all(feature = "broadcast", feature = "direct", feature = "kv"))]
 
 #[path = "hostile/accusations.rs"]
 mod accusations;
@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use gossip_core::kv::Scope;
 use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
+use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::Entry;
 use gossip_core::wire::membership::Claim;
 use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, membership, section_sizes, tag};
@@ -274,6 +275,43 @@ fn a_flood_of_entries_and_messages_stops_at_the_limits() {
     }
 }
 
+#[test]
+fn direct_messages_of_many_senders_stop_at_the_limits() {
+    let mut config = Config::lan();
+    config.max_events = 64;
+    config.direct.max_senders = 16;
+    config.direct.max_pending = 20;
+    let mut lab = Lab::new(2, &config);
+    let senders: Vec<Identity> = (0..200).map(|at| Identity::new(NodeId::from_name(&format!("s{at}")), 1)).collect();
+    for chunk in senders.chunks(10) {
+        let news = packet(lab.identity(2), true, |w| {
+            section(w, tag::UPDATES, |w| chunk.iter().try_for_each(|s| w.item(&record(*s, 1, Claim::Alive, 2))));
+        });
+        lab.forge(2, 1, &news).unwrap();
+    }
+    let to = ClusterKey::new("").short(lab.identity(1));
+    for round in 1..20 {
+        for sender in &senders {
+            let (port, sequence) = (round as u8 % PORTS, u64::MAX - round * 100);
+            let forged = packet(*sender, true, |w| {
+                section(w, tag::DIRECT, |w| w.item(&Direct { to, port, sequence, payload: &[7; 900] }));
+                section(w, tag::DIRECT_ACK, |w| {
+                    w.u32(to)?;
+                    (1..20).try_for_each(|sequence| w.item(&Answer { sequence, taken: sequence % 2 == 0 }))
+                });
+            });
+            lab.forge(2, 1, &forged).unwrap();
+        }
+        let now = lab.now;
+        _ = lab.node(1).send_to(now, id(2), 0, b"x");
+    }
+    let node = lab.node(1);
+    assert!(node.directs().pending() <= 20);
+    assert!(node.stats().direct_refused > 0);
+    let taken = std::iter::from_fn(|| node.poll_event()).filter(|event| matches!(event, Event::Direct(_))).count();
+    assert!(taken <= 64 && taken as u64 == node.stats().direct_received, "{taken}");
+}
+
 /// Entries, deletions, deltas and messages of one writer.
 fn flood(w: &mut Writer<'_>, writer: Identity, bytes: &[u8], random: &mut Random) {
     let mut entry = |counter| {
@@ -326,10 +364,16 @@ fn absurdities(sender: Identity, writer: Identity, first: u64, last: u64) -> Vec
         packet(sender, true, |w| section(w, tag, body))
     };
     let (from, to) = (first.max(1), last.max(1));
+    let short = ClusterKey::new("").short(Identity::new(id(1), sender.generation));
     let name = |w: &mut Writer<'_>| w.id(writer.id).and_then(|()| w.varint(writer.generation));
     let message = |sequence| Message { origin: writer, sequence, hops: u32::MAX, topic: b"", payload: b"" };
     let mut packets = vec![
         one(tag::MESSAGES, &|w| w.item(&message(from)).and_then(|()| w.item(&message(to)))),
+        one(tag::DIRECT, &|w| w.item(&Direct { to: short, port: 0, sequence: from, payload: b"" })),
+        one(tag::DIRECT_ACK, &|w| {
+            w.u32(short)?;
+            [from, to].iter().try_for_each(|sequence| w.item(&Answer { sequence: *sequence, taken: true }))
+        }),
         one(tag::MESSAGE_DIGEST, &|w| w.item(&Announcement { origin: writer, first: from, last: to })),
         one(tag::MESSAGE_PULL, &|w| {
             let more = if from < u64::MAX - 64 { u64::MAX } else { 0 };
@@ -400,4 +444,53 @@ fn a_member_that_is_forgotten_while_it_is_probed_ends_the_probe() {
     lab.now = lab.now + Duration::from_secs(120);
     lab.run(10);
     assert!(lab.node(1).members().get(stranger().id).is_none());
+}
+
+#[test]
+fn what_a_full_map_cannot_note_of_a_delta_it_does_not_store() {
+    let mut config = Config::lan();
+    config.kv.max_entries = 16;
+    let (mut lab, writer) = (Lab::new(2, &config), stranger());
+    let entry = |counter, key| Entry { writer, counter, stamp: counter, own: false, key, value: Some(b"v") };
+    // As many holes as there may be, all of them of one key; then room for one key more.
+    for run in 1..=64 {
+        let one = packet(lab.identity(2), true, |w| section(w, tag::KV_ENTRIES, |w| w.item(&entry(10 * run, b"k"))));
+        lab.forge(2, 1, &one).unwrap();
+    }
+    let now = lab.now;
+    (0..14_u8).for_each(|key| _ = lab.node(1).kv_mut(now).set(Scope::Shared, &[b'0', key], b"v").unwrap());
+    // The whole range would fill a hole; what there is room for makes another.
+    let delta = packet(lab.identity(2), true, |w| {
+        section(w, tag::KV_DELTA, |w| {
+            w.u8(0)?;
+            w.id(writer.id)?;
+            w.varint(writer.generation)?;
+            w.u64(3)?;
+            w.u64(9)?;
+            w.item(&entry(4, b"x"))?;
+            w.item(&entry(5, b"y"))
+        });
+    });
+    let before = state(lab.node(1));
+    lab.forge(2, 1, &delta).unwrap();
+    let node = lab.node(1);
+    assert_eq!((state(node), node.stats().kv_dropped), (before, 1));
+}
+
+#[test]
+fn a_new_entry_too_large_to_be_passed_on_holds_up_no_other() {
+    let mut config = Config::lan();
+    config.transport.datagram_mtu = 508;
+    config.kv.sync_interval = Duration::from_secs(3600);
+    let mut lab = Lab::new(2, &config);
+    let (writer, values) = (stranger(), [[7; 900].as_slice(), b"small"]);
+    for (counter, value) in (1..).zip(values) {
+        let entry = Entry { writer, counter, stamp: 1, own: false, key: &[b'0' + counter as u8], value: Some(value) };
+        let one = packet(lab.identity(2), true, |w| section(w, tag::KV_ENTRIES, |w| w.item(&entry)));
+        lab.forge(2, 1, &one).unwrap();
+    }
+    lab.run(5);
+    let (node, other) = (&lab.nodes[&1], &lab.nodes[&2]);
+    assert_eq!((node.kv().len(), node.stats().kv_dropped), (2, 1));
+    assert_eq!(other.kv().get(Scope::Shared, b"2").map(|entry| entry.value), Some(b"small".as_slice()));
 }

@@ -287,3 +287,25 @@ fn a_write_that_cannot_win_over_a_forged_stamp_is_refused() {
     assert_eq!(node.kv_mut(now).set(SHARED, b"k", b"mine"), Err(KvError::Exhausted));
     assert_eq!(node.kv().get(SHARED, b"k").unwrap().value, b"forged");
 }
+
+#[test]
+fn a_value_too_large_for_the_datagrams_of_today_holds_up_no_other() {
+    let (mut small, large) = (Config::lan(), Config::lan());
+    small.transport.datagram_mtu = 508;
+    let mut cluster = Cluster::empty();
+    cluster.start(2, 1, large);
+    let now = cluster.now;
+    for (key, len) in [(b"a", 10), (b"b", 900), (b"c", 10), (b"d", 900), (b"e", 900), (b"f", 10)] {
+        cluster.node(2).kv_mut(now).set(SHARED, key, &vec![7; len]).unwrap();
+    }
+    let snapshot = cluster.node(2).snapshot().to_vec();
+    cluster.start(1, 1, small.clone());
+    cluster.start(2, 2, small);
+    cluster.node(2).restore(now, &snapshot).unwrap();
+    cluster.node(2).join(now, 1).unwrap();
+    cluster.until(20, "all that fits has arrived", |cluster| {
+        [b"a", b"c", b"f"].iter().all(|key| cluster.nodes[&1].kv().get(SHARED, *key).is_some())
+    });
+    assert_eq!((contents(&cluster, 1).len(), contents(&cluster, 2).len()), (3, 6));
+    assert!(cluster.nodes[&2].stats().kv_dropped > 0);
+}

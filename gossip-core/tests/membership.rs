@@ -3,7 +3,7 @@
 mod cluster;
 
 use cluster::{Cluster, id};
-use gossip_core::{Config, Event, MemberChange, Status};
+use gossip_core::{Config, Event, Instant, MemberChange, Status};
 
 fn changes(cluster: &Cluster, at: u64, of: u64) -> Vec<MemberChange> {
     let batches = cluster.events[&at].iter().filter_map(|event| match event {
@@ -170,4 +170,14 @@ fn a_member_that_dies_again_and_again_leaves_no_more_behind_than_its_row() {
         cluster.until(30, "back", |cluster| cluster.nodes.values().all(|node| node.members().live() == 3));
     }
     assert_eq!(cluster.node(1).members().len(), 3);
+}
+
+#[test]
+fn a_node_that_is_told_of_a_moment_that_never_comes_comes_to_an_end_of_what_is_due() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let node = cluster.node(1);
+    for _ in 0..3 {
+        node.handle_timeout(Instant::FAR_FUTURE);
+        assert_eq!(node.poll_timeout(), None);
+    }
 }

@@ -15,7 +15,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 23] = [
+const TAGS: [u8; 26] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -38,6 +38,9 @@ const TAGS: [u8; 23] = [
     tag::KV_SUMMARY,
     tag::KV_CONTEXT,
     tag::KV_DELTA,
+    tag::KV_RECEIPT,
+    tag::DIRECT,
+    tag::DIRECT_ACK,
     tag::IDS,
 ];
 
@@ -123,10 +126,10 @@ fn check<P: Peer + Display>(vector: &Vector) {
                     assert_eq!((short, "short"), (key.short(sender), vector.form(&lines[0])), "{name}");
                 }
             }
-            let found: Vec<String> = packet
-                .sections::<P>(sender.id)
-                .flat_map(|section| meaning::of(&section, &|id| vector.name_of(id)))
-                .collect();
+            let sections = packet.sections::<P>(sender.id);
+            let sections = sections.flat_map(|section| meaning::of(&section, &|id| vector.name_of(id)));
+            let flag = packet.takes_frames().then(|| "takes_frames".to_owned());
+            let found: Vec<String> = flag.into_iter().chain(sections).collect();
             assert_eq!(found, lines[1..], "{name}");
             check_encoding(vector, &packet, sender, &packet.sections::<P>(sender.id).collect::<Vec<_>>());
         }
@@ -143,6 +146,9 @@ fn check_encoding<P: Peer>(vector: &Vector, packet: &Packet<'_>, sender: Identit
     let (mut ids, mut buf) = (Vec::new(), vec![0; vector.bytes.len() + 16]);
     let full = matches!(packet.sender(), Sender::Full(_));
     let mut writer = Writer::new(&mut buf, &mut ids, &key, sender, full).expect("room for a header");
+    if packet.takes_frames() {
+        writer.take_frames();
+    }
     for section in sections {
         section.write(&mut writer).expect("room for what was read");
     }

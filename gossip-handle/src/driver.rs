@@ -8,6 +8,7 @@ use gossip_core::{Clock, Instant, Lane, Node, PacketError, Peer, Transmit};
 
 use crate::handle::Handle;
 use crate::shared::Shared;
+use crate::transport::TransportCounters;
 
 /// Drives one node; owned by the one task that owns its socket. Dropping it closes the node.
 ///
@@ -51,6 +52,11 @@ impl<P: Peer> Driver<P> {
         poll_fn(|cx| self.shared.poll_wake(cx)).await;
     }
 
+    /// Where the adapter counts what the node does not see; [`Handle::transport`] shows it.
+    pub fn transport(&self) -> Arc<TransportCounters> {
+        Arc::clone(self.shared.transport())
+    }
+
     /// Whether the node has left the cluster: there is nothing more to send or to receive.
     pub fn has_left(&self) -> bool {
         self.shared.read(|state| state.left)
@@ -72,6 +78,16 @@ impl<P: Peer> Turn<'_, P> {
         self.node.handle_packet(self.now, Lane::Datagram, from, packet)
     }
 
+    /// A frame came in over the stream lane. `from` is the address at which its sender is reached, as far as that was told.
+    pub fn handle_frame(&mut self, from: &P, packet: &mut [u8]) -> Result<(), PacketError> {
+        self.node.handle_packet(self.now, Lane::Stream, from, packet)
+    }
+
+    /// The transport says that it cannot reach `peer` over the stream lane.
+    pub fn handle_no_stream(&mut self, peer: &P) {
+        self.node.handle_no_stream(self.now, peer);
+    }
+
     /// The transport says that a packet could not reach `peer`. A hint: the node finds out for itself.
     pub fn handle_unreachable(&mut self, peer: &P) {
         self.node.handle_unreachable(self.now, peer);
@@ -88,6 +104,12 @@ impl<P: Peer> Turn<'_, P> {
     /// nothing to send until the next packet, command or deadline.
     pub fn next_transmit(&mut self, buf: &mut [u8]) -> Option<Transmit<P>> {
         self.node.poll_transmit(self.now, Lane::Datagram, buf)
+    }
+
+    /// Writes the next packet for the stream lane to the front of `buf`, which must hold `transport.stream` bytes. An
+    /// adapter with a stream lane takes these, too, whenever it takes datagrams.
+    pub fn next_frame(&mut self, buf: &mut [u8]) -> Option<Transmit<P>> {
+        self.node.poll_transmit(self.now, Lane::Stream, buf)
     }
 
     /// When [`Turn::handle_timeout`] is due next. Read it last: everything else in a turn may change it.

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use gossip_core::broadcast::{BroadcastError, MessageId};
 use gossip_core::kv::{KvError, Scope, Version};
-use gossip_core::{CommandError, Event, Instant, Node, Peer, Stats};
+use gossip_core::{CommandError, Event, Instant, Node, NodeId, Peer, Stats};
 
+use crate::awaited::Awaited;
 use crate::events::Events;
+use crate::inbox::Inbox;
+use crate::sending::{SendFailure, Sending};
 use crate::shared::{Shared, State};
+use crate::transport::TransportStats;
 
 /// Outcomes wait in a queue of their own, which holds more than anybody lets pile up.
 const OUTCOMES: usize = 64;
@@ -91,7 +95,8 @@ impl<P: Peer> Handle<P> {
         }
     }
 
-    /// A new subscription to all events from now on. On a closed node it ends at once.
+    /// A new subscription to all events from now on, except direct messages and what became of them: those come by
+    /// [`Handle::inbox`] and [`Handle::send_to`] alone. On a closed node it ends at once.
     pub fn events(&self) -> Events<P> {
         self.run(|state, _| {
             let capacity = state.node.config().max_events;
@@ -123,6 +128,16 @@ impl<P: Peer> Handle<P> {
         })
     }
 
+    /// Waits for the acknowledgements of a write for which [`KvMut::await_acks`](gossip_core::kv::KvMut::await_acks) was called
+    /// within [`Handle::with`], best in the same call as the write itself.
+    pub fn awaited(&self, version: Version) -> Awaited<P> {
+        let events = self.run(|state, _| {
+            let wants = |event: &Event<P>| matches!(event, Event::Acknowledged(_) | Event::Left);
+            Events::new(state.hub.subscribe(OUTCOMES, wants))
+        });
+        Awaited::new(self.clone(), version, events)
+    }
+
     /// Sends a message to all members; this node itself does not get it back.
     pub fn publish(&self, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
         self.run(|state, now| {
@@ -131,14 +146,47 @@ impl<P: Peer> Handle<P> {
         })
     }
 
+    /// Sends a message to one member's inbox of that port; see [`Node::send_to`]. It is under way when this returns; what is
+    /// returned waits for its outcome.
+    ///
+    /// # Errors
+    /// The node refused to send it.
+    pub fn send_to(&self, to: NodeId, port: u8, data: &[u8]) -> Result<Sending, SendFailure> {
+        self.run(|state, now| {
+            state.writable(SendFailure::Closed)?;
+            let id = state.node.send_to(now, to, port, data).map_err(SendFailure::Command)?;
+            Ok(state.sending.wait(id))
+        })
+    }
+
+    /// Opens the inbox of a port for `capacity` messages. Without one, and while it is full, senders are told that the inbox
+    /// is full. None if it is open already, or if there is no such port. On a closed node it ends at once.
+    pub fn inbox(&self, port: u8, capacity: usize) -> Option<Inbox> {
+        self.run(|state, _| state.inboxes.open(port, capacity))
+    }
+
     /// What the node has counted since it was made.
     pub fn stats(&self) -> Stats {
         self.shared.read(|state| state.node.stats().clone())
     }
 
+    /// What its adapter has counted since then.
+    pub fn transport(&self) -> TransportStats {
+        self.shared.transport().read()
+    }
+
+    /// Whether the address is that of a live member, as far as this node knows.
+    pub fn is_live_at(&self, addr: &P) -> bool {
+        self.shared.read(|state| state.node.members().at(addr).is_some())
+    }
+
     /// Whether the adapter has stopped: nothing is sent or received any more.
     pub fn is_closed(&self) -> bool {
         self.shared.read(|state| state.closed)
+    }
+
+    pub(crate) fn shared(&self) -> &Shared<P> {
+        &self.shared
     }
 
     fn run<R>(&self, f: impl FnOnce(&mut State<P>, Instant) -> R) -> R {

@@ -8,7 +8,9 @@
 //! * [`Handle`] is what the application holds: cheap to clone, callable from any thread.
 //! * [`Events`] is one subscription to what happens; each has its own bounded queue, and a slow reader is told how much
 //!   it missed by [`Event::Lagged`](gossip_core::Event::Lagged).
+//! * [`Inbox`] is one port's direct messages: bounded, and never more than there is room for.
 //! * [`Driver`] is what the adapter's task holds: it brings packets and the time in and takes packets out.
+//! * [`frame`] is how packets stand on a byte stream, for adapters that have a stream lane.
 //!
 //! The node sits behind one mutex that is held for as long as one call or one received batch takes, never across an
 //! `await`.
@@ -48,12 +50,21 @@
 //! node stays as the last call on it left it, and everybody else goes on. A panic in the task that owns the [`Driver`]
 //! drops the driver, and that closes the node: streams end, waiting calls return, writes are refused.
 
+mod awaited;
 mod driver;
 mod events;
+pub mod frame;
 mod handle;
 mod hub;
+mod inbox;
+mod sending;
 mod shared;
+mod transport;
 
+pub use awaited::Awaited;
 pub use driver::{Driver, Turn};
 pub use events::Events;
 pub use handle::{Handle, JoinFailure};
+pub use inbox::Inbox;
+pub use sending::{SendFailure, Sending};
+pub use transport::{Counter, TransportCounters, TransportStats};

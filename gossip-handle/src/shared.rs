@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,9 @@ use atomic_waker::AtomicWaker;
 use gossip_core::{Clock, Event, Instant, Node, Peer};
 
 use crate::hub::Hub;
+use crate::inbox::Inboxes;
+use crate::sending::Waiters;
+use crate::transport::TransportCounters;
 
 /// How long the node may go on with the wall clock it was told last.
 const WALL_CLOCK_INTERVAL: Duration = Duration::from_secs(1);
@@ -21,12 +24,15 @@ pub(crate) struct Shared<P: Peer> {
     driver: AtomicWaker,
     /// Whether something was done to the node that the driver has not seen yet.
     work: AtomicBool,
+    transport: Arc<TransportCounters>,
 }
 
 /// What the lock guards.
 pub(crate) struct State<P: Peer> {
     pub(crate) node: Node<P>,
     pub(crate) hub: Hub<P>,
+    pub(crate) inboxes: Inboxes,
+    pub(crate) sending: Waiters,
     /// The node has left: [`Event::Left`] went through.
     pub(crate) left: bool,
     /// The driver is gone: nothing is sent or received any more.
@@ -36,8 +42,22 @@ pub(crate) struct State<P: Peer> {
 
 impl<P: Peer> Shared<P> {
     pub(crate) fn new(node: Node<P>, clock: Clock) -> Self {
-        let state = State { node, hub: Hub::default(), left: false, closed: false, wall_clock_due: Instant::ZERO };
-        Self { clock, state: Mutex::new(state), driver: AtomicWaker::new(), work: AtomicBool::new(true) }
+        let state = State {
+            node,
+            hub: Hub::default(),
+            inboxes: Inboxes::default(),
+            sending: Waiters::default(),
+            left: false,
+            closed: false,
+            wall_clock_due: Instant::ZERO,
+        };
+        Self {
+            clock,
+            state: Mutex::new(state),
+            driver: AtomicWaker::new(),
+            work: AtomicBool::new(true),
+            transport: Arc::default(),
+        }
     }
 
     /// Locks, tells the time, calls `f`, hands the node's events to the subscribers, and wakes them after the lock is
@@ -46,6 +66,8 @@ impl<P: Peer> Shared<P> {
         let mut state = self.lock();
         let now = self.clock.now();
         state.tell_wall_clock(now);
+        let State { node, inboxes, .. } = &mut *state;
+        inboxes.tell_rooms(node);
         let result = f(&mut state, now);
         let mut woken = Vec::new();
         state.fan_out(&mut woken);
@@ -64,6 +86,8 @@ impl<P: Peer> Shared<P> {
         let mut state = self.lock();
         state.closed = true;
         state.hub.close(&mut woken);
+        state.inboxes.close(&mut woken);
+        state.sending.close(&mut woken);
         drop(state);
         woken.into_iter().for_each(Waker::wake);
     }
@@ -76,6 +100,10 @@ impl<P: Peer> Shared<P> {
     pub(crate) fn poll_wake(&self, cx: &Context<'_>) -> Poll<()> {
         self.driver.register(cx.waker());
         if self.work.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    pub(crate) fn transport(&self) -> &Arc<TransportCounters> {
+        &self.transport
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -109,7 +137,22 @@ impl<P: Peer> State<P> {
 
     fn fan_out(&mut self, woken: &mut Vec<Waker>) {
         while let Some(event) = self.node.poll_event() {
-            self.left |= matches!(event, Event::Left);
+            match event {
+                Event::Direct(message) => {
+                    self.inboxes.deliver(message, woken);
+                    continue;
+                }
+                Event::Sent { id, result } => {
+                    self.sending.settle(id, result, woken);
+                    continue;
+                }
+                Event::Left => {
+                    self.left = true;
+                    self.sending.close(woken);
+                }
+                Event::Lagged(_) => self.sending.lagged(&self.node, woken),
+                _ => {}
+            }
             self.hub.publish(event, woken);
         }
     }

@@ -243,3 +243,12 @@ fn values_that_need_each_other_are_set_at_once() {
     scenario.set_all([("nodes", "4"), ("join.via", "[\"n3\"]")]).unwrap();
     assert_eq!(scenario.nodes(), 4);
 }
+
+#[test]
+fn an_unknown_key_that_is_empty_is_named_as_toml_writes_it() {
+    let message = message(9, "\"\" = 1");
+    assert_eq!(message, "f.toml:9: network.\"\": unknown key");
+    let mut scenario = Scenario::parse(SOUND, "f.toml").unwrap();
+    let error = scenario.set("\"\"", "1").unwrap_err();
+    assert_eq!(error.to_string(), "f.toml, set over it: \"\": unknown key");
+}

@@ -46,6 +46,9 @@ _gossip() {
             gossip,import)
                 cmd="gossip__subcmd__import"
                 ;;
+            gossip,inbox)
+                cmd="gossip__subcmd__inbox"
+                ;;
             gossip,info)
                 cmd="gossip__subcmd__info"
                 ;;
@@ -67,6 +70,12 @@ _gossip() {
             gossip,publish)
                 cmd="gossip__subcmd__publish"
                 ;;
+            gossip,query)
+                cmd="gossip__subcmd__query"
+                ;;
+            gossip,send)
+                cmd="gossip__subcmd__send"
+                ;;
             gossip,set)
                 cmd="gossip__subcmd__set"
                 ;;
@@ -75,6 +84,9 @@ _gossip() {
                 ;;
             gossip,subscribe)
                 cmd="gossip__subcmd__subscribe"
+                ;;
+            gossip,watch)
+                cmd="gossip__subcmd__watch"
                 ;;
             gossip__subcmd__config,check)
                 cmd="gossip__subcmd__config__subcmd__check"
@@ -124,6 +136,9 @@ _gossip() {
             gossip__subcmd__help,import)
                 cmd="gossip__subcmd__help__subcmd__import"
                 ;;
+            gossip__subcmd__help,inbox)
+                cmd="gossip__subcmd__help__subcmd__inbox"
+                ;;
             gossip__subcmd__help,info)
                 cmd="gossip__subcmd__help__subcmd__info"
                 ;;
@@ -145,6 +160,12 @@ _gossip() {
             gossip__subcmd__help,publish)
                 cmd="gossip__subcmd__help__subcmd__publish"
                 ;;
+            gossip__subcmd__help,query)
+                cmd="gossip__subcmd__help__subcmd__query"
+                ;;
+            gossip__subcmd__help,send)
+                cmd="gossip__subcmd__help__subcmd__send"
+                ;;
             gossip__subcmd__help,set)
                 cmd="gossip__subcmd__help__subcmd__set"
                 ;;
@@ -153,6 +174,9 @@ _gossip() {
                 ;;
             gossip__subcmd__help,subscribe)
                 cmd="gossip__subcmd__help__subcmd__subscribe"
+                ;;
+            gossip__subcmd__help,watch)
+                cmd="gossip__subcmd__help__subcmd__watch"
                 ;;
             gossip__subcmd__help__subcmd__config,check)
                 cmd="gossip__subcmd__help__subcmd__config__subcmd__check"
@@ -200,7 +224,7 @@ _gossip() {
 
     case "${cmd}" in
         gossip)
-            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help"
+            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -218,7 +242,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__agent)
-            opts="-h --bind --advertise --join --cluster --name --tag --config --data-dir --on-event --http --http-allow-remote --log --socket --json --help"
+            opts="-h --bind --advertise --join --cluster --name --tag --no-stream --config --data-dir --on-event --on-query --http --http-allow-remote --log --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -257,6 +281,10 @@ _gossip() {
                     return 0
                     ;;
                 --on-event)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-query)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -408,12 +436,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__delete)
-            opts="-h --own --socket --json --help"
+            opts="-h --own --wait --timeout --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -518,7 +554,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help)
-            opts="agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help"
+            opts="agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -699,6 +735,20 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gossip__subcmd__help__subcmd__inbox)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gossip__subcmd__help__subcmd__info)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -797,6 +847,34 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gossip__subcmd__help__subcmd__query)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__send)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gossip__subcmd__help__subcmd__set)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -881,6 +959,20 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gossip__subcmd__help__subcmd__watch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gossip__subcmd__import)
             opts="-h --key --sample --own --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -889,6 +981,28 @@ _gossip() {
             fi
             case "${prev}" in
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__inbox)
+            opts="-h --count --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --count)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -958,7 +1072,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__list)
-            opts="-h --own --socket --json --help"
+            opts="-h --own --watch --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1045,13 +1159,65 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        gossip__subcmd__set)
-            opts="-h --own --socket --json --help"
+        gossip__subcmd__query)
+            opts="-h --tag --timeout --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --tag)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__send)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__set)
+            opts="-h --own --wait --timeout --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1228,6 +1394,32 @@ _gossip() {
                 return 0
             fi
             case "${prev}" in
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__watch)
+            opts="-h --own --from --count --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --count)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -46,6 +46,10 @@ complete -c gossip -n "__fish_gossip_needs_command" -f -a "import" -d 'Write man
 complete -c gossip -n "__fish_gossip_needs_command" -f -a "export" -d 'Print keys and values as one JSON object'
 complete -c gossip -n "__fish_gossip_needs_command" -f -a "publish" -d 'Send a message to all members'
 complete -c gossip -n "__fish_gossip_needs_command" -f -a "subscribe" -d 'Print messages as they arrive'
+complete -c gossip -n "__fish_gossip_needs_command" -f -a "watch" -d 'Print changes of keys as they happen'
+complete -c gossip -n "__fish_gossip_needs_command" -f -a "send" -d 'Send a message to one member; ends when it was delivered'
+complete -c gossip -n "__fish_gossip_needs_command" -f -a "inbox" -d 'Print the messages that others sent to this agent'
+complete -c gossip -n "__fish_gossip_needs_command" -f -a "query" -d 'Ask all members, or some, and print their answers'
 complete -c gossip -n "__fish_gossip_needs_command" -f -a "events" -d 'Print whatever happens in the cluster, as it happens'
 complete -c gossip -n "__fish_gossip_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l bind -d 'Address to listen on, IP or IP:PORT; port 0 takes a free one' -r
@@ -57,6 +61,7 @@ complete -c gossip -n "__fish_gossip_using_subcommand agent" -l tag -d 'A tag th
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l config -d 'TOML file with the fields that `gossip config default` prints' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l data-dir -d 'Folder that keeps identity, generation, keys and member list across restarts; one agent per folder. A write of an own key is on disk before it is answered, everything else within a second' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l on-event -d 'A command to run when something happens, CMD or KIND=CMD or KIND,KIND=CMD: the shell runs it with the event as one line of JSON on standard input. Without KIND on every member, join, left and lagged event. Repeatable' -r
+complete -c gossip -n "__fish_gossip_using_subcommand agent" -l on-query -d 'A command that answers the queries of a name, NAME=CMD: the shell runs it with the query\'s data on standard input, and what it writes to standard output is the answer. Repeatable, each name once' -r
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l http -d 'Answer HTTP at this address too, IP or IP:PORT: what the socket answers, /metrics for Prometheus, /openapi.json. Only an address of the loopback device; the port is 7980 unless written, 0 takes a free one' -r
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l log -d 'The least severe messages to log. Default: info' -r -f -a "off\t''
 error\t''
@@ -65,6 +70,7 @@ info\t''
 debug\t''
 trace\t''"
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
+complete -c gossip -n "__fish_gossip_using_subcommand agent" -l no-stream -d 'Do without TCP: everything goes in UDP datagrams, which other members put up with'
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l http-allow-remote -d 'Let --http listen at any address: whoever reaches it can read and write everything and stop the agent'
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -s h -l help -d 'Print help'
@@ -138,6 +144,8 @@ complete -c gossip -n "__fish_gossip_using_subcommand join" -s h -l help -d 'Pri
 complete -c gossip -n "__fish_gossip_using_subcommand leave" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand leave" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand leave" -s h -l help -d 'Print help'
+complete -c gossip -n "__fish_gossip_using_subcommand set" -l wait -d 'Wait until so many other members have the write: N, all, or majority, this one included' -r
+complete -c gossip -n "__fish_gossip_using_subcommand set" -l timeout -d 'How long to wait, at most 60s, such as 500ms or 5s. Default: 10s' -r
 complete -c gossip -n "__fish_gossip_using_subcommand set" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand set" -l own -d 'Write a key of this member\'s own, which nobody else can change'
 complete -c gossip -n "__fish_gossip_using_subcommand set" -l json -d 'Print JSON, errors on standard error included'
@@ -146,12 +154,15 @@ complete -c gossip -n "__fish_gossip_using_subcommand get" -l socket -d 'The loc
 complete -c gossip -n "__fish_gossip_using_subcommand get" -l own -d 'Read a key of this member\'s own'
 complete -c gossip -n "__fish_gossip_using_subcommand get" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand get" -s h -l help -d 'Print help'
+complete -c gossip -n "__fish_gossip_using_subcommand delete" -l wait -d 'Wait until so many other members have the write: N, all, or majority, this one included' -r
+complete -c gossip -n "__fish_gossip_using_subcommand delete" -l timeout -d 'How long to wait, at most 60s, such as 500ms or 5s. Default: 10s' -r
 complete -c gossip -n "__fish_gossip_using_subcommand delete" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand delete" -l own -d 'Delete a key of this member\'s own'
 complete -c gossip -n "__fish_gossip_using_subcommand delete" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand delete" -s h -l help -d 'Print help'
 complete -c gossip -n "__fish_gossip_using_subcommand list" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand list" -l own -d 'Only keys of this member\'s own'
+complete -c gossip -n "__fish_gossip_using_subcommand list" -l watch -d 'Go on with what changes from then on, without a gap or a repetition in between'
 complete -c gossip -n "__fish_gossip_using_subcommand list" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand list" -s h -l help -d 'Print help'
 complete -c gossip -n "__fish_gossip_using_subcommand import" -l key -d 'For an array: the field whose text is the key' -r
@@ -172,6 +183,24 @@ complete -c gossip -n "__fish_gossip_using_subcommand subscribe" -l count -d 'St
 complete -c gossip -n "__fish_gossip_using_subcommand subscribe" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand subscribe" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand subscribe" -s h -l help -d 'Print help'
+complete -c gossip -n "__fish_gossip_using_subcommand watch" -l from -d 'Begin with what changed after this revision of the agent, as far as it is known. Default: from now on' -r
+complete -c gossip -n "__fish_gossip_using_subcommand watch" -l count -d 'Stop after so many changes' -r
+complete -c gossip -n "__fish_gossip_using_subcommand watch" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
+complete -c gossip -n "__fish_gossip_using_subcommand watch" -l own -d 'Only keys of this member\'s own'
+complete -c gossip -n "__fish_gossip_using_subcommand watch" -l json -d 'Print JSON, errors on standard error included'
+complete -c gossip -n "__fish_gossip_using_subcommand watch" -s h -l help -d 'Print help'
+complete -c gossip -n "__fish_gossip_using_subcommand send" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
+complete -c gossip -n "__fish_gossip_using_subcommand send" -l json -d 'Print JSON, errors on standard error included'
+complete -c gossip -n "__fish_gossip_using_subcommand send" -s h -l help -d 'Print help'
+complete -c gossip -n "__fish_gossip_using_subcommand inbox" -l count -d 'Stop after so many messages' -r
+complete -c gossip -n "__fish_gossip_using_subcommand inbox" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
+complete -c gossip -n "__fish_gossip_using_subcommand inbox" -l json -d 'Print JSON, errors on standard error included'
+complete -c gossip -n "__fish_gossip_using_subcommand inbox" -s h -l help -d 'Print help'
+complete -c gossip -n "__fish_gossip_using_subcommand query" -l tag -d 'Ask only members with this tag. Repeatable: all must match' -r
+complete -c gossip -n "__fish_gossip_using_subcommand query" -l timeout -d 'How long to wait for answers, at most 1h' -r
+complete -c gossip -n "__fish_gossip_using_subcommand query" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
+complete -c gossip -n "__fish_gossip_using_subcommand query" -l json -d 'Print JSON, errors on standard error included'
+complete -c gossip -n "__fish_gossip_using_subcommand query" -s h -l help -d 'Print help'
 complete -c gossip -n "__fish_gossip_using_subcommand events" -l only -d 'Only events of these kinds, and how many were missed' -r -f -a "member\t'A member came, changed, was suspected, failed or left'
 join\t'A join through one contact succeeded or found no answer'
 key\t'A key was written or deleted'
@@ -183,26 +212,30 @@ complete -c gossip -n "__fish_gossip_using_subcommand events" -l count -d 'Stop 
 complete -c gossip -n "__fish_gossip_using_subcommand events" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand events" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand events" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "agent" -d 'Run a cluster member until it is told to stop'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "config" -d 'Show or check the configuration'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "demo" -d 'Run a whole cluster in one process, live: join, share a catalogue, broadcast, crash, return'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "sim" -d 'Run scenarios on simulated networks'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "completions" -d 'Print what a shell needs to complete commands of this program'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "man" -d 'Print or write manual pages'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "members" -d 'Show who is in the cluster'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "info" -d 'Show the local agent: identity, address, counters'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "join" -d 'Make the agent join through other members'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "leave" -d 'Make the agent leave the cluster gracefully and stop'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "set" -d 'Write a key; prints the version of the write'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "get" -d 'Print a key\'s value'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "delete" -d 'Delete a key; prints the version of the write'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "list" -d 'List keys and values'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "import" -d 'Write many keys from a JSON file'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "export" -d 'Print keys and values as one JSON object'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "publish" -d 'Send a message to all members'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "subscribe" -d 'Print messages as they arrive'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "events" -d 'Print whatever happens in the cluster, as it happens'
-complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe events help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "agent" -d 'Run a cluster member until it is told to stop'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "config" -d 'Show or check the configuration'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "demo" -d 'Run a whole cluster in one process, live: join, share a catalogue, broadcast, crash, return'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "sim" -d 'Run scenarios on simulated networks'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "completions" -d 'Print what a shell needs to complete commands of this program'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "man" -d 'Print or write manual pages'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "members" -d 'Show who is in the cluster'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "info" -d 'Show the local agent: identity, address, counters'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "join" -d 'Make the agent join through other members'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "leave" -d 'Make the agent leave the cluster gracefully and stop'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "set" -d 'Write a key; prints the version of the write'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "get" -d 'Print a key\'s value'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "delete" -d 'Delete a key; prints the version of the write'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "list" -d 'List keys and values'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "import" -d 'Write many keys from a JSON file'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "export" -d 'Print keys and values as one JSON object'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "publish" -d 'Send a message to all members'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "subscribe" -d 'Print messages as they arrive'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "watch" -d 'Print changes of keys as they happen'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "send" -d 'Send a message to one member; ends when it was delivered'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "inbox" -d 'Print the messages that others sent to this agent'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "query" -d 'Ask all members, or some, and print their answers'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "events" -d 'Print whatever happens in the cluster, as it happens'
+complete -c gossip -n "__fish_gossip_using_subcommand help; and not __fish_seen_subcommand_from agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c gossip -n "__fish_gossip_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "check" -d 'Check a configuration file, and say what it would change: by SIGHUP or only by a restart'
 complete -c gossip -n "__fish_gossip_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "default" -d 'Print a commented template that holds every field and its default'
 complete -c gossip -n "__fish_gossip_using_subcommand help; and __fish_seen_subcommand_from sim" -f -a "run" -d 'Run one scenario, once for each seed'

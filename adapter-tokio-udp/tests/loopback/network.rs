@@ -1,10 +1,10 @@
 //! What the network does to a node: garbage, strangers, silence, both families.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 
 use gossip_adapter_tokio_udp::{JoinFailure, bind};
 
-use crate::support::{any_port, cluster, join, live, options, start, until, until_counted, within};
+use crate::support::{any_port, cluster, join, live, options, start, until, until_counted, with_keys, within};
 
 #[tokio::test]
 async fn random_bytes_are_dropped_and_counted() {
@@ -64,6 +64,7 @@ async fn an_address_of_the_other_family_fails_the_join_but_not_the_node() {
     let failed = within("the join fails", node.handle().join("[2001:db8::1]:7946".parse().unwrap())).await;
     assert_eq!(failed, Err(JoinFailure::NoAnswer));
     assert!(!node.handle().is_closed());
+    assert!(node.handle().transport().datagrams_unsent > 1, "each try is counted");
 }
 
 #[tokio::test]
@@ -98,4 +99,54 @@ async fn a_dual_stack_node_speaks_plain_ipv4_with_an_ipv4_node() {
     assert!(known.iter().all(SocketAddr::is_ipv4), "{known:?}");
     let third = start("c").await;
     within("join from the dual stack", dual.handle().join(third.local_addr())).await.unwrap();
+}
+
+/// A link-local address of this machine with its interface, where the system lists them.
+fn link_local() -> Option<SocketAddrV6> {
+    let text = std::fs::read_to_string("/proc/net/if_inet6").ok()?;
+    text.lines().find_map(|line| {
+        let (ip, rest) = line.split_once(' ')?;
+        let ip = Ipv6Addr::from(u128::from_str_radix(ip, 16).ok()?);
+        let interface = u32::from_str_radix(rest.split(' ').next()?, 16).ok()?;
+        ip.is_unicast_link_local().then(|| SocketAddrV6::new(ip, 0, 0, interface))
+    })
+}
+
+#[tokio::test]
+async fn nodes_find_each_other_over_link_local_addresses_and_exchange_frames() {
+    let Some(addr) = link_local().filter(|addr| UdpSocket::bind(addr).is_ok()) else {
+        eprintln!("skipped: this machine has no link-local address");
+        return;
+    };
+    let full = with_keys(options("a", 1), 500, addr.into()).await;
+    // Bound to all addresses, one of which is told with its interface.
+    let mut everywhere = options("b", 1);
+    everywhere.advertise = Some(addr.into());
+    let empty = bind("[::]:0".parse().unwrap(), everywhere).await.unwrap();
+    let mut contact = full.local_addr();
+    let SocketAddr::V6(long) = &mut contact else { panic!("{contact}") };
+    assert_eq!(long.scope_id(), addr.scope_id());
+    long.set_scope_id(0);
+    within("join", empty.handle().join(contact)).await.unwrap();
+    until(empty.handle(), "all keys", |cluster| cluster.with(|node, _| node.kv().len()) == 500).await;
+    assert_eq!(live(full.handle()), 2);
+}
+
+#[tokio::test]
+async fn a_node_on_all_addresses_exchanges_frames_with_one_on_a_named_address() {
+    let mut everywhere = options("a", 1);
+    everywhere.advertise = Some(any_port());
+    let full = with_keys(everywhere, 2000, "0.0.0.0:0".parse().unwrap()).await;
+    let named = bind("127.0.0.2:0".parse().unwrap(), options("b", 1)).await;
+    let named = match named {
+        Ok(named) => named,
+        Err(error) => {
+            eprintln!("skipped: this machine has one loopback address: {error}");
+            return;
+        }
+    };
+    let contact = SocketAddr::new("127.0.0.1".parse().unwrap(), full.local_addr().port());
+    within("join", named.handle().join(contact)).await.unwrap();
+    until(named.handle(), "all keys", |cluster| cluster.with(|node, _| node.kv().len()) == 2000).await;
+    assert!(named.handle().stats().frames_received > 0, "{:?}", named.handle().transport());
 }

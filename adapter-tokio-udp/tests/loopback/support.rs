@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gossip_adapter_tokio_udp::{Handle, Options, UdpNode, bind};
+use gossip_core::kv::Scope;
 use gossip_core::{Config, Identity, MemberChange, NodeId, Status};
 
 pub(crate) type Cluster = Handle<SocketAddr>;
@@ -34,6 +35,18 @@ pub(crate) fn any_port() -> SocketAddr {
 /// A node of that name in its first life.
 pub(crate) async fn start(name: &str) -> UdpNode {
     bind(any_port(), options(name, 1)).await.unwrap()
+}
+
+/// A node at that address which holds so many keys of a former life, none of which is pushed any more.
+pub(crate) async fn with_keys(options: Options, keys: u32, addr: SocketAddr) -> UdpNode {
+    let node = start("writer").await;
+    for number in 0..keys {
+        node.handle().set(Scope::Shared, &number.to_be_bytes(), &[7; 1000]).unwrap();
+    }
+    let mut next = options;
+    next.snapshot = Some(node.handle().with(|node, _| node.snapshot().to_vec()));
+    node.abort().await;
+    bind(addr, next).await.unwrap()
 }
 
 pub(crate) async fn join(node: &UdpNode, contact: &UdpNode) -> usize {

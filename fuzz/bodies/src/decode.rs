@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use gossip_core::wire::{
-    ClusterKey, Packet, Section, broadcast, kv, membership, message_payload_bytes, section_sizes, tag,
+    ClusterKey, Packet, Section, broadcast, direct, kv, membership, message_payload_bytes, section_sizes, tag,
 };
 use gossip_core::{NodeId, Peer};
 
@@ -59,18 +59,29 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         Section::Broadcast(broadcast::Section::Pull(list)) => {
             assert!(list.iter().all(|wanted| wanted.sequences().is_sorted_by(|a, b| a < b)));
         }
+        Section::Direct(direct::Section::Message(message)) => {
+            assert!(message.sequence > 0 && message.port < direct::PORTS);
+        }
+        Section::Direct(direct::Section::Answers(all)) => {
+            assert!(all.answers.iter().all(|answer| answer.sequence > 0));
+        }
         Section::Kv(kv::Section::Entries(list)) => assert!(list.iter().all(|entry| entry.counter > 0)),
         Section::Kv(kv::Section::Context(page)) => {
-            for seen in page.writers.iter() {
-                assert!(seen.runs().all(|(first, last)| first <= last));
-                assert!(seen.runs().is_sorted_by(|a, b| a.1 + 1 < b.0), "runs with a hole between any two");
-            }
+            page.writers.iter().for_each(|seen| check_runs(&seen));
         }
+        Section::Kv(kv::Section::Receipt(kv::Receipt::Answer(seen))) => check_runs(seen),
         Section::Kv(kv::Section::Delta(delta)) => {
             let inside = |counter| delta.after < counter && counter <= delta.through;
             assert!(delta.entries.iter().all(|entry| entry.writer == delta.writer && inside(entry.counter)));
         }
-        Section::Membership(_) | Section::Kv(kv::Section::Summary(_)) | Section::Unknown(..) => (),
+        Section::Membership(_)
+        | Section::Kv(kv::Section::Summary(_) | kv::Section::Receipt(kv::Receipt::Question(_)))
+        | Section::Unknown(..) => (),
     }
     0
+}
+
+fn check_runs(seen: &kv::Seen<'_>) {
+    assert!(seen.runs().all(|(first, last)| first <= last));
+    assert!(seen.runs().is_sorted_by(|a, b| a.1 + 1 < b.0), "runs with a hole between any two");
 }

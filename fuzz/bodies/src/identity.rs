@@ -1,6 +1,6 @@
 //! What is read is what was written, and has one encoding.
 
-use gossip_core::wire::{ClusterKey, NoSpace, Packet, Section, Sender, Writer, broadcast, kv, membership};
+use gossip_core::wire::{ClusterKey, NoSpace, Packet, Section, Sender, Writer, broadcast, direct, kv, membership};
 use gossip_core::{Identity, NodeId};
 
 use crate::input::Input;
@@ -37,6 +37,9 @@ fn write_again(key: &ClusterKey, bytes: &[u8]) {
     }
     let (mut ids, mut buf) = (Vec::new(), vec![0; bytes.len() + 64]);
     let mut writer = Writer::new(&mut buf, &mut ids, key, sender, full).expect("room for a header");
+    if packet.takes_frames() {
+        writer.take_frames();
+    }
     for section in &sections {
         section.write(&mut writer).expect("room for what was read");
     }
@@ -85,6 +88,8 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
             broadcast::Section::Digest(list) => Model::Announcements(list.iter().collect()),
             broadcast::Section::Pull(list) => Model::Wanted(list.iter().collect()),
         },
+        Section::Direct(direct::Section::Message(message)) => Model::Direct(*message),
+        Section::Direct(direct::Section::Answers(all)) => Model::Answers(all.to, all.answers.iter().collect()),
         Section::Kv(section) => match section {
             kv::Section::Entries(list) => Model::Entries(list.iter().collect()),
             kv::Section::Summary(fingerprint) => Model::Summary(*fingerprint),
@@ -99,6 +104,10 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
                 through: *through,
                 entries: entries.iter().collect(),
             },
+            kv::Section::Receipt(kv::Receipt::Question(writer)) => Model::Question(*writer),
+            kv::Section::Receipt(kv::Receipt::Answer(seen)) => {
+                Model::Answer(Seen { writer: seen.writer, runs: seen.runs().collect() })
+            }
         },
         Section::Unknown(tag, _) => panic!("tag {tag} was not written"),
     }

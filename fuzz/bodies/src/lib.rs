@@ -2,15 +2,25 @@
 //! in `fuzz/targets`, the inputs that are replayed by `cargo test` in `fuzz/corpus`; `fuzz/README.md` says how to run them.
 #![warn(missing_docs)]
 
+mod config;
 mod decode;
+mod frames;
 mod identity;
 mod input;
+mod limits;
 mod node;
+mod restore;
+mod scenario;
 mod sections;
+mod snapshot;
 
+pub use config::config;
 pub use decode::decode;
+pub use frames::frames;
 pub use identity::identity;
 pub use node::node;
+pub use restore::restore;
+pub use scenario::scenario;
 
 /// The labels of the clusters that inputs choose from.
 const LABELS: [&str; 3] = ["", "demo", "a label as long as a label may be, which is sixty-four bytes ...."];

@@ -2,7 +2,8 @@
 
 use gossip_core::NodeId;
 use gossip_core::wire::broadcast::{Announcement, MAX_TOPIC, Message, Wanted};
-use gossip_core::wire::kv::{Entry, MAX_KEY};
+use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
+use gossip_core::wire::kv::{Entry, MAX_KEY, Receipt};
 use gossip_core::wire::membership::{
     Claim, Join, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
@@ -34,10 +35,14 @@ pub(crate) enum Model<'a> {
     Messages(Vec<Message<'a>>),
     Announcements(Vec<Announcement>),
     Wanted(Vec<Wanted>),
+    Direct(Direct<'a>),
+    Answers(u32, Vec<Answer>),
     Entries(Vec<Entry<'a>>),
     Summary(u64),
     Context { after: Option<gossip_core::Identity>, cut: bool, reply: bool, writers: Vec<Seen> },
     Delta { more: bool, writer: gossip_core::Identity, after: u64, through: u64, entries: Vec<Entry<'a>> },
+    Question(gossip_core::Identity),
+    Answer(Seen),
 }
 
 /// What was seen of a writer, as runs with holes between them.
@@ -49,7 +54,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(23) {
+        match input.below(27) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -82,7 +87,19 @@ impl<'a> Model<'a> {
             }
             19 => Self::Summary(input.number()),
             20 => Self::delta(input),
-            21 => Self::Suspicion(Suspicion { suspect: input.identity(), age: input.byte(), patience: input.byte() }),
+            21 => Self::Question(input.identity()),
+            22 => Self::Answer(seen(input)),
+            23 => Self::Direct(Direct {
+                to: input.u32(),
+                port: input.below(PORTS.into()) as u8,
+                sequence: input.counter(),
+                payload: input.bytes(255),
+            }),
+            24 => Self::Answers(
+                input.u32(),
+                many(input, |input| Answer { sequence: input.counter(), taken: input.flag() }),
+            ),
+            25 => Self::Suspicion(Suspicion { suspect: input.identity(), age: input.byte(), patience: input.byte() }),
             _ => Self::Veto(input.identity()),
         }
     }
@@ -112,10 +129,20 @@ impl<'a> Model<'a> {
             Self::Messages(_) => tag::MESSAGES,
             Self::Announcements(_) => tag::MESSAGE_DIGEST,
             Self::Wanted(_) => tag::MESSAGE_PULL,
+            Self::Direct(_) => tag::DIRECT,
+            Self::Answers(..) => tag::DIRECT_ACK,
             Self::Entries(_) => tag::KV_ENTRIES,
             Self::Summary(_) => tag::KV_SUMMARY,
             Self::Context { .. } => tag::KV_CONTEXT,
             Self::Delta { .. } => tag::KV_DELTA,
+            Self::Question(_) | Self::Answer(_) => tag::KV_RECEIPT,
+        }
+    }
+
+    /// Names another receiver, if it names one.
+    pub(crate) fn aim(&mut self, at: impl FnOnce(u32) -> u32) {
+        if let Self::Direct(Direct { to, .. }) | Self::Answers(to, _) = self {
+            *to = at(*to);
         }
     }
 
@@ -149,6 +176,8 @@ impl<'a> Model<'a> {
             Self::Messages(messages) => all(w, messages),
             Self::Announcements(announcements) => all(w, announcements),
             Self::Wanted(wanted) => all(w, wanted),
+            Self::Direct(message) => w.item(message),
+            Self::Answers(to, answers) => w.u32(*to).and_then(|()| all(w, answers)),
             Self::Entries(entries) => all(w, entries),
             Self::Context { after, cut, reply, writers } => {
                 w.u8(u8::from(after.is_some()) | u8::from(*cut) << 1 | u8::from(*reply) << 2)?;
@@ -166,6 +195,8 @@ impl<'a> Model<'a> {
                 w.u64(*through)?;
                 all(w, entries)
             }
+            Self::Question(writer) => w.item(&Receipt::Question(*writer)),
+            Self::Answer(seen) => w.u8(1).and_then(|()| seen.write(w)),
         }
     }
 

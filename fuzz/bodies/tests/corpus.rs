@@ -17,8 +17,18 @@ fn replay(target: &str, body: fn(&[u8])) {
 }
 
 #[test]
+fn config_stands_its_corpus() {
+    replay("config", gossip_fuzz_bodies::config);
+}
+
+#[test]
 fn decode_stands_its_corpus() {
     replay("decode", gossip_fuzz_bodies::decode);
+}
+
+#[test]
+fn frames_stands_its_corpus() {
+    replay("frames", gossip_fuzz_bodies::frames);
 }
 
 #[test]
@@ -27,6 +37,16 @@ fn identity_stands_its_corpus() {
 }
 
 #[test]
-fn node_stands_its_corpus() {
-    replay("node", gossip_fuzz_bodies::node);
+fn node_stands_its_corpus_and_does_the_same_twice() {
+    replay("node", |input| assert_eq!(gossip_fuzz_bodies::node(input), gossip_fuzz_bodies::node(input)));
+}
+
+#[test]
+fn restore_stands_its_corpus() {
+    replay("restore", gossip_fuzz_bodies::restore);
+}
+
+#[test]
+fn scenario_stands_its_corpus() {
+    replay("scenario", gossip_fuzz_bodies::scenario);
 }

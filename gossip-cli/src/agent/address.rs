@@ -23,8 +23,12 @@ pub(crate) async fn resolve(contact: &str, bind: SocketAddr) -> Result<SocketAdd
         Failure::input(format!("cannot join through {contact}: it has only IPv6 addresses, and {bind} is an IPv4 one"))
             .hint("bind to an IPv6 address, such as --bind [::]:7946")
     };
-    if let Some(addr) = numeric(contact, DEFAULT_PORT) {
+    if let Some(mut addr) = numeric(contact, DEFAULT_PORT) {
         check_port(contact, addr.port())?;
+        if let SocketAddr::V6(long) = &mut addr {
+            // The interface of a link-local address is the bound one's.
+            long.set_scope_id(0);
+        }
         return if usable(&addr) { Ok(addr) } else { Err(wrong_family()) };
     }
     let (host, port) = split(contact)?;
@@ -132,6 +136,11 @@ mod tests {
         assert_eq!(resolve("127.0.0.1:5", bind).await, Ok(addr("127.0.0.1:5")));
         assert_eq!(resolve("localhost:5", bind).await, Ok(addr("127.0.0.1:5")));
         assert_eq!(resolve("localhost", bind).await, Ok(addr("127.0.0.1:7946")));
+    }
+
+    #[tokio::test]
+    async fn a_contact_has_no_interface_of_its_own() {
+        assert_eq!(resolve("[fe80::1%3]:5", addr("[fe80::2%3]:0")).await, Ok(addr("[fe80::1]:5")));
     }
 
     #[tokio::test]

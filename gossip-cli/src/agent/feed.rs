@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use gossip_core::broadcast::MessageId;
-use gossip_core::kv::KvEvent;
+use gossip_core::kv::{KvEvent, Version};
 use gossip_core::{Event, JoinError, MemberChange, MemberEvent, NodeId};
 use gossip_handle::{Events, Handle};
 use serde_json::{Map, Value, json};
@@ -11,6 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender, channel};
 
 use super::api::{Shown, put_text};
+use super::query;
 use crate::event_kind::EventKind;
 use crate::profile::Profile;
 
@@ -78,6 +79,8 @@ impl Subscription {
         match event {
             Event::Members(changes) => changes.iter().map(|change| line(self.member(change))).collect(),
             Event::Kv(change) => vec![line(self.key(change))],
+            // What agents say to each other is no message of a user.
+            Event::Broadcast(message) if query::is_reserved(message.topic()) => Vec::new(),
             Event::Broadcast(message) => {
                 let origin = self.name_of(message.id.origin);
                 vec![message_line(message.id, &origin, message.topic(), message.payload())]
@@ -102,26 +105,33 @@ impl Subscription {
     }
 
     fn key(&self, event: &KvEvent) -> Value {
-        let (key, value) = self.handle.with(|node, _| {
+        self.handle.with(|node, _| {
             let key = Shown::default().key(event.scope, &event.key, &node.members());
-            (key, node.kv().get(event.scope, &event.key).map(|entry| entry.value.to_vec()))
-        });
-        let mut line = Map::new();
-        line.insert("event".into(), EventKind::Key.name().into());
-        line.insert("key".into(), key.into());
-        line.insert("version".into(), event.version.to_string().into());
-        line.insert("deleted".into(), event.deleted.into());
-        // The newest value: if the key was written again meanwhile, another line follows.
-        if let Some(value) = value.filter(|_| !event.deleted) {
-            put_text(&mut line, "value", &value);
-        }
-        Value::Object(line)
+            // The newest value: if the key was written again meanwhile, another line follows.
+            let value = node.kv().get(event.scope, &event.key).map(|entry| entry.value);
+            let mut line = key_line(key, event.version, value.filter(|_| !event.deleted));
+            line.insert("deleted".into(), event.deleted.into());
+            Value::Object(line)
+        })
     }
 
     fn name_of(&self, id: NodeId) -> String {
         let metadata = self.handle.with(|node, _| node.members().get(id).map(|member| member.metadata.to_vec()));
         Profile::decode(id, &metadata.unwrap_or_default()).name
     }
+}
+
+/// The line of a key and what it holds; no value: it was deleted.
+pub(super) fn key_line(key: String, version: Version, value: Option<&[u8]>) -> Map<String, Value> {
+    let mut line = Map::new();
+    line.insert("event".into(), EventKind::Key.name().into());
+    line.insert("key".into(), key.into());
+    line.insert("version".into(), version.to_string().into());
+    line.insert("deleted".into(), value.is_none().into());
+    if let Some(value) = value {
+        put_text(&mut line, "value", value);
+    }
+    line
 }
 
 /// The line of a message, received or sent here.

@@ -2,10 +2,13 @@
 
 mod address;
 mod api;
+mod changes;
 mod datadir;
 mod feed;
 mod hooks;
 mod logs;
+mod mail;
+mod query;
 mod reload;
 mod saver;
 mod settings;
@@ -56,10 +59,15 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
         None => (None, None),
     };
     let mut watching = watch::spawn(node.handle());
-    let state = Arc::new(State::new(&node, opened.name, socket, args.data_dir.clone(), saver));
+    let (to_self, questions) = query::local();
+    let history = settings.file.agent.watch_history;
+    let state = State::new(&node, opened.name, socket, args.data_dir.clone(), saver, history, to_self);
+    let state = Arc::new(state);
     let mut reloader = Reloader::start(args, Arc::clone(&state), settings, log, http);
     let context = hooks::Context { name: state.name.clone(), socket: state.socket.clone() };
     let handlers = hooks::spawn(state.feed.subscribe(), reloader.hooks(), context, Arc::clone(&state.hooks));
+    let context = hooks::Context { name: state.name.clone(), socket: state.socket.clone() };
+    let answering = query::spawn(node.handle(), questions, reloader.hooks(), context, Arc::clone(&state.queries));
     let server = listener.serve(Arc::clone(&state));
     if let Err(failure) = announce(&state, &node, json) {
         tracing::warn!("the agent is ready, but could not say so: {}", failure.message);
@@ -84,7 +92,7 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
         }
     };
     tokio::select! {
-        () = stop(node, server, reloader, handlers, state, saving) => outcome,
+        () = stop(node, server, reloader, [handlers, answering], state, saving) => outcome,
         name = signals.recv() => Err(Failure::failed(format!("{name} again: stopped without leaving"))),
     }
 }
@@ -114,7 +122,7 @@ async fn stop(
     node: UdpNode,
     server: api::Server,
     reloader: Reloader,
-    handlers: JoinHandle<()>,
+    handlers: [JoinHandle<()>; 2],
     state: Arc<State>,
     saving: Option<JoinHandle<()>>,
 ) {
@@ -123,8 +131,10 @@ async fn stop(
         tracing::warn!("leaving took longer than {limit:?}: the others will see a failure");
     }
     // They end with the node, or at a limit of their own.
-    if let Err(error) = handlers.await {
-        tracing::error!("running handlers failed: {error}");
+    for task in handlers {
+        if let Err(error) = task.await {
+            tracing::error!("running handlers failed: {error}");
+        }
     }
     reloader.stop().await;
     server.stop().await;

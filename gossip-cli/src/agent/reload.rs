@@ -92,6 +92,7 @@ impl Reloader {
             self.serve(http);
         }
         self.log.set(new.file.agent.log);
+        self.state.changes.set_max(new.file.agent.watch_history);
         self.hooks.send_replace(new.hooks.clone());
         self.state.set_config(new.to_json());
         self.current = new;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::api::HttpAddr;
-use super::hooks::{Hooks, Limits, Rule};
+use super::hooks::{Hooks, Limits, QueryRule, Rule};
 use crate::args::AgentArgs;
 use crate::config::{self, File};
 use crate::exit::Failure;
@@ -40,7 +40,8 @@ impl Settings {
 
     fn checked(file: File, command_line: Vec<String>) -> Result<Self, Failure> {
         let said_by = |key, flag| if command_line.iter().any(|decided| decided == key) { flag } else { key };
-        let hooks = hooks(&file, said_by("agent.on_event", "--on-event"))?;
+        let mut hooks = hooks(&file, said_by("agent.on_event", "--on-event"))?;
+        hooks.queries = QueryRule::parse_all(&file.agent.on_query, said_by("agent.on_query", "--on-query"))?;
         let http = http(&file, said_by("agent.http", "--http"))?;
         Ok(Self { file, command_line, hooks, http })
     }
@@ -71,6 +72,10 @@ fn overlay(file: &mut File, args: &AgentArgs) -> Result<Vec<String>, Failure> {
         file.node.validate().map_err(|error| Failure::input(format!("--cluster: the label must {}", error.must)))?;
         decided.push("cluster".to_string());
     }
+    if args.no_stream {
+        file.node.transport.stream = None;
+        decided.push("transport.stream".to_string());
+    }
     if let Some(log) = args.log {
         file.agent.log = log;
         decided.push("agent.log".to_string());
@@ -82,6 +87,10 @@ fn overlay(file: &mut File, args: &AgentArgs) -> Result<Vec<String>, Failure> {
     if !args.on_event.is_empty() {
         file.agent.on_event.clone_from(&args.on_event);
         decided.push("agent.on_event".to_string());
+    }
+    if !args.on_query.is_empty() {
+        file.agent.on_query.clone_from(&args.on_query);
+        decided.push("agent.on_query".to_string());
     }
     if let Some(http) = &args.http {
         file.agent.http.clone_from(http);
@@ -102,7 +111,7 @@ fn hooks(file: &File, flag: &str) -> Result<Hooks, Failure> {
         waiting: agent.on_event_waiting,
         time: Duration::from_secs(agent.on_event_seconds),
     };
-    Ok(Hooks { rules, limits })
+    Ok(Hooks { rules, limits, ..Hooks::default() })
 }
 
 fn http(file: &File, flag: &str) -> Result<Option<HttpAddr>, Failure> {

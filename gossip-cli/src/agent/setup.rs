@@ -63,6 +63,8 @@ impl Setup {
         let metadata = settings.metadata(&name)?;
 
         let mut options = Options::new(identity, settings.file.node.clone());
+        // Without a stream lane if it says so.
+        options.config.transport = settings.file.node.transport.clone();
         options.advertise = self.advertise;
         let (dir, mut start) = disk.unzip();
         options.snapshot = start.as_mut().and_then(|start| start.state.take());
@@ -99,6 +101,9 @@ fn refused(error: &BindError, dir: Option<&DataDir>) -> Failure {
         (BindError::Snapshot(error), Some(dir)) => dir.damaged_state(error),
         (BindError::Socket { source, .. }, _) if source.kind() == std::io::ErrorKind::AddrInUse => {
             Failure::failed(error).hint("--bind IP:0 takes a free port; `gossip info` shows whether an agent runs here")
+        }
+        (BindError::Listener { source, .. }, _) if source.kind() == std::io::ErrorKind::AddrInUse => {
+            Failure::failed(error).hint("--bind IP:0 takes a free port; --no-stream does without TCP")
         }
         _ => Failure::failed(error),
     }

@@ -10,12 +10,13 @@ Examples:
   gossip agent --name web-1 --tag role=web --data-dir /var/lib/gossip --join 10.0.0.5:7946
   gossip agent --config gossip.toml --cluster staging --json
   gossip agent --on-event member=/etc/gossip/on-member --on-event 'message=logger -t gossip'
+  gossip agent --on-query 'load=cat /proc/loadavg' --on-query 'df=df -h'
 
 Once the agent is ready it prints one line with its address and its socket on standard output; logs go to standard
 error. SIGTERM, SIGINT and `gossip leave` make it leave the cluster gracefully and end with exit code 0; a second
 signal ends it at once. SIGHUP makes it read --config again: `gossip config check FILE` says what that changes.
 
-Handlers of events (--on-event) find GOSSIP_EVENT (the kind), GOSSIP_NAME (this member) and GOSSIP_SOCKET in their
+Handlers of events (--on-event) and queries (--on-query) find GOSSIP_EVENT (the kind, or query), GOSSIP_NAME (this member) and GOSSIP_SOCKET in their
 environment; what they write to standard error goes to the agent's log. Unless the configuration says otherwise four
 run at a time, 256 events wait, and a handler that runs for longer than 30 seconds is killed; `gossip info` counts how
 they end and what was dropped.";
@@ -42,6 +43,9 @@ pub(crate) struct AgentArgs {
     /// A tag that all members see, KEY=VALUE. Repeatable
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) tag: Vec<String>,
+    /// Do without TCP: everything goes in UDP datagrams, which other members put up with
+    #[arg(long)]
+    pub(crate) no_stream: bool,
     /// TOML file with the fields that `gossip config default` prints
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -53,6 +57,10 @@ pub(crate) struct AgentArgs {
     /// line of JSON on standard input. Without KIND on every member, join, left and lagged event. Repeatable
     #[arg(long, value_name = "[KIND=]CMD")]
     pub(crate) on_event: Vec<String>,
+    /// A command that answers the queries of a name, NAME=CMD: the shell runs it with the query's data on standard input, and
+    /// what it writes to standard output is the answer. Repeatable, each name once
+    #[arg(long, value_name = "NAME=CMD")]
+    pub(crate) on_query: Vec<String>,
     /// Answer HTTP at this address too, IP or IP:PORT: what the socket answers, /metrics for Prometheus, /openapi.json. Only an
     /// address of the loopback device; the port is 7980 unless written, 0 takes a free one
     #[arg(long, value_name = "ADDR")]

@@ -1,7 +1,10 @@
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::direct::{InboxArgs, QueryArgs, SendArgs};
+use super::duration;
 use crate::event_kind::EventKind;
 
 const MEMBERS_EXAMPLES: &str = "\
@@ -18,19 +21,29 @@ const SET_EXAMPLES: &str = "\
 Examples:
   gossip set greeting hello
   gossip set --own port 8080          this member's own key: others see it as @NAME/port
-  gossip set config - < config.json   the value is read from standard input";
+  gossip set config - < config.json   the value is read from standard input
+  gossip set leader web-1 --wait majority --timeout 2s
+
+With --wait the command ends when as many other members have the write, and says who has it and who has not. Only members
+count that were alive when it was asked; this one has the write in any case, with --data-dir on its disk. After --timeout
+it ends with exit code 4: the write stays and goes on spreading.";
 const GET_EXAMPLES: &str = "\
 Examples:
   gossip get greeting
   gossip get @web-1/port              the key `port` of the member web-1
   gossip get --own port";
-const DELETE_EXAMPLES: &str = "Examples:\n  gossip delete greeting\n  gossip delete --own port";
+const DELETE_EXAMPLES: &str = "\
+Examples:
+  gossip delete greeting
+  gossip delete --own port
+  gossip delete greeting --wait all   until every live member has it deleted; see `gossip set --help`";
 const LIST_EXAMPLES: &str = "\
 Examples:
   gossip list                         every key
   gossip list services/
   gossip list @                       the own keys of all members
-  gossip list @web-1/ --json";
+  gossip list @web-1/ --json
+  gossip list services/ --watch       what there is, then what changes; see `gossip watch --help`";
 const IMPORT_EXAMPLES: &str = "\
 Examples:
   gossip import services.json                 an object: each field becomes a key
@@ -57,6 +70,17 @@ Examples:
 
 Messages that were sent through this agent are shown too. With --json the first line is {\"event\":\"start\"}: every message
 from then on follows.";
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  gossip watch services/
+  gossip watch --json | jq 'select(.deleted)'
+  gossip watch services/ --from 6e87284d-1763700000000-42
+
+Each line begins with the revision of the agent at that change; --from goes on after it. A revision counts the changes
+that this agent saw since it started: it means nothing to another agent, or after a restart. A reader who is slower than
+the changes, or goes on with --from, gets each key once that changed meanwhile, as it is now. Changes that were missed,
+because too many keys changed (agent.watch_history), are counted in a line of their own: then the list has to be read
+again. With --json the first line is {\"event\":\"start\"}, with the revision from which on changes are told.";
 const EVENTS_EXAMPLES: &str = "\
 Examples:
   gossip events
@@ -94,6 +118,14 @@ pub(crate) enum ClientCommand {
     Publish(PublishArgs),
     /// Print messages as they arrive
     Subscribe(SubscribeArgs),
+    /// Print changes of keys as they happen
+    Watch(WatchArgs),
+    /// Send a message to one member; ends when it was delivered
+    Send(SendArgs),
+    /// Print the messages that others sent to this agent
+    Inbox(InboxArgs),
+    /// Ask all members, or some, and print their answers
+    Query(QueryArgs),
     /// Print whatever happens in the cluster, as it happens
     Events(EventsArgs),
 }
@@ -142,6 +174,24 @@ pub(crate) struct SetArgs {
     /// Write a key of this member's own, which nobody else can change
     #[arg(long)]
     pub(crate) own: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
+}
+
+/// Who else has to have a write before the command ends.
+#[derive(Args, Debug)]
+pub(crate) struct WaitArgs {
+    /// Wait until so many other members have the write: N, all, or majority, this one included
+    #[arg(long, value_name = "N|all|majority", value_parser = quorum)]
+    pub(crate) wait: Option<String>,
+    /// How long to wait, at most 60s, such as 500ms or 5s. Default: 10s
+    #[arg(long, value_name = "TIME", requires = "wait", value_parser = duration::parse)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+fn quorum(text: &str) -> Result<String, String> {
+    let right = matches!(text, "all" | "majority") || text.parse::<u32>().is_ok_and(|count| count > 0);
+    if right { Ok(text.to_string()) } else { Err("write a number from 1, `all` or `majority`".into()) }
 }
 
 #[derive(Args, Debug)]
@@ -162,6 +212,8 @@ pub(crate) struct DeleteArgs {
     /// Delete a key of this member's own
     #[arg(long)]
     pub(crate) own: bool,
+    #[command(flatten)]
+    pub(crate) wait: WaitArgs,
 }
 
 #[derive(Args, Debug)]
@@ -173,6 +225,26 @@ pub(crate) struct ListArgs {
     /// Only keys of this member's own
     #[arg(long)]
     pub(crate) own: bool,
+    /// Go on with what changes from then on, without a gap or a repetition in between
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = WATCH_EXAMPLES)]
+pub(crate) struct WatchArgs {
+    /// Only keys that start with this; @NAME/ for a member's own
+    #[arg(default_value = "")]
+    pub(crate) prefix: String,
+    /// Only keys of this member's own
+    #[arg(long)]
+    pub(crate) own: bool,
+    /// Begin with what changed after this revision of the agent, as far as it is known. Default: from now on
+    #[arg(long, value_name = "REVISION")]
+    pub(crate) from: Option<String>,
+    /// Stop after so many changes
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
 }
 
 #[derive(Args, Debug)]

@@ -3,6 +3,8 @@
 mod agent;
 mod client;
 mod demo;
+mod direct;
+mod duration;
 mod reference;
 mod sim;
 
@@ -13,9 +15,10 @@ use clap::{Parser, Subcommand};
 pub(crate) use agent::{AgentArgs, LogLevel};
 pub(crate) use client::{
     ClientCommand, DeleteArgs, EventsArgs, ExportArgs, GetArgs, ImportArgs, JoinArgs, ListArgs, MembersArgs,
-    PublishArgs, SetArgs, SubscribeArgs,
+    PublishArgs, SetArgs, SubscribeArgs, WaitArgs, WatchArgs,
 };
 pub(crate) use demo::DemoArgs;
+pub(crate) use direct::{InboxArgs, QueryArgs, SendArgs};
 pub(crate) use reference::{CompletionsArgs, ManArgs};
 pub(crate) use sim::{Seeds, SimCommand, SimFloorsArgs, SimRunArgs};
 
@@ -28,7 +31,8 @@ Examples:
   gossip set greeting hello && gossip --socket b.sock get greeting
 
 Exit codes:
-  0 done   1 failed   2 bad usage or input   3 no agent at the socket";
+  0 done   1 failed   2 bad usage or input   3 no agent at the socket
+  4 written, but not acknowledged in time by as many as --wait asked for";
 
 /// Membership, failure detection, shared state and broadcast for processes that find each other by gossip.
 #[derive(Debug, Parser)]

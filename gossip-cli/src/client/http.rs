@@ -70,7 +70,16 @@ impl Client {
 
     /// Starts an answer that comes line by line.
     pub(super) async fn lines(&self, path: &str, query: Query) -> Result<Lines, Failure> {
-        let response = self.send(Method::GET, &query.to(path), None).await?;
+        self.start(Method::GET, &query.to(path), None).await
+    }
+
+    /// As [`Self::lines`], for what is asked with a body.
+    pub(super) async fn post_lines(&self, path: &str, body: &Value) -> Result<Lines, Failure> {
+        self.start(Method::POST, path, Some(body)).await
+    }
+
+    async fn start(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Lines, Failure> {
+        let response = self.send(method, path, body).await?;
         if response.status() != StatusCode::OK {
             let status = response.status();
             return Err(refusal(status, &collect(response.into_body()).await?));

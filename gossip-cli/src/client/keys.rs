@@ -5,14 +5,17 @@ use serde_json::{Value, json};
 use super::argument_or_stdin;
 use super::http::{Client, Query};
 use super::members::text;
-use crate::args::{DeleteArgs, GetArgs, ListArgs, PublishArgs, SetArgs};
+use crate::args::{DeleteArgs, GetArgs, ListArgs, PublishArgs, SetArgs, WaitArgs};
 use crate::exit::Failure;
 use crate::output;
 
 pub(super) async fn set(client: &Client, args: &SetArgs, json: bool) -> Result<(), Failure> {
     let value = argument_or_stdin(&args.value)?;
-    let body = json!({ "key": args.key, "value": value, "own": args.own });
-    version(&client.put("/v1/key", &body).await?, json)
+    let mut body = json!({ "key": args.key, "value": value, "own": args.own });
+    for (name, value) in wait_fields(&args.wait) {
+        body[name] = value;
+    }
+    written(&client.put("/v1/key", &body).await?, json)
 }
 
 pub(super) async fn get(client: &Client, args: &GetArgs, json: bool) -> Result<(), Failure> {
@@ -28,7 +31,8 @@ pub(super) async fn get(client: &Client, args: &GetArgs, json: bool) -> Result<(
 
 pub(super) async fn delete(client: &Client, args: &DeleteArgs, json: bool) -> Result<(), Failure> {
     let query = Query::new().add("key", &args.key).flag("own", args.own);
-    version(&client.delete("/v1/key", query).await?, json)
+    let query = wait_fields(&args.wait).fold(query, |query, (name, value)| query.add(name, &text(&value)));
+    written(&client.delete("/v1/key", query).await?, json)
 }
 
 pub(super) async fn list(client: &Client, args: &ListArgs, json: bool) -> Result<(), Failure> {
@@ -37,11 +41,13 @@ pub(super) async fn list(client: &Client, args: &ListArgs, json: bool) -> Result
     if json {
         return output::json(&answer);
     }
-    for entry in entries(&answer) {
-        let value = String::from_utf8_lossy(&value_bytes(entry)).into_owned();
-        output::line(&format!("{}\t{}", output::printable(&text(&entry["key"])), output::printable(&value)))?;
-    }
-    Ok(())
+    entries(&answer).iter().try_for_each(|entry| output::line(&listed(entry)))
+}
+
+/// An entry as a list shows it.
+pub(super) fn listed(entry: &Value) -> String {
+    let value = String::from_utf8_lossy(&value_bytes(entry)).into_owned();
+    format!("{}\t{}", output::printable(&text(&entry["key"])), output::printable(&value))
 }
 
 pub(super) async fn publish(client: &Client, args: &PublishArgs, json: bool) -> Result<(), Failure> {
@@ -57,6 +63,39 @@ pub(super) fn entries(answer: &Value) -> &[Value] {
 
 fn version(answer: &Value, json: bool) -> Result<(), Failure> {
     if json { output::json(answer) } else { output::line(&text(&answer["version"])) }
+}
+
+fn wait_fields(args: &WaitArgs) -> impl Iterator<Item = (&'static str, Value)> {
+    let timeout = args.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
+    let wait = args.wait.as_deref().map(|wait| ("wait", wait.into()));
+    wait.into_iter().chain(timeout.map(|timeout| ("timeout_ms", timeout.into())))
+}
+
+/// Prints a write's version, and who has it if that was waited for.
+fn written(answer: &Value, json: bool) -> Result<(), Failure> {
+    version(answer, json)?;
+    let acks = &answer["acks"];
+    if acks.is_null() {
+        return Ok(());
+    }
+    let names = |field: &str| acks[field].as_array().into_iter().flatten().map(text).collect::<Vec<_>>();
+    let (have, missing) = (names("have"), names("missing"));
+    let (some, all) = (have.len(), have.len() + missing.len());
+    if !json {
+        for (label, names) in [(format!("acknowledged by {some} of {all}:"), &have), ("missing:".into(), &missing)] {
+            if !names.is_empty() {
+                output::line(&output::printable(&format!("{label} {}", names.join(" "))))?;
+            }
+        }
+    }
+    if acks["enough"] == true {
+        return Ok(());
+    }
+    let missing = output::printable(&missing.join(", "));
+    Err(Failure::unacknowledged(format!(
+        "written, but in time only {some} of {all} other members acknowledged it; missing: {missing}"
+    ))
+    .hint("the write stays and goes on spreading; `gossip members` shows who is alive"))
 }
 
 /// The value as it was written: text, or bytes that travelled as hexadecimal digits.

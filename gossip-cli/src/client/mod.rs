@@ -1,11 +1,13 @@
 //! Commands that ask the local agent.
 
 mod check;
+mod direct;
 mod http;
 mod keys;
 mod members;
 mod stream;
 mod transfer;
+mod watch;
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -27,11 +29,16 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
         ClientCommand::Set(args) => keys::set(&client, &args, json).await,
         ClientCommand::Get(args) => keys::get(&client, &args, json).await,
         ClientCommand::Delete(args) => keys::delete(&client, &args, json).await,
+        ClientCommand::List(args) if args.watch => watch::list(&client, &args, json).await,
         ClientCommand::List(args) => keys::list(&client, &args, json).await,
         ClientCommand::Import(args) => transfer::import(&client, &args, json).await,
         ClientCommand::Export(args) => transfer::export(&client, &args).await,
         ClientCommand::Publish(args) => keys::publish(&client, &args, json).await,
         ClientCommand::Subscribe(args) => stream::subscribe(&client, &args, json).await,
+        ClientCommand::Watch(args) => watch::watch(&client, &args, json).await,
+        ClientCommand::Send(args) => direct::send(&client, &args, json).await,
+        ClientCommand::Inbox(args) => direct::inbox(&client, &args, json).await,
+        ClientCommand::Query(args) => direct::query(&client, &args, json).await,
         ClientCommand::Events(args) => stream::events(&client, &args, json).await,
     }
 }

@@ -51,12 +51,12 @@ pub(super) async fn subscribe(client: &Client, args: &SubscribeArgs, json: bool)
     Ok(())
 }
 
-async fn next(source: &mut Lines) -> Result<Value, Failure> {
+pub(super) async fn next(source: &mut Lines) -> Result<Value, Failure> {
     source.next().await?.ok_or_else(|| Failure::failed("the agent has stopped"))
 }
 
 /// One event in words.
-fn described(event: &Value) -> String {
+pub(super) fn described(event: &Value) -> String {
     let field = |name: &str| printable(&text(&event[name]));
     let keys = |name: &str| match event[name].as_array().filter(|keys| !keys.is_empty()) {
         Some(keys) => keys.iter().map(|key| printable(&text(key))).collect::<Vec<_>>().join(" "),
@@ -73,6 +73,7 @@ fn described(event: &Value) -> String {
         "join" => format!("join {}: {} members", field("contact"), field("members")),
         "reload" if !event["error"].is_null() => format!("reload failed: {}", field("error")),
         "reload" => format!("reload: {} changed, {} need a restart", keys("changed"), keys("needs_restart")),
+        "lagged" if !event["revision"].is_null() => format!("{} changes were missed", field("missed")),
         "lagged" => format!("{} events were missed", field("missed")),
         other => other.to_string(),
     }

@@ -12,6 +12,8 @@ use crate::args::LogLevel;
 const AT_ONCE: RangeInclusive<usize> = 1..=64;
 /// How many events may wait for a handler.
 const WAITING: RangeInclusive<usize> = 1..=65_536;
+/// How many changed keys may be kept for watchers.
+const WATCHED: RangeInclusive<usize> = 16..=1_048_576;
 /// How long a handler may run, in seconds.
 const SECONDS: RangeInclusive<u64> = 1..=3_600;
 
@@ -25,9 +27,12 @@ pub(crate) struct AgentTable {
     pub(crate) tags: BTreeMap<String, String>,
     /// `--on-event`.
     pub(crate) on_event: Vec<String>,
+    /// `--on-query`.
+    pub(crate) on_query: Vec<String>,
     pub(crate) on_event_at_once: usize,
     pub(crate) on_event_waiting: usize,
     pub(crate) on_event_seconds: u64,
+    pub(crate) watch_history: usize,
     /// `--http`; empty: none.
     pub(crate) http: String,
     /// `--http-allow-remote`.
@@ -40,9 +45,11 @@ impl Default for AgentTable {
             log: LogLevel::Info,
             tags: BTreeMap::new(),
             on_event: Vec::new(),
+            on_query: Vec::new(),
             on_event_at_once: 4,
             on_event_waiting: 256,
             on_event_seconds: 30,
+            watch_history: 16_384,
             http: String::new(),
             http_allow_remote: false,
         }
@@ -66,7 +73,8 @@ impl AgentTable {
     fn check_ranges(&self) -> Result<(), (String, String)> {
         within("on_event_at_once", self.on_event_at_once, &AT_ONCE)?;
         within("on_event_waiting", self.on_event_waiting, &WAITING)?;
-        within("on_event_seconds", self.on_event_seconds, &SECONDS)
+        within("on_event_seconds", self.on_event_seconds, &SECONDS)?;
+        within("watch_history", self.watch_history, &WATCHED)
     }
 }
 

@@ -8,6 +8,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use gossip_core::Config;
+use gossip_core::config::TransportConfig;
 use serde::Serialize;
 use toml::{Table, Value};
 
@@ -18,13 +19,25 @@ pub(crate) use agent::AgentTable;
 pub(crate) use diff::{Change, changes};
 
 /// A configuration file in effect: what it says on top of its preset.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct File {
     /// The node's configuration.
     #[serde(flatten)]
     pub(crate) node: Config,
     /// The agent's.
     pub(crate) agent: AgentTable,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self { node: with_stream(Config::default()), agent: AgentTable::default() }
+    }
+}
+
+/// An agent has a stream lane unless it is told otherwise.
+fn with_stream(preset: Config) -> Config {
+    let transport = TransportConfig { stream: Some(TransportConfig::FRAME), ..preset.transport };
+    Config { transport, ..preset }
 }
 
 /// What `gossip config default` prints.
@@ -53,6 +66,16 @@ pub(crate) fn print_default(json: bool) -> Result<(), Failure> {
     if json { output::json(&File::default()) } else { output::bytes(TEMPLATE.as_bytes()) }
 }
 
+/// The configuration that a file of this text puts into effect, as TOML: checked as an agent does at its start.
+///
+/// # Errors
+/// What is wrong with the text, and in which line if that can be said.
+pub fn in_effect(text: &str) -> Result<String, (Option<usize>, String)> {
+    let file = parse(text).map_err(|Problem { line, message }| (line, message))?;
+    crate::agent::check_file(&file).map_err(|failure| (None, failure.message))?;
+    toml::to_string(&file).map_err(|error| (None, error.to_string()))
+}
+
 fn parse(text: &str) -> Result<File, Problem> {
     let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
         let line = error.span().map(|span| spans::line_at(text, span.start));
@@ -69,9 +92,10 @@ fn parse(text: &str) -> Result<File, Problem> {
 }
 
 fn preset(text: &str, name: Option<Value>) -> Result<Config, Problem> {
-    let Some(name) = name else { return Ok(Config::default()) };
+    let Some(name) = name else { return Ok(with_stream(Config::default())) };
     name.as_str()
         .and_then(Config::preset)
+        .map(with_stream)
         .ok_or_else(|| problem(text, "preset", format_args!("must be \"local\", \"lan\" or \"wan\", not {name}")))
 }
 
@@ -117,7 +141,7 @@ mod tests {
     #[test]
     fn a_file_changes_what_it_names_on_top_of_its_preset() {
         let config = parse("preset = \"local\"\n[membership]\nprobe_interval = \"700ms\"\n").unwrap();
-        let mut expected = Config::local();
+        let mut expected = with_stream(Config::local());
         expected.membership.probe_interval = Duration::from_millis(700);
         assert_eq!(config, File { node: expected, ..File::default() });
     }
@@ -126,6 +150,14 @@ mod tests {
     fn refusal(text: &str) -> (Option<usize>, String) {
         let problem = parse(text).unwrap_err();
         (problem.line, problem.message)
+    }
+
+    #[test]
+    fn a_stream_lane_of_0_bytes_is_none() {
+        assert_eq!(parse("[transport]\nstream = 0\n").unwrap().node.transport.stream, None);
+        assert_eq!(parse("[transport]\nstream = 5000\n").unwrap().node.transport.stream, Some(5000));
+        let (line, message) = refusal("[transport]\nstream = 100\n");
+        assert!(line == Some(2) && message.contains("transport.stream"), "{message}");
     }
 
     #[test]

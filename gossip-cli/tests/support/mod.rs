@@ -228,6 +228,11 @@ impl Agent {
         Lines::new(command(&[&["--socket", &self.socket, "--json"], args].concat()))
     }
 
+    /// Starts a command of this agent that prints text line by line.
+    pub(crate) fn stream_of_text(&self, args: &[&str]) -> TextLines {
+        TextLines::new(command(&[&["--socket", &self.socket], args].concat()))
+    }
+
     /// Waits until the question has an answer, asking again whenever something happened at this agent.
     #[track_caller]
     pub(crate) fn wait<T>(&self, what: &str, mut question: impl FnMut(&Self) -> Option<T>) -> T {
@@ -293,13 +298,16 @@ impl Drop for Agent {
     }
 }
 
-/// The JSON lines that a command prints, read by a thread so that waiting can end.
-pub(crate) struct Lines {
+/// The JSON lines that a command prints.
+pub(crate) struct Lines(TextLines);
+
+/// The lines that a command prints, read by a thread so that waiting can end.
+pub(crate) struct TextLines {
     child: Child,
-    lines: Receiver<Value>,
+    lines: Receiver<String>,
 }
 
-impl Lines {
+impl TextLines {
     fn new(mut command: Command) -> Self {
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -307,8 +315,7 @@ impl Lines {
         let (to, lines) = mpsc::channel();
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                let value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}"));
-                if to.send(value).is_err() {
+                if to.send(line).is_err() {
                     return;
                 }
             }
@@ -316,9 +323,36 @@ impl Lines {
         Self { child, lines }
     }
 
+    fn next_before(&self, deadline: Instant) -> Option<String> {
+        self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+    }
+
+    /// The next line.
+    #[track_caller]
+    pub(crate) fn next_line(&self) -> String {
+        self.next_before(Instant::now() + PATIENCE).expect("a line")
+    }
+}
+
+impl Lines {
+    fn new(command: Command) -> Self {
+        Self(TextLines::new(command))
+    }
+
+    /// Sends a signal to the command.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.0.child), signal).expect("it runs");
+    }
+
+    /// Waits for the command to end by itself.
+    pub(crate) fn ended(mut self) -> i32 {
+        self.0.child.wait().expect("the command ends").code().unwrap_or(-1)
+    }
+
     /// The next line, unless the deadline comes first.
     pub(crate) fn next_before(&self, deadline: Instant) -> Option<Value> {
-        self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+        let line = self.0.next_before(deadline)?;
+        Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error} in {line:?}")))
     }
 
     /// The next line of which this holds.
@@ -334,7 +368,7 @@ impl Lines {
     }
 }
 
-impl Drop for Lines {
+impl Drop for TextLines {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

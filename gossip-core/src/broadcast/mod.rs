@@ -19,6 +19,7 @@ use self::origin::Origin;
 use crate::config::Config;
 use crate::event::Event;
 use crate::identity::{Identity, NodeId};
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::random::{MapHasher, Rng};
@@ -34,6 +35,8 @@ const MAX_RECENT: usize = 4;
 const RECENT: core::time::Duration = core::time::Duration::from_secs(10);
 /// At most so many messages answer a request.
 const MAX_PULLED: usize = 64;
+/// More than this are many.
+const MANY_PULLED: usize = 16;
 
 /// What broadcast wants to send.
 #[derive(Clone, Debug)]
@@ -188,11 +191,13 @@ impl<P: Peer> Broadcast<P> {
         let places = ids.take(4 * MAX_PULLED).filter_map(|id| self.history.find(id)).take(MAX_PULLED);
         let places: SmallVec<[Place; 4]> = places.collect();
         if !places.is_empty() {
-            self.intents.push(cx.stats, Target::to(from.clone()), Intent::Messages(places));
+            let many = places.len() > MANY_PULLED;
+            let to = if many { Target::patient(cx, from.clone()) } else { Target::to(from.clone()) };
+            self.intents.push(cx.stats, to, Intent::Messages(places));
         }
     }
 
-    fn write_messages(&mut self, cx: &mut Cx<'_, P>, to: &P, places: &[Place], packet: &mut Writer<'_>) {
+    fn write_messages(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, places: &[Place], packet: &mut Writer<'_>) {
         let mut done = 0;
         packet.list(tag::MESSAGES, |w| {
             // What has fallen out of the history meanwhile is left out.
@@ -208,7 +213,7 @@ impl<P: Peer> Broadcast<P> {
         });
         if (1..places.len()).contains(&done) {
             let rest = Intent::Messages(SmallVec::from_slice(&places[done..]));
-            self.intents.push(cx.stats, Target::to(to.clone()), rest);
+            self.intents.push(cx.stats, to.clone(), rest);
         }
     }
 }
@@ -237,15 +242,15 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         None
     }
 
-    fn poll_intent(&mut self) -> Option<(Target<P>, Intent)> {
-        self.intents.pop()
+    fn poll_intent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
+        self.intents.pop(lane)
     }
 
     fn has_intents(&self) -> bool {
         !self.intents.is_empty()
     }
 
-    fn write(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: Intent, packet: &mut Writer<'_>) {
+    fn write(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, intent: Intent, packet: &mut Writer<'_>) {
         match intent {
             Intent::Messages(places) => self.write_messages(cx, to, &places, packet),
             Intent::Pull(wanted) => {

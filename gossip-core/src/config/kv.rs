@@ -26,6 +26,9 @@ pub struct KvConfig {
     /// The most writers (members times lives) whose versions are known: 16 at least, default 65 536. At the limit entries
     /// of unknown writers are ignored and counted.
     pub max_writers: usize,
+    /// The most local writes whose acknowledgements are awaited at a time: 1 to 65 536, default 256. At the limit awaiting
+    /// another is refused with `TooManyAwaited`. Each takes 24 bytes for each live member.
+    pub max_awaited: usize,
 }
 
 impl Default for KvConfig {
@@ -38,6 +41,7 @@ impl Default for KvConfig {
             tombstone_ttl: Duration::from_secs(24 * 3600),
             max_entries: 1 << 20,
             max_writers: 1 << 16,
+            max_awaited: 256,
         }
     }
 }
@@ -49,6 +53,7 @@ impl KvConfig {
         check_interval(self.sync_interval, "kv.sync_interval")?;
         check(self.tombstone_ttl >= Duration::from_secs(60), "kv.tombstone_ttl", "be at least 60s")?;
         check(self.max_entries >= 16, "kv.max_entries", "be at least 16")?;
-        check(self.max_writers >= 16, "kv.max_writers", "be at least 16")
+        check(self.max_writers >= 16, "kv.max_writers", "be at least 16")?;
+        check((1..=1 << 16).contains(&self.max_awaited), "kv.max_awaited", "be between 1 and 65536")
     }
 }

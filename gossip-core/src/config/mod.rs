@@ -1,18 +1,24 @@
 //! Everything an operator may turn, with unit, range, source and the policy at each limit.
 
 mod broadcast;
+mod direct;
 mod kv;
 mod membership;
 #[cfg(feature = "serde")]
 mod serde_duration;
+#[cfg(feature = "serde")]
+mod serde_or_zero;
 
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
 pub use broadcast::BroadcastConfig;
+pub use direct::DirectConfig;
 pub use kv::KvConfig;
 pub use membership::{MembershipConfig, SuspicionConfig};
+
+use crate::node::Lane;
 
 /// The longest cluster label, in bytes.
 pub const MAX_CLUSTER_LABEL: usize = 64;
@@ -30,8 +36,8 @@ pub struct Config {
     /// What this node may send, in bytes per second over both lanes, averaged over a second; `0` means no limit.
     /// Probes and acknowledgements go first; the rest waits.
     pub max_bytes_per_second: u64,
-    /// How many events may wait for [`crate::Node::poll_event`]; 16 at least. At the limit the newest are dropped and
-    /// their number is told by [`crate::Event::Lagged`].
+    /// How many events may wait for [`crate::Node::poll_event`], each change of a member counted; 16 at least. At the
+    /// limit the newest are dropped and their number is told by [`crate::Event::Lagged`].
     pub max_events: usize,
     /// The sizes of packets.
     pub transport: TransportConfig,
@@ -39,6 +45,8 @@ pub struct Config {
     pub membership: MembershipConfig,
     /// Dissemination of messages.
     pub broadcast: BroadcastConfig,
+    /// Messages to one member.
+    pub direct: DirectConfig,
     /// The replicated key-value map.
     pub kv: KvConfig,
 }
@@ -49,7 +57,22 @@ pub struct Config {
 pub struct TransportConfig {
     /// The largest datagram, in bytes, 508 to 65 507. Default 1 200, which every IPv6 path carries (RFC 8200 §5, QUIC's
     /// choice in RFC 9000 §14). All members of a cluster must be able to receive what any of them may send.
+    /// A value that is too large for it, from a member with larger datagrams or from a time when they were larger, is kept,
+    /// but not sent on: `kv_dropped` counts that.
     pub datagram_mtu: usize,
+    /// The longest frame of the stream lane, in bytes, 4 096 to 1 048 576; none, the default of all presets: there is no
+    /// stream lane. Set it, for example to [`TransportConfig::FRAME`], only where both lanes are polled: what is large and
+    /// patient waits for the stream lane then, towards the members that have one, too. With a low `max_bytes_per_second`
+    /// frames are shorter. Written as 0 if there is none.
+    #[cfg_attr(feature = "serde", serde(with = "serde_or_zero"))]
+    pub stream: Option<usize>,
+}
+
+impl TransportConfig {
+    /// The usual longest frame: 64 KiB.
+    pub const FRAME: usize = 64 << 10;
+    /// The longest frames there may be.
+    pub const MAX_FRAME: usize = 1 << 20;
 }
 
 impl Default for Config {
@@ -91,9 +114,10 @@ impl Config {
             cluster: String::new(),
             max_bytes_per_second: 0,
             max_events: 4096,
-            transport: TransportConfig { datagram_mtu: 1200 },
+            transport: TransportConfig { datagram_mtu: 1200, stream: None },
             membership: MembershipConfig::default(),
             broadcast: BroadcastConfig::default(),
+            direct: DirectConfig::default(),
             kv: KvConfig::default(),
         }
     }
@@ -116,6 +140,7 @@ impl Config {
                 ..MembershipConfig::default()
             },
             broadcast: BroadcastConfig { announce_after: Duration::from_secs(1), ..BroadcastConfig::default() },
+            direct: DirectConfig { timeout: Duration::from_secs(20), ..DirectConfig::default() },
             kv: KvConfig {
                 push_interval: Duration::from_millis(50),
                 sync_interval: Duration::from_secs(1),
@@ -135,6 +160,20 @@ impl Config {
         }
     }
 
+    /// The longest packet of a lane. With a low `max_bytes_per_second` a frame must not hold up the probes behind it: it
+    /// takes a quarter of a second at most.
+    pub(crate) fn longest(&self, lane: Lane) -> usize {
+        let datagram = self.transport.datagram_mtu;
+        match (lane, self.transport.stream) {
+            (Lane::Datagram, _) | (Lane::Stream, None) => datagram,
+            (Lane::Stream, Some(frame)) if self.max_bytes_per_second == 0 => frame,
+            (Lane::Stream, Some(frame)) => {
+                let quarter = usize::try_from(self.max_bytes_per_second / 4).unwrap_or(usize::MAX);
+                frame.min(quarter.max(datagram))
+            }
+        }
+    }
+
     /// Whether a node can run with this configuration; [`crate::Node::new`] asks the same.
     pub fn validate(&self) -> Result<(), ConfigError> {
         if self.cluster.len() > MAX_CLUSTER_LABEL {
@@ -147,12 +186,18 @@ impl Config {
             "be between 508 and 65507 bytes",
         )?;
         check(
+            self.transport.stream.is_none_or(|max| (4096..=TransportConfig::MAX_FRAME).contains(&max)),
+            "transport.stream",
+            "be 0 (no stream lane) or between 4096 and 1048576 bytes",
+        )?;
+        check(
             self.max_bytes_per_second == 0 || self.max_bytes_per_second >= 1000,
             "max_bytes_per_second",
             "be 0 (no limit) or at least 1000",
         )?;
         self.membership.validate()?;
         self.broadcast.validate()?;
+        self.direct.validate()?;
         self.kv.validate()
     }
 }

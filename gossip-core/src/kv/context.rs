@@ -31,6 +31,11 @@ impl Context {
         })
     }
 
+    /// What was seen of a writer.
+    pub(crate) fn runs(&self, writer: Identity) -> &[(u64, u64)] {
+        self.writers.get(&writer).map_or(&[], |runs| runs.as_slice())
+    }
+
     /// Up to which counter every write of the writer has been seen.
     pub(crate) fn through(&self, writer: Identity) -> u64 {
         self.writers.get(&writer).and_then(|runs| runs.first()).map_or(0, |run| if run.0 == 1 { run.1 } else { 0 })
@@ -46,7 +51,8 @@ impl Context {
     pub(crate) fn has_room(&self, max_writers: usize, writer: Identity, first: u64, last: u64) -> bool {
         let Some(runs) = self.writers.get(&writer) else { return self.writers.len() < max_writers };
         let (from, to) = touching(runs, first, last);
-        from < to || runs.len() < MAX_RUNS
+        // The run from the first counter on always has room: it is the one that anti-entropy makes longer.
+        from < to || runs.len() < MAX_RUNS || first == 1
     }
 
     /// Notes that all writes from `first` to `last` were seen. Whether there was room for that.
@@ -87,6 +93,11 @@ impl Context {
     /// Equal on two members that have seen the same.
     pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint
+    }
+
+    /// How many writers are known.
+    pub(crate) fn writers(&self) -> usize {
+        self.writers.len()
     }
 
     /// Writers after `after`, ascending, with what was seen of them.
@@ -229,5 +240,18 @@ mod tests {
         assert!(context.add(&key, 1, WRITER, u64::MAX, u64::MAX));
         assert!(context.add(&key, 1, WRITER, u64::MAX - 1, u64::MAX - 1));
         assert_eq!(context.writers[&WRITER].as_slice(), &[(u64::MAX - 1, u64::MAX)]);
+    }
+
+    #[test]
+    fn a_writer_of_whom_only_scattered_writes_were_seen_can_be_learned_from_the_first_on() {
+        let (key, mut context) = (ClusterKey::new(""), Context::default());
+        for run in 1..=MAX_RUNS as u64 {
+            assert!(context.add(&key, 1, WRITER, 1000 * run, 1000 * run));
+        }
+        assert!(!context.add(&key, 1, WRITER, 500, 500), "no room for another run");
+        for first in (1..1000).step_by(5) {
+            assert!(context.add(&key, 1, WRITER, first, first + 4), "{first}");
+        }
+        assert_eq!(context.through(WRITER), 1000);
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! It knows the entries, the context, the entries that are still being pushed, and with whom to compare next.
 
+mod acks;
 mod clock;
 mod context;
 mod facade;
@@ -13,22 +14,25 @@ mod store;
 mod sync;
 mod version;
 
+pub use acks::{Acks, Quorum};
 pub use facade::{Entry, Kv, KvError, KvEvent, KvMut};
 pub(crate) use persist::Persisted;
 pub use persist::Writes;
 pub use version::{Scope, Version};
 
+use self::acks::Awaiting;
 use self::clock::Clock;
 use self::context::Context;
 use self::push::Hot;
 use self::store::{Outcome, Store, Write};
 use self::sync::{DeltaIntent, Sync};
 use crate::event::Event;
-use crate::identity::Identity;
+use crate::identity::{Identity, NodeId};
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::time::Instant;
-use crate::wire::kv::{Entry as WireEntry, Section};
+use crate::wire::kv::{Entry as WireEntry, Receipt, Section};
 use crate::wire::{List, Writer, tag};
 
 const MAX_INTENTS: usize = 1024;
@@ -42,6 +46,10 @@ pub(crate) enum Intent {
     Context { reply: bool },
     /// What the receiver has not seen.
     Delta(DeltaIntent),
+    /// Awaited writes, and whether the receiver has them.
+    Ask(NodeId),
+    /// How much of a writer was seen.
+    Receipt(Identity),
 }
 
 /// One replica.
@@ -58,6 +66,7 @@ pub(crate) struct KvState<P> {
     hot: Hot,
     push_at: Option<Instant>,
     sync: Sync<P>,
+    awaiting: Awaiting,
 }
 
 impl<P: Peer> KvState<P> {
@@ -67,16 +76,17 @@ impl<P: Peer> KvState<P> {
             store: Store::default(),
             context: Context::default(),
             clock: Clock::default(),
-            counter: (Identity::new(crate::NodeId::from_bytes([0; 16]), 0), 0),
+            counter: (Identity::new(NodeId::from_bytes([0; 16]), 0), 0),
             handed_over: true,
             hot: Hot::default(),
             push_at: None,
             sync: Sync::new(now),
+            awaiting: Awaiting::default(),
         }
     }
 
     pub(crate) fn facade(&self) -> Kv<'_> {
-        Kv::new(&self.store, self.context.fingerprint())
+        Kv::new(&self.store, &self.awaiting, self.context.fingerprint())
     }
 
     /// Whether another member was seen to hold all that this one wrote.
@@ -156,6 +166,14 @@ impl<P: Peer> KvState<P> {
         }
     }
 
+    /// Writes new entries into a packet that is made for them.
+    fn write_push(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
+        // What even this packet does not hold no packet of this node does: what follows shall not wait for it.
+        while self.hot.write(&self.store, packet) == 0 && self.hot.pop() {
+            cx.stats.kv_dropped += 1;
+        }
+    }
+
     fn push_if_due(&mut self, cx: &mut Cx<'_, P>) {
         if self.push_at.is_none_or(|at| at > cx.now) {
             return;
@@ -186,36 +204,50 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         match section {
             Section::Entries(entries) => self.handle_entries(cx, entries),
             Section::Delta(delta) => self.handle_delta(cx, from, delta),
-            Section::Summary(fingerprint) if fingerprint == self.context.fingerprint() => self.handed_over = true,
+            Section::Summary(fingerprint) if fingerprint == self.context.fingerprint() => {
+                self.handed_over = true;
+                if known {
+                    // It has seen what this node has, and of what is awaited this node has seen everything.
+                    self.awaiting.acknowledge(cx, from.sender.id, |_| true);
+                }
+            }
             Section::Summary(_) if known => self.mismatch(cx, from),
             Section::Context(page) if known => self.handle_context(cx, from, page),
-            Section::Summary(_) | Section::Context(_) => (),
+            Section::Receipt(Receipt::Question(writer)) if known => {
+                self.intents.push(cx.stats, Target::answer(from), Intent::Receipt(writer));
+            }
+            Section::Receipt(Receipt::Answer(seen)) if known => self.handle_receipt(cx, from, &seen),
+            Section::Summary(_) | Section::Context(_) | Section::Receipt(_) => (),
         }
     }
 
     fn handle_timeout(&mut self, cx: &mut Cx<'_, P>) {
         self.push_if_due(cx);
         self.sync_if_due(cx);
+        self.ask_if_due(cx);
         self.store.forget(cx.now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        [self.push_at, self.sync.poll_timeout(), self.store.next_grave()].into_iter().flatten().min()
+        let awaiting = self.awaiting.poll_timeout();
+        [self.push_at, self.sync.poll_timeout(), awaiting, self.store.next_grave()].into_iter().flatten().min()
     }
 
-    fn poll_intent(&mut self) -> Option<(Target<P>, Intent)> {
-        self.intents.pop()
+    fn poll_intent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
+        self.intents.pop(lane)
     }
 
     fn has_intents(&self) -> bool {
         !self.intents.is_empty()
     }
 
-    fn write(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: Intent, packet: &mut Writer<'_>) {
+    fn write(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, intent: Intent, packet: &mut Writer<'_>) {
         match intent {
-            Intent::Push => self.hot.write(&self.store, packet),
+            Intent::Push => self.write_push(cx, packet),
             Intent::Context { reply } => self.write_context(reply, packet),
             Intent::Delta(delta) => self.write_delta(cx, to, delta, packet),
+            Intent::Ask(member) => self.write_question(member, packet),
+            Intent::Receipt(writer) => self.write_receipt(writer, packet),
         }
     }
 
@@ -225,7 +257,7 @@ impl<P: Peer> Protocol<P> for KvState<P> {
 
     fn fill(&mut self, _cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
         if self.is_hungry() {
-            self.hot.write(&self.store, packet);
+            _ = self.hot.write(&self.store, packet);
         }
     }
 

@@ -154,3 +154,23 @@ fn write<'a>(reader: &mut Reader<'a>) -> Option<Write<'a>> {
         value: if flags & 2 == 0 { Some(blob(reader)?) } else { None },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Instant, Node};
+
+    #[test]
+    fn of_two_keys_that_name_one_version_the_first_is_restored() {
+        let me = Identity::new(NodeId::from_name("a"), 1);
+        let mut node = Node::new(me, 1_u64, Config::lan(), [1; 32], Instant::ZERO).unwrap();
+        let mut writes = Writes::default();
+        for key in [b"k", b"l"] {
+            let slot = Slot { version: Version::new(me, 1), stamp: 1, value: Some([b'v'].into()) };
+            put_slot(&mut writes.slots, Scope::Shared, key, &slot);
+            writes.count += 1;
+        }
+        node.restore(Instant::ZERO, &writes.take()).unwrap();
+        assert_eq!((node.kv().len(), node.kv().tombstones(), node.kv().get(Scope::Shared, b"l")), (1, 0, None));
+    }
+}

@@ -28,8 +28,13 @@ impl Hot {
         self.queue.len()
     }
 
-    /// Writes each waiting entry once, as many as find room.
-    pub(crate) fn write(&mut self, store: &Store, packet: &mut Writer<'_>) {
+    /// Gives up the entry that waits first, if there is one.
+    pub(crate) fn pop(&mut self) -> bool {
+        self.queue.pop_front().is_some()
+    }
+
+    /// Writes each waiting entry once, as many as find room; how many did.
+    pub(crate) fn write(&mut self, store: &Store, packet: &mut Writer<'_>) -> usize {
         let mut waiting = self.queue.len();
         packet.list(wire::tag::KV_ENTRIES, |w| {
             while waiting > 0 {
@@ -49,7 +54,7 @@ impl Hot {
                 return Ok(true);
             }
             Ok::<bool, NoSpace>(false)
-        });
+        })
     }
 }
 

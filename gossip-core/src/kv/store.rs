@@ -87,6 +87,11 @@ impl Store {
     /// Keeps the later of a write and what its key holds: for shared keys in the order of stamps, then versions; for own
     /// keys in the order of their one writer.
     pub(crate) fn put(&mut self, write: &Write<'_>, max_entries: usize, forget_at: Instant) -> Outcome {
+        // A version names one write. What names it again for another key, as a snapshot may that no node wrote, is none.
+        let named = self.by_version.get(&write.version);
+        if named.is_some_and(|(scope, key)| *scope != write.scope || **key != *write.key) {
+            return Outcome::Superseded;
+        }
         let full = self.by_version.len() >= max_entries;
         let old = self
             .spaces
@@ -224,12 +229,21 @@ mod tests {
     }
 
     #[test]
+    fn a_version_that_names_one_key_names_no_other() {
+        let mut store = Store::default();
+        let first = write("a", 1, 10, Some(b"1"));
+        put(&mut store, &first);
+        assert_eq!(put(&mut store, &Write { key: b"other", stamp: 20, ..first }), Outcome::Superseded);
+        assert_eq!((store.len(), store.live(), store.deleted()), (1, 1, 0));
+    }
+
+    #[test]
     fn a_full_map_takes_no_new_key_but_new_values() {
         let mut store = Store::default();
         let first = write("a", 1, 10, Some(b"1"));
         store.put(&first, 1, Instant::ZERO);
-        assert_eq!(store.put(&Write { key: b"other", ..first }, 1, Instant::ZERO), Outcome::Full);
         let second = write("a", 2, 11, Some(b"2"));
+        assert_eq!(store.put(&Write { key: b"other", ..second }, 1, Instant::ZERO), Outcome::Full);
         assert!(matches!(store.put(&second, 1, Instant::ZERO), Outcome::Stored { .. }));
     }
 }

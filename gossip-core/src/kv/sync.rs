@@ -11,18 +11,24 @@ use super::push::entry_of;
 use super::store::{Outcome, Write};
 use super::{Intent, KvState};
 use crate::identity::Identity;
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
 use crate::wire::kv::{ContextPage, Delta, Seen};
 use crate::wire::{Item as _, NoSpace, Writer, tag};
 
-/// At most so many packets answer a page.
-const PACKETS_PER_PAGE: u8 = 12;
+/// At most so many datagrams, or so many frames, answer a page.
+pub(super) const PACKETS_PER_PAGE: u8 = 12;
+const FRAMES_PER_PAGE: u8 = 4;
+/// More versions than these, about as many as datagrams may answer a page, are many.
+const MANY_VERSIONS: u64 = 64;
+/// A context of more writers than these, about two datagrams' worth, is large.
+const MANY_WRITERS: usize = 64;
 /// At most so many bytes of a page tell which writes of one writer were seen beyond a hole.
-const MAX_BEYOND: usize = 96;
+pub(super) const MAX_BEYOND: usize = 96;
 /// At most so many ranges answer a page.
-const MAX_RANGES: usize = 128;
+pub(super) const MAX_RANGES: usize = 128;
 
 /// A writer's versions from the first to the last, both included.
 pub(crate) type Range = (Identity, u64, u64);
@@ -30,11 +36,11 @@ pub(crate) type Range = (Identity, u64, u64);
 /// Ranges of versions to send.
 #[derive(Clone, Debug)]
 pub(crate) struct DeltaIntent {
-    ranges: SmallVec<[Range; 2]>,
+    pub(super) ranges: SmallVec<[Range; 2]>,
     /// In how many packets at most.
-    packets: u8,
+    pub(super) packets: u8,
     /// Whether more is to come than these ranges.
-    more: bool,
+    pub(super) more: bool,
 }
 
 /// With whom contexts are compared next, when, and from which writer on.
@@ -75,8 +81,14 @@ impl<P: Peer> KvState<P> {
         self.sync.last = cx.now;
         if let Some(peer) = self.sync.with.take() {
             cx.stats.kv_syncs += 1;
-            self.intents.push(cx.stats, Target::to(peer), Intent::Context { reply: false });
+            let to = self.to_compare(cx, peer);
+            self.intents.push(cx.stats, to, Intent::Context { reply: false });
         }
+    }
+
+    /// By which way a page of the context goes.
+    fn to_compare(&self, cx: &mut Cx<'_, P>, peer: P) -> Target<P> {
+        if self.context.writers() > MANY_WRITERS { Target::patient(cx, peer) } else { Target::to(peer) }
     }
 
     /// Writes the next page of the context; the page after it follows at the next opportunity.
@@ -131,20 +143,31 @@ impl<P: Peer> KvState<P> {
         for seen in page.writers.iter() {
             let last = seen.runs().last().map_or(0, |run| run.1);
             self.check_memory(cx, seen.writer, last);
+            self.awaiting.receive(cx, from.sender.id, &seen);
         }
         if !ranges.is_empty() {
-            let intent = Intent::Delta(DeltaIntent { ranges, packets: PACKETS_PER_PAGE, more });
-            self.intents.push(cx.stats, Target::to(from.addr.clone()), intent);
+            let versions = ranges.iter().fold(0_u64, |sum, (_, first, last)| sum.saturating_add(last - first + 1));
+            let to = from.addr.clone();
+            let to = if versions > MANY_VERSIONS { Target::patient(cx, to) } else { Target::to(to) };
+            let packets = if to.lane == Lane::Stream { FRAMES_PER_PAGE } else { PACKETS_PER_PAGE };
+            self.intents.push(cx.stats, to, Intent::Delta(DeltaIntent { ranges, packets, more }));
         }
         if lacking && !page.reply {
-            self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Context { reply: true });
+            let to = self.to_compare(cx, from.addr.clone());
+            self.intents.push(cx.stats, to, Intent::Context { reply: true });
         }
     }
 
     /// Writes as many ranges as find room, and queues the rest.
-    pub(super) fn write_delta(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: DeltaIntent, packet: &mut Writer<'_>) {
+    pub(super) fn write_delta(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        to: &Target<P>,
+        intent: DeltaIntent,
+        packet: &mut Writer<'_>,
+    ) {
         let DeltaIntent { mut ranges, packets, more } = intent;
-        let mut done = 0;
+        let (mut done, mut passed_over, empty) = (0, 0, packet.len());
         while let Some((writer, first, last)) = ranges.get(done).copied() {
             let through = self.write_range(writer, first, last, packets == 1 || more, packet);
             match through {
@@ -153,13 +176,23 @@ impl<P: Peer> KvState<P> {
                     ranges[done].1 = through + 1;
                     break;
                 }
+                // No packet of this node holds its first entry: that stays unseen there, and holds up no other.
+                None if packet.len() == empty && passed_over < MAX_RANGES => {
+                    passed_over += 1;
+                    cx.stats.kv_dropped += 1;
+                    let entry = self.store.written(writer, first, last).next();
+                    match entry.map(|(.., slot)| slot.version.counter) {
+                        Some(counter) if counter < last => ranges[done].1 = counter + 1,
+                        _ => done += 1,
+                    }
+                }
                 None => break,
             }
         }
         ranges.drain(..done);
         if !ranges.is_empty() && packets > 1 {
             let rest = Intent::Delta(DeltaIntent { ranges, packets: packets - 1, more });
-            self.intents.push(cx.stats, Target::to(to.clone()), rest);
+            self.intents.push(cx.stats, to.clone(), rest);
         }
     }
 
@@ -194,31 +227,51 @@ impl<P: Peer> KvState<P> {
 
     pub(super) fn handle_delta(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, delta: Delta<'_>) {
         self.check_memory(cx, delta.writer, delta.through);
-        let max = cx.config.kv.max_writers;
-        if !self.context.has_room(max, delta.writer, delta.after + 1, delta.through) {
-            // What cannot be noted must not be stored: a later deletion that is forgotten could not keep it away.
+        let (max_writers, max_entries) = (cx.config.kv.max_writers, cx.config.kv.max_entries);
+        // What follows is asked for again once there is room.
+        let seen_to = self.room_through(&delta, max_entries);
+        // What cannot be noted must not be stored: a later deletion that is forgotten could not keep it away.
+        let noted = seen_to > delta.after && self.context.has_room(max_writers, delta.writer, delta.after + 1, seen_to);
+        if !noted || seen_to < delta.through {
             cx.stats.kv_dropped += 1;
+        }
+        if !noted {
             return;
         }
-        let mut seen_to = delta.through;
-        for entry in delta.entries.iter() {
+        for entry in delta.entries.iter().take_while(|entry| entry.counter <= seen_to) {
             let write = Write::of(&entry);
             if self.context.contains(&write.version) {
                 cx.stats.kv_duplicates += 1;
                 continue;
             }
-            if self.put(cx, &write, cx.config.kv.max_entries) == Outcome::Full {
-                // What follows is asked for again once there is room.
-                cx.stats.kv_dropped += 1;
-                seen_to = entry.counter - 1;
-                break;
-            }
+            let outcome = self.put(cx, &write, max_entries);
+            debug_assert_ne!(outcome, Outcome::Full, "room for it was counted");
         }
-        let noted = seen_to > delta.after && self.context.add(cx.key, max, delta.writer, delta.after + 1, seen_to);
-        if delta.more && noted && from.answer == usize::MAX {
+        let noted = self.context.add(cx.key, max_writers, delta.writer, delta.after + 1, seen_to);
+        debug_assert!(noted, "there was room");
+        if delta.more && from.answer == usize::MAX {
             // There is more where that came from: ask on at once.
             self.sync.with = Some(from.addr.clone());
             self.sync.at = Some(cx.now);
         }
+    }
+
+    /// Up to which version there is room for the new keys of a delta.
+    fn room_through(&self, delta: &Delta<'_>, max_entries: usize) -> u64 {
+        let mut free = max_entries.saturating_sub(self.store.len());
+        if delta.entries.iter().nth(free).is_none() {
+            return delta.through;
+        }
+        for entry in delta.entries.iter() {
+            let write = Write::of(&entry);
+            if self.context.contains(&write.version) || self.store.get(write.scope, write.key).is_some() {
+                continue;
+            }
+            match free.checked_sub(1) {
+                Some(left) => free = left,
+                None => return entry.counter - 1,
+            }
+        }
+        delta.through
     }
 }

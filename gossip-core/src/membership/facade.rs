@@ -101,6 +101,11 @@ impl<'a, P: Peer> Members<'a, P> {
         self.table.find(id).map(|index| Member::of(self.table.row(index)))
     }
 
+    /// The live member that is reached at an address. In constant time.
+    pub fn at(&self, addr: &P) -> Option<Member<'a, P>> {
+        self.table.find_addr(addr).map(|index| Member::of(self.table.row(index)))
+    }
+
     /// All rows, this node's first, the others in an order that depends on the node's history alone.
     pub fn iter(&self) -> impl Iterator<Item = Member<'a, P>> + use<'a, P> {
         self.table.rows().map(Member::of)

@@ -68,8 +68,48 @@ impl<P: Peer> Membership<P> {
             if told || until <= cx.now || cx.table.live().is_empty() {
                 self.phase = Phase::Left;
                 self.intents.clear();
+                self.gossip_at = None;
                 cx.events.push(Event::Left);
             }
         }
+    }
+}
+
+#[cfg(all(test, feature = "kv"))]
+mod tests {
+    use crate::{Config, Identity, Instant, Lane, Node, NodeId, Transmit};
+
+    fn node(at: u64) -> Node<u64> {
+        let me = Identity::new(NodeId::from_bytes([at as u8; 16]), 1);
+        Node::new(me, at, Config::lan(), [at as u8; 32], Instant::ZERO).unwrap()
+    }
+
+    /// What `from`, which is at that address, has to say arrives.
+    fn deliver(now: Instant, at: u64, from: &mut Node<u64>, to: &mut Node<u64>) {
+        let mut buf = [0; 1200];
+        while let Some(Transmit { len, .. }) = from.poll_transmit(now, Lane::Datagram, &mut buf) {
+            _ = to.handle_packet(now, Lane::Datagram, &at, &mut buf[..len]);
+        }
+    }
+
+    #[test]
+    fn a_node_that_could_hand_nothing_over_says_goodbye_at_once_when_that_time_is_over() {
+        let (mut a, mut b) = (node(1), node(2));
+        b.join(Instant::ZERO, 1).unwrap();
+        for _ in 0..4 {
+            deliver(Instant::ZERO, 2, &mut b, &mut a);
+            deliver(Instant::ZERO, 1, &mut a, &mut b);
+            b.handle_timeout(Instant::ZERO);
+        }
+        assert_eq!(b.members().live(), 2);
+        // A write that nobody else comes to hold.
+        b.kv_mut(Instant::ZERO).set(crate::kv::Scope::Shared, b"k", b"v").unwrap();
+        b.leave(Instant::ZERO);
+        while let Some(now) = b.poll_timeout() {
+            b.handle_timeout(now);
+            while b.poll_transmit(now, Lane::Datagram, &mut [0; 1200]).is_some() {}
+            assert!(b.poll_timeout().is_none_or(|next| next > now), "woken again at {now:?}");
+        }
+        assert!(b.join(Instant::ZERO, 1).is_err());
     }
 }

@@ -10,6 +10,7 @@ mod checks;
 mod detect;
 mod facade;
 mod favours;
+mod frames;
 mod join;
 mod leave;
 mod observers;
@@ -28,6 +29,8 @@ use alloc::collections::VecDeque;
 use smallvec::SmallVec;
 
 pub use facade::{Member, Members, Status, Verdict};
+#[cfg(feature = "direct")]
+pub(crate) use table::Row;
 pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};
@@ -45,6 +48,7 @@ use self::updates::{MAX_TRANSMISSIONS, UpdateQueue};
 use crate::config::MembershipConfig;
 use crate::error::CommandError;
 use crate::identity::Identity;
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::random::Rng;
@@ -282,14 +286,14 @@ impl<P: Peer> Membership<P> {
     fn write_records_or_requeue(
         &mut self,
         cx: &mut Cx<'_, P>,
-        to: &P,
+        to: &Target<P>,
         members: &[MemberIndex],
         packet: &mut Writer<'_>,
     ) {
         let written = self.write_records(cx, members, packet);
         if (1..members.len()).contains(&written) {
             let rest = SmallVec::from_slice(&members[written..]);
-            self.intents.push(cx.stats, Target::to(to.clone()), Intent::Records(rest));
+            self.intents.push(cx.stats, to.clone(), Intent::Records(rest));
         }
     }
 }
@@ -329,15 +333,15 @@ impl<P: Peer> Protocol<P> for Membership<P> {
         self.next_timer()
     }
 
-    fn poll_intent(&mut self) -> Option<(Target<P>, Intent)> {
-        self.intents.pop()
+    fn poll_intent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
+        self.intents.pop(lane)
     }
 
     fn has_intents(&self) -> bool {
         !self.intents.is_empty()
     }
 
-    fn write(&mut self, cx: &mut Cx<'_, P>, to: &P, intent: Intent, packet: &mut Writer<'_>) {
+    fn write(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, intent: Intent, packet: &mut Writer<'_>) {
         // A section that finds no room even in an empty packet is left out; the other side asks again.
         let fingerprint = cx.table.fingerprint();
         let section = match intent {

@@ -21,6 +21,8 @@ const MAX_RUNS: usize = 4;
 const PAGES_PER_RUN: u8 = 2;
 /// So often a joiner asks for what is missing before it relies on fingerprints that differ.
 const CATCH_UP_TRIES: u8 = 24;
+/// What is more than these many records, about two datagrams' worth, is large.
+const LARGE: usize = 64;
 /// At most so many members' records answer a page.
 const MAX_CORRECTIONS: usize = 128;
 
@@ -139,7 +141,10 @@ impl<P: Peer> Membership<P> {
                     answer: true,
                     pages: PAGES_PER_RUN,
                 };
-                self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Page(page));
+                let records = cx.table.live().len() * len / differs.len();
+                let to = from.addr.clone();
+                let to = if records > LARGE { Target::patient(cx, to) } else { Target::to(to) };
+                self.intents.push(cx.stats, to, Intent::Page(page));
                 runs += 1;
             }
             at += len.max(1);
@@ -147,7 +152,7 @@ impl<P: Peer> Membership<P> {
     }
 
     /// Writes as much of a part of the table as finds room, and queues the rest.
-    pub(super) fn write_page(&mut self, cx: &mut Cx<'_, P>, to: &P, page: PageIntent, packet: &mut Writer<'_>) {
+    pub(super) fn write_page(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, page: PageIntent, packet: &mut Writer<'_>) {
         let (found, covered) = cx.table.range(page.first, page.last, packet.room() / 20);
         let mut last = covered;
         let section = packet.section(tag::TABLE_PAGE, |w| {
@@ -168,7 +173,7 @@ impl<P: Peer> Membership<P> {
         }
         if last < page.last && page.pages > 1 {
             let rest = PageIntent { first: last + 1, pages: page.pages - 1, ..page };
-            self.intents.push(cx.stats, Target::to(to.clone()), Intent::Page(rest));
+            self.intents.push(cx.stats, to.clone(), Intent::Page(rest));
         }
     }
 
@@ -198,7 +203,9 @@ impl<P: Peer> Membership<P> {
             first = covered + 1;
         }
         if !better.is_empty() {
-            self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Records(better));
+            let to = from.addr.clone();
+            let to = if better.len() > LARGE { Target::patient(cx, to) } else { Target::to(to) };
+            self.intents.push(cx.stats, to, Intent::Records(better));
         }
     }
 }

@@ -41,6 +41,19 @@ pub(crate) struct Profile {
     pub(crate) hints: Box<[u8]>,
 }
 
+/// Whether a member can be reached over the stream lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Frames {
+    /// Nothing was heard from it.
+    Unheard,
+    /// It has none.
+    No,
+    /// It says so, and nothing is known that speaks against it.
+    Yes,
+    /// It says so, but the transport did not get through: not before this moment.
+    Again(Instant),
+}
+
 /// What is known of a member.
 #[derive(Debug)]
 pub(crate) struct Row<P> {
@@ -53,6 +66,7 @@ pub(crate) struct Row<P> {
     pub(crate) profile: Option<Box<Profile>>,
     /// Whether the member is known to know this node's generation, so that a short name will do.
     pub(super) knows_me: bool,
+    pub(super) frames: Frames,
     /// The last table page in which the member stood as it stands here.
     pub(super) page: u64,
     pub(super) event: BatchPlace,
@@ -83,6 +97,27 @@ impl<P: Peer> Row<P> {
     /// Whether a short name will do towards this member.
     pub(crate) fn knows_me(&self) -> bool {
         self.knows_me
+    }
+
+    /// Whether this member says that it takes no frames.
+    #[cfg(feature = "direct")]
+    pub(crate) fn has_no_stream_lane(&self) -> bool {
+        self.frames == Frames::No
+    }
+
+    /// Whether what can go as a frame alone is worth a try.
+    #[cfg(feature = "direct")]
+    pub(crate) fn may_take_frames(&self, now: Instant) -> bool {
+        self.frames == Frames::Unheard || self.takes_frames(now)
+    }
+
+    /// Whether what is large can go to this member as frames.
+    pub(crate) fn takes_frames(&self, now: Instant) -> bool {
+        match self.frames {
+            Frames::Unheard | Frames::No => false,
+            Frames::Yes => true,
+            Frames::Again(at) => at <= now,
+        }
     }
 
     /// The row as a record. That this node suspects the member is its own affair.
@@ -163,6 +198,7 @@ impl<P: Peer> Table<P> {
             profile_version: record.profile,
             profile: None,
             knows_me: false,
+            frames: Frames::Unheard,
             page: 0,
             event: BatchPlace::default(),
             heard: Instant::ZERO,

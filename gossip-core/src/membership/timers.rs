@@ -38,8 +38,8 @@ impl<P: Peer> Membership<P> {
             self.check_promises(cx);
             self.run_checks(cx);
             self.do_favours(cx);
-            self.ask_contacts(cx);
             self.reconnect(cx);
+            self.ask_contacts(cx);
             self.repair(cx);
             while self.graves.front().is_some_and(|(forgotten, _)| *forgotten <= cx.now) {
                 self.forget_one(cx);
@@ -95,6 +95,23 @@ impl<P: Peer> Membership<P> {
         // The packets are not written yet: whether that was the last time shows at the next.
         if updates || profiles {
             self.gossip_at = Some(cx.now + cx.config.membership.gossip_interval);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, Identity, Instant, Node, NodeId};
+
+    #[test]
+    fn a_node_alone_that_asks_a_contact_again_is_not_woken_twice_for_it() {
+        let me = Identity::new(NodeId::from_name("a"), 1);
+        let mut node = Node::new(me, 1_u64, Config::wan(), [1; 32], Instant::ZERO).unwrap();
+        node.join(Instant::ZERO, 2).unwrap();
+        let minute = Instant::from_micros(60_000_000);
+        while let Some(now) = node.poll_timeout().filter(|due| *due < minute) {
+            node.handle_timeout(now);
+            assert!(node.poll_timeout().is_none_or(|next| next > now), "woken again at {now:?}");
         }
     }
 }

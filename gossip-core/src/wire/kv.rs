@@ -18,6 +18,8 @@ pub enum Section<'a> {
     Context(ContextPage<'a>),
     /// See [`tag::KV_DELTA`].
     Delta(Delta<'a>),
+    /// See [`tag::KV_RECEIPT`].
+    Receipt(Receipt<'a>),
 }
 
 impl<'a> Section<'a> {
@@ -28,6 +30,7 @@ impl<'a> Section<'a> {
             tag::KV_SUMMARY => Self::Summary(reader.u64()?),
             tag::KV_CONTEXT => Self::Context(ContextPage::read(reader)?),
             tag::KV_DELTA => Self::Delta(Delta::read(reader)?),
+            tag::KV_RECEIPT => Self::Receipt(Receipt::read(reader)?),
             _ => return Ok(None),
         }))
     }
@@ -39,6 +42,7 @@ impl<'a> Section<'a> {
             Self::Summary(_) => tag::KV_SUMMARY,
             Self::Context(_) => tag::KV_CONTEXT,
             Self::Delta(_) => tag::KV_DELTA,
+            Self::Receipt(_) => tag::KV_RECEIPT,
         }
     }
 
@@ -49,6 +53,7 @@ impl<'a> Section<'a> {
             Self::Summary(fingerprint) => writer.u64(*fingerprint),
             Self::Context(page) => page.write(writer),
             Self::Delta(delta) => delta.write(writer),
+            Self::Receipt(receipt) => writer.item(receipt),
         }
     }
 }
@@ -273,6 +278,40 @@ impl<'a> Delta<'a> {
         writer.u64(self.after)?;
         writer.u64(self.through)?;
         self.entries.write(writer)
+    }
+}
+
+/// Asks how much of a writer was seen, or says it: flags (1 byte: 1 it answers), then of a question the writer's id and
+/// generation (varint), of an answer [`Seen`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt<'a> {
+    /// How much of this writer has the receiver seen?
+    Question(Identity),
+    /// The sender has seen this.
+    Answer(Seen<'a>),
+}
+
+impl<'a> Item<'a> for Receipt<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        match reader.u8()? {
+            0 => Ok(Self::Question(Identity { id: reader.id()?, generation: reader.varint()? })),
+            1 => Seen::read(reader).map(Self::Answer),
+            _ => Err(DecodeError::NonCanonical),
+        }
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        match self {
+            Self::Question(of) => {
+                writer.u8(0)?;
+                writer.id(of.id)?;
+                writer.varint(of.generation)
+            }
+            Self::Answer(seen) => {
+                writer.u8(1)?;
+                seen.write(writer)
+            }
+        }
     }
 }
 

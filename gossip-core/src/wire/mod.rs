@@ -12,6 +12,7 @@
 pub mod broadcast;
 mod cluster;
 mod codec;
+pub mod direct;
 pub mod kv;
 pub mod membership;
 mod packet;
@@ -28,6 +29,8 @@ pub const VERSION: u8 = 1;
 pub const FLAG_FULL: u8 = 1;
 /// Flag in the first byte: what follows is sealed. Reserved; a node without keys drops such packets.
 pub const FLAG_SEALED: u8 = 2;
+/// Flag in the first byte: the sender takes frames, packets that are longer than a datagram, over a stream lane.
+pub const FLAG_FRAMES: u8 = 4;
 
 /// The tags of sections.
 pub mod tag {
@@ -78,6 +81,12 @@ pub mod tag {
     pub const KV_CONTEXT: u8 = 34;
     /// A writer's surviving entries between two versions: [`super::kv::Delta`].
     pub const KV_DELTA: u8 = 35;
+    /// Asks how much of a writer was seen, or says it: [`super::kv::Receipt`].
+    pub const KV_RECEIPT: u8 = 36;
+    /// A message to one member: [`super::direct::Message`].
+    pub const DIRECT: u8 = 48;
+    /// What became of direct messages: [`super::direct::Answers`].
+    pub const DIRECT_ACK: u8 = 49;
     /// The ids that sections refer to; the last section, if there are any.
     pub const IDS: u8 = 127;
 }

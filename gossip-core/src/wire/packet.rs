@@ -1,7 +1,7 @@
 //! A whole packet: decoded by borrowing, completely, before anything acts on it.
 
 use super::codec::{DecodeError, Ids, NoSpace, Reader};
-use super::{ClusterKey, FLAG_FULL, FLAG_SEALED, VERSION, Writer, broadcast, kv, membership, tag};
+use super::{ClusterKey, FLAG_FRAMES, FLAG_FULL, FLAG_SEALED, VERSION, Writer, broadcast, direct, kv, membership, tag};
 use crate::error::PacketError;
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
@@ -19,6 +19,7 @@ pub enum Sender {
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
     sender: Sender,
+    takes_frames: bool,
     sections: &'a [u8],
     listed: &'a [u8],
 }
@@ -32,6 +33,8 @@ pub enum Section<'a, P> {
     Broadcast(broadcast::Section<'a>),
     /// Of the key-value map.
     Kv(kv::Section<'a>),
+    /// Of direct messages.
+    Direct(direct::Section<'a>),
     /// Of a later version of this format: to be skipped.
     Unknown(u8, &'a [u8]),
 }
@@ -43,6 +46,7 @@ impl<P: Peer> Section<'_, P> {
             Self::Membership(section) => writer.section(section.tag(), |w| section.write(w)),
             Self::Broadcast(section) => writer.section(section.tag(), |w| section.write(w)),
             Self::Kv(section) => writer.section(section.tag(), |w| section.write(w)),
+            Self::Direct(section) => writer.section(section.tag(), |w| section.write(w)),
             Self::Unknown(tag, body) => writer.section(*tag, |w| w.bytes(body)),
         }
     }
@@ -62,21 +66,21 @@ impl<'a> Packet<'a> {
         if first & FLAG_SEALED != 0 {
             return Err(PacketError::Sealed);
         }
-        if first & 0b1100 != 0 {
+        if first & 0b1000 != 0 {
             return Err(malformed(DecodeError::NonCanonical));
         }
-        Self::decode_sections::<P>(first & FLAG_FULL != 0, rest).map_err(malformed)
+        Self::decode_sections::<P>(*first, rest).map_err(malformed)
     }
 
-    fn decode_sections<P: Peer>(full: bool, bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    fn decode_sections<P: Peer>(flags: u8, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::plain(bytes);
-        let sender = if full {
+        let sender = if flags & FLAG_FULL != 0 {
             Sender::Full(Identity { id: reader.raw_id()?, generation: reader.varint()? })
         } else {
             Sender::Short(reader.u32()?)
         };
         let (sections, listed, plain) = split_ids(reader)?;
-        let packet = Self { sender, sections, listed };
+        let packet = Self { sender, takes_frames: flags & FLAG_FRAMES != 0, sections, listed };
         // A probe and what rides on it: checked on the way.
         if !plain || !listed.is_empty() {
             packet.check_sections::<P>()?;
@@ -112,6 +116,11 @@ impl<'a> Packet<'a> {
             return Err(DecodeError::IdReference);
         }
         Ok(())
+    }
+
+    /// Whether its sender takes frames over a stream lane.
+    pub fn takes_frames(&self) -> bool {
+        self.takes_frames
     }
 
     /// How the packet names its sender.
@@ -191,7 +200,8 @@ fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'
     let section = match tag {
         ..tag::MESSAGES => membership::Section::read(tag, body)?.map(Section::Membership),
         tag::MESSAGES..tag::KV_ENTRIES => broadcast::Section::read(tag, body)?.map(Section::Broadcast),
-        _ => kv::Section::read(tag, body)?.map(Section::Kv),
+        tag::KV_ENTRIES..tag::DIRECT => kv::Section::read(tag, body)?.map(Section::Kv),
+        _ => direct::Section::read(tag, body)?.map(Section::Direct),
     };
     Ok(section.unwrap_or_else(|| Section::Unknown(tag, body.rest())))
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::codec::{Item, NoSpace};
-use super::{ClusterKey, FLAG_FULL, Sender, VERSION, tag};
+use super::{ClusterKey, FLAG_FRAMES, FLAG_FULL, Sender, VERSION, tag};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 
@@ -52,6 +52,11 @@ impl<'b> Writer<'b> {
             Sender::Short(short) => writer.u32(short)?,
         }
         Ok(writer)
+    }
+
+    /// Says in the header that the sender takes frames over a stream lane.
+    pub fn take_frames(&mut self) {
+        self.buf[0] |= FLAG_FRAMES;
     }
 
     /// Bytes written so far, header and list of ids included.

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gossip_core::{Config, Event, Identity, Instant, Lane, Node, NodeId, Status, Transmit};
@@ -19,9 +19,20 @@ pub struct Cluster {
     pub lost: fn(u64) -> bool,
     /// Nodes that do not run; what is sent to them waits in their sockets.
     pub paused: BTreeSet<u64>,
-    packets: VecDeque<(Instant, u64, u64, Vec<u8>)>,
+    /// Of a datagram with this number, the copies that arrive: how many milliseconds late each.
+    pub copies: fn(u64) -> &'static [u64],
+    /// Of a frame to this node, whether it is lost.
+    pub lost_frame: fn(u64) -> bool,
+    /// The frames sent: from whom, to whom, how long.
+    pub frames: Vec<(u64, u64, usize)>,
+    /// By when they arrive, then in the order in which they were sent.
+    packets: BTreeMap<(Instant, u64), Carried>,
+    carried: u64,
     sent: u64,
 }
+
+/// By which way, from whom, to whom, and the packet.
+type Carried = (Lane, u64, u64, Vec<u8>);
 
 pub fn id(at: u64) -> NodeId {
     NodeId::from_name(&format!("n{at}"))
@@ -51,7 +62,11 @@ impl Cluster {
             cut: |_, _| false,
             lost: |_| false,
             paused: BTreeSet::new(),
-            packets: VecDeque::new(),
+            copies: |_| &[0],
+            lost_frame: |_| false,
+            frames: Vec::new(),
+            packets: BTreeMap::new(),
+            carried: 0,
             sent: 0,
         }
     }
@@ -77,6 +92,11 @@ impl Cluster {
         self.nodes[&at].members().get(id(of)).map(|member| member.status)
     }
 
+    /// How many datagrams were sent.
+    pub fn datagrams(&self) -> u64 {
+        self.sent
+    }
+
     /// Runs until something holds; fails if it does not within so many seconds.
     pub fn until(&mut self, seconds: u64, what: &str, holds: impl Fn(&Self) -> bool) {
         let end = self.now + Duration::from_secs(seconds);
@@ -87,14 +107,18 @@ impl Cluster {
     }
 
     pub fn run(&mut self, seconds: u64) {
-        let end = self.now + Duration::from_secs(seconds);
+        self.run_for(Duration::from_secs(seconds));
+    }
+
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
         while self.now < end {
             self.step();
         }
     }
 
     fn step(&mut self) {
-        let mut buf = [0; 1200];
+        let mut buf = vec![0; 70_000];
         for (at, node) in self.nodes.iter_mut().filter(|(at, _)| !self.paused.contains(at)) {
             if node.poll_timeout().is_some_and(|deadline| deadline <= self.now) {
                 node.handle_timeout(self.now);
@@ -102,20 +126,34 @@ impl Cluster {
             while let Some(Transmit { to, len }) = node.poll_transmit(self.now, Lane::Datagram, &mut buf) {
                 self.sent += 1;
                 if !(self.cut)(*at, to) && !(self.lost)(self.sent) {
-                    self.packets.push_back((self.now + LATENCY, *at, to, buf[..len].to_vec()));
+                    for late in (self.copies)(self.sent) {
+                        let when = self.now + LATENCY + Duration::from_millis(*late);
+                        self.carried += 1;
+                        let packet = (Lane::Datagram, *at, to, buf[..len].to_vec());
+                        self.packets.insert((when, self.carried), packet);
+                    }
+                }
+            }
+            while let Some(Transmit { to, len }) = node.poll_transmit(self.now, Lane::Stream, &mut buf) {
+                self.frames.push((*at, to, len));
+                if !(self.cut)(*at, to) && !(self.lost_frame)(to) {
+                    self.carried += 1;
+                    let packet = (Lane::Stream, *at, to, buf[..len].to_vec());
+                    self.packets.insert((self.now + LATENCY, self.carried), packet);
                 }
             }
         }
         self.now = self.now + Duration::from_millis(1);
-        let mut waiting = VecDeque::new();
-        while self.packets.front().is_some_and(|packet| packet.0 <= self.now) {
-            let Some((due, from, to, mut packet)) = self.packets.pop_front() else { break };
+        let mut waiting = BTreeMap::new();
+        while let Some(first) = self.packets.first_entry().filter(|first| first.key().0 <= self.now) {
+            let key = *first.key();
+            let (lane, from, to, mut packet) = first.remove();
             if self.paused.contains(&to) {
-                waiting.push_back((due, from, to, packet));
+                waiting.insert(key, (lane, from, to, packet));
                 continue;
             }
             if let Some(node) = self.nodes.get_mut(&to) {
-                _ = node.handle_packet(self.now, Lane::Datagram, &from, &mut packet);
+                _ = node.handle_packet(self.now, lane, &from, &mut packet);
             }
         }
         waiting.append(&mut self.packets);

@@ -1,11 +1,12 @@
 //! One packet of each kind, from a stranger at address 99 that speaks of a victim at address 77.
 
 use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
-use gossip_core::wire::kv::Entry;
+use gossip_core::wire::direct::{Answer, Message as Direct};
+use gossip_core::wire::kv::{Entry, Receipt};
 use gossip_core::wire::membership::{
     Claim, Join, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
-use gossip_core::wire::{NoSpace, Writer, tag};
+use gossip_core::wire::{ClusterKey, NoSpace, Writer, tag};
 use gossip_core::{Identity, NodeId};
 
 use super::lab::{id, packet};
@@ -27,6 +28,11 @@ pub(crate) fn record(member: Identity, incarnation: u64, claim: Claim, addr: u64
     Record { member, incarnation, claim, addr, profile: incarnation.min(1) }
 }
 
+/// The short name of the node at an address.
+fn short(at: u64) -> u32 {
+    ClusterKey::new("").short(Identity::new(id(at), 1_700_000_000_000))
+}
+
 pub(crate) fn section(w: &mut Writer<'_>, tag: u8, body: impl FnOnce(&mut Writer<'_>) -> Result<(), NoSpace>) {
     w.section(tag, body).expect("room for a section");
 }
@@ -44,6 +50,7 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
     let message = Message { origin: stranger(), sequence: 1, hops: 1, topic: b"t", payload: b"p" };
     let entry =
         Entry { writer: stranger(), counter: 1, stamp: 1 << 40, own: false, key: b"k", value: Some(b"v".as_slice()) };
+    let direct = Direct { to: short(1), port: 0, sequence: 1, payload: b"p" };
     vec![
         one("ping", tag::PING, &|w| w.item(&Ping { probe, promise: 0 })),
         one("ping with a promise", tag::PING, &|w| w.item(&Ping { probe, promise: 1 })),
@@ -75,6 +82,11 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
             w.item(&Announcement { origin: stranger(), first: 1, last: u64::MAX })
         }),
         one("message_pull", tag::MESSAGE_PULL, &|w| w.item(&Wanted { origin: node(1), first: 1, more: u64::MAX })),
+        one("direct", tag::DIRECT, &|w| w.item(&direct)),
+        one("direct_ack", tag::DIRECT_ACK, &|w| {
+            w.u32(direct.to)?;
+            w.item(&Answer { sequence: 1, taken: true })
+        }),
         one("kv_entries", tag::KV_ENTRIES, &|w| w.item(&entry)),
         one("kv_summary", tag::KV_SUMMARY, &|w| w.u64(1)),
         one("kv_context", tag::KV_CONTEXT, &|w| w.u8(0)),
@@ -85,6 +97,14 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
             w.u64(0)?;
             w.u64(u64::MAX)?;
             w.item(&entry)
+        }),
+        one("kv_receipt", tag::KV_RECEIPT, &|w| w.item(&Receipt::Question(stranger()))),
+        one("kv_receipt that answers", tag::KV_RECEIPT, &|w| {
+            w.u8(1)?;
+            w.id(id(1))?;
+            w.varint(1_700_000_000_000)?;
+            w.varint(u64::MAX)?;
+            w.blob(&[])
         }),
         ("twenty pings", twenty_pings(full)),
         one("unknown", 100, &|w| w.bytes(&[1; 100])),

@@ -3,7 +3,8 @@
 use std::fmt::{Display, Write as _};
 
 use gossip_core::wire::broadcast::Section as Broadcast;
-use gossip_core::wire::kv::{ContextPage, Delta, Entry, Section as Kv, Seen};
+use gossip_core::wire::direct::Section as Direct;
+use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
 use gossip_core::wire::membership::{Claim, Ping, Record, Section as Membership, Suspicion};
 use gossip_core::wire::{List, Section};
 use gossip_core::{Identity, NodeId, Peer};
@@ -16,6 +17,7 @@ pub(crate) fn of<P: Peer + Display>(section: &Section<'_, P>, names: Names<'_>) 
         Section::Membership(section) => membership(section, names),
         Section::Broadcast(section) => broadcast(section, names),
         Section::Kv(section) => kv(section, names),
+        Section::Direct(section) => direct(section),
         Section::Unknown(tag, body) => vec![format!("unknown tag={tag} body={}", hex(body))],
     }
     .into_iter()
@@ -115,16 +117,36 @@ fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
             head += if *cut { " cut" } else { "" };
             head += if *reply { " reply" } else { "" };
             head += &after.map_or_else(String::new, |after| format!(" after={}", identity(after, names)));
-            let runs = |seen: &Seen<'_>| {
-                let runs: Vec<String> = seen.runs().map(|(first, last)| format!("{first}-{last}")).collect();
-                if runs.is_empty() { "none".into() } else { runs.join(",") }
-            };
             items(head, writers.iter().map(|s| format!("seen {} runs={}", identity(s.writer, names), runs(&s))))
         }
         Kv::Delta(Delta { more, writer, after, through, entries: list }) => {
             let more = if *more { " more" } else { "" };
             entries(format!("kv_delta{more} {} after={after} through={through}", identity(*writer, names)), list)
         }
+        Kv::Receipt(Receipt::Question(writer)) => vec![format!("kv_receipt? {}", identity(*writer, names))],
+        Kv::Receipt(Receipt::Answer(seen)) => {
+            vec![format!("kv_receipt {} runs={}", identity(seen.writer, names), runs(seen))]
+        }
+    }
+}
+
+fn runs(seen: &Seen<'_>) -> String {
+    let runs: Vec<String> = seen.runs().map(|(first, last)| format!("{first}-{last}")).collect();
+    if runs.is_empty() { "none".into() } else { runs.join(",") }
+}
+
+fn direct(section: &Direct<'_>) -> Vec<String> {
+    match section {
+        Direct::Message(m) => {
+            vec![format!("direct to={:08x} port={} sequence={} payload={}", m.to, m.port, m.sequence, bytes(m.payload))]
+        }
+        Direct::Answers(all) => items(
+            format!("direct_ack to={:08x}", all.to),
+            all.answers.iter().map(|answer| {
+                let word = if answer.taken { "taken" } else { "full" };
+                format!("answer sequence={} {word}", answer.sequence)
+            }),
+        ),
     }
 }
 

@@ -9,9 +9,10 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream as _;
 use gossip_core::broadcast::BroadcastError;
+use gossip_core::direct::Undelivered;
 use gossip_core::kv::{KvError, Scope};
-use gossip_core::{Event, MemberChange};
-use gossip_handle::{Events, Handle, JoinFailure};
+use gossip_core::{CommandError, Event, MemberChange, NodeId};
+use gossip_handle::{Events, Handle, Inbox, JoinFailure, SendFailure, Sending};
 use network::{Network, live};
 
 const SILENT: u64 = 99;
@@ -107,6 +108,83 @@ fn what_one_handle_publishes_another_receives() {
         }
     });
     assert_eq!((received.id, received.topic(), received.payload()), (sent, &b"topic"[..], &b"payload"[..]));
+}
+
+/// Two nodes that know each other, and the second's id.
+fn two(network: &mut Network) -> (Handle<u64>, Handle<u64>, NodeId) {
+    let [a, b] = [network.add(1), network.add(2)];
+    network.run(b.join(1)).unwrap();
+    network.run_until(|| live(&a) == 2);
+    (a, b, NodeId::from_name("2"))
+}
+
+#[test]
+fn a_message_to_one_member_arrives_in_the_inbox_of_its_port() {
+    let mut network = Network::default();
+    let (a, b, to) = two(&mut network);
+    let [mut first, mut other] = [0, 1].map(|port| b.inbox(port, 8).unwrap());
+    let sending = a.send_to(to, 1, b"hello").unwrap();
+    assert_eq!(network.run(sending), Ok(()));
+    let message = network.run(other.recv()).unwrap();
+    assert_eq!((message.from.id, &message.data[..]), (NodeId::from_name("1"), &b"hello"[..]));
+    assert_eq!((first.try_recv(), other.try_recv()), (None, None));
+}
+
+#[test]
+fn an_inbox_that_is_full_takes_no_more_until_it_is_read() {
+    let mut network = Network::default();
+    let (a, b, to) = two(&mut network);
+    let mut inbox = b.inbox(0, 2).unwrap();
+    let mut sending: Vec<Sending> = (0..3_u8).map(|at| a.send_to(to, 0, &[at]).unwrap()).collect();
+    let third = sending.pop().unwrap();
+    sending.into_iter().for_each(|sending| assert_eq!(network.run(sending), Ok(())));
+    network.run_until(|| b.stats().direct_refused > 0);
+    assert_eq!(inbox.waiting(), 2);
+    assert!(inbox.try_recv().is_some());
+    assert_eq!(network.run(third), Ok(()));
+    assert_eq!(std::iter::from_fn(|| inbox.try_recv()).count(), 2);
+}
+
+#[test]
+fn a_message_that_nobody_reads_is_not_delivered() {
+    let mut network = Network::default();
+    let (a, b, to) = two(&mut network);
+    drop(b.inbox(0, 8));
+    let sending = a.send_to(to, 0, b"x").unwrap();
+    assert_eq!(network.run(sending), Err(SendFailure::Undelivered(Undelivered::InboxFull)));
+    assert!(b.inbox(0, 8).is_some(), "it can be opened again");
+}
+
+#[test]
+fn a_port_has_one_inbox() {
+    let mut network = Network::default();
+    let a = network.add(1);
+    let inbox = a.inbox(0, 8);
+    assert!(inbox.is_some() && a.inbox(0, 8).is_none() && a.inbox(200, 8).is_none());
+}
+
+#[test]
+fn a_message_that_cannot_be_sent_is_refused_at_once() {
+    let mut network = Network::default();
+    let a = network.add(1);
+    let refused = a.send_to(NodeId::from_name("9"), 0, b"x").unwrap_err();
+    assert_eq!(refused, SendFailure::Command(CommandError::UnknownMember));
+}
+
+#[test]
+fn a_message_under_way_ends_with_the_node() {
+    let mut network = Network::default();
+    let (a, b, to) = two(&mut network);
+    let mut inbox: Inbox = a.inbox(0, 1).unwrap();
+    let closed = b.send_to(NodeId::from_name("1"), 3, b"x").unwrap();
+    network.close(2);
+    assert_eq!(network.run(closed), Err(SendFailure::Closed));
+    let left = a.send_to(to, 3, b"x").unwrap();
+    network.run(a.leave());
+    assert_eq!(network.run(left), Err(SendFailure::Closed));
+    network.close(1);
+    assert_eq!(network.run(inbox.recv()), None);
+    assert!(matches!(a.send_to(to, 0, b"x"), Err(SendFailure::Closed)));
 }
 
 #[test]

@@ -51,7 +51,11 @@ pub(super) struct Start<'a> {
 
 impl Host {
     pub(super) fn new(number: usize, config: &Config) -> Self {
-        Self { number, buffer: vec![0; config.transport.datagram_mtu], ..Self::default() }
+        Self {
+            number,
+            buffer: vec![0; config.transport.stream.unwrap_or(0).max(config.transport.datagram_mtu)],
+            ..Self::default()
+        }
     }
 
     pub(super) fn start(&mut self, stage: &mut Stage, config: &Config, start: &Start<'_>) -> Result<(), String> {
@@ -243,9 +247,12 @@ impl Host {
             process.take_event(self.number, stage, &event)?;
         }
         process.keep_up(self.number, stage, told);
-        while let Some(transmit) = process.node.poll_transmit(now, Lane::Datagram, &mut self.buffer) {
-            let packet = self.buffer.get(..transmit.len).ok_or("wrote beyond its buffer")?;
-            stage.transmit(self.number, transmit.to, packet);
+        // The simulated network knows one way: frames fare as datagrams do.
+        for lane in [Lane::Datagram, Lane::Stream] {
+            while let Some(transmit) = process.node.poll_transmit(now, lane, &mut self.buffer) {
+                let packet = self.buffer.get(..transmit.len).ok_or("wrote beyond its buffer")?;
+                stage.transmit(self.number, transmit.to, packet);
+            }
         }
         if process.left {
             self.stop(stage, Cause::Left);

@@ -7,7 +7,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, section_sizes, tag};
 
 /// Bytes of the key-value map's sections, with their tags and lengths.
 pub(super) fn kv_bytes(packet: &[u8]) -> usize {
-    let is_kv = |tag: u8| matches!(tag, tag::KV_ENTRIES | tag::KV_SUMMARY | tag::KV_CONTEXT | tag::KV_DELTA);
+    let is_kv = |tag: u8| (tag::KV_ENTRIES..=tag::KV_RECEIPT).contains(&tag);
     section_sizes(packet).filter(|(tag, _)| is_kv(*tag)).map(|(_, bytes)| bytes).sum()
 }
 

@@ -52,7 +52,7 @@ impl<'a> Section<'a> {
         let unknown = self.table.iter().filter(|(key, _)| !self.known.contains(&key.as_str()));
         let Some((key, item)) = unknown.min_by_key(|(_, item)| item.origin) else { return Ok(()) };
         let problem = format!("unknown key{}", suggestion(key, self.known.iter().copied()));
-        Err(ScenarioError { origin: item.origin, ..self.error(key, problem) })
+        Err(ScenarioError { origin: item.origin, key: self.path_of(key), ..self.error("", problem) })
     }
 
     /// Which keys there are.
@@ -67,6 +67,8 @@ impl<'a> Section<'a> {
     }
 
     fn path_of(&self, key: &str) -> String {
+        // As TOML writes it: nothing would name nothing.
+        let key = if key.is_empty() { "\"\"" } else { key };
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }
 }

@@ -1,12 +1,13 @@
-//! Every counter of the node: the name that `info` gives it, and its place among the metrics.
+//! Every counter of the node and of its adapter: the name that `info` gives it, and its place among the metrics.
 
+use gossip_adapter_tokio_udp::TransportStats;
 use gossip_core::Stats;
 
-/// One field of [`Stats`].
-pub(super) struct Counter {
+/// One field of [`Stats`] or [`TransportStats`].
+pub(super) struct Counter<S> {
     /// The field's name, by which `info` shows it.
     pub(super) field: &'static str,
-    pub(super) read: fn(&Stats) -> u64,
+    pub(super) read: fn(&S) -> u64,
     /// The metric that it belongs to, without the prefix; counters of one metric stand together.
     pub(super) metric: &'static str,
     /// What distinguishes it from others of its metric.
@@ -27,12 +28,14 @@ macro_rules! counters {
     };
 }
 
-/// All of them; the struct cannot list them, since it does not know its own fields.
-pub(super) const COUNTERS: &[Counter] = counters! {
+/// All of the node; the struct cannot list them, since it does not know its own fields.
+pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     packets_sent: "packets_sent_total", "Packets sent.";
     bytes_sent: "sent_bytes_total", "Bytes sent in packets.";
+    frames_sent: "frames_sent_total", "Packets sent by the stream lane.";
     packets_received: "packets_received_total", "Packets received, dropped ones included.";
     bytes_received: "received_bytes_total", "Bytes received in packets.";
+    frames_received: "frames_received_total", "Packets received by the stream lane.";
     dropped_checksum: "packets_dropped_total"["checksum"], "Packets dropped.";
     dropped_version: "packets_dropped_total"["version"], "Packets dropped.";
     dropped_malformed: "packets_dropped_total"["malformed"], "Packets dropped.";
@@ -44,6 +47,8 @@ pub(super) const COUNTERS: &[Counter] = counters! {
     dropped_members: "dropped_total"["member_table_full"], "What was passed over, or left out at a limit.";
     kv_dropped: "dropped_total"["kv_full"], "What was passed over, or left out at a limit.";
     broadcast_missed: "dropped_total"["broadcast_missed"], "What was passed over, or left out at a limit.";
+    direct_refused: "dropped_total"["direct_inbox_full"], "What was passed over, or left out at a limit.";
+    direct_ignored: "dropped_total"["direct_not_for_us"], "What was passed over, or left out at a limit.";
     probes: "probes_total", "Pings sent, repeated ones included.";
     probes_failed: "probes_failed_total", "Members that answered neither this member nor its helpers.";
     suspicions: "suspicions_total", "Suspicions begun by this member.";
@@ -56,8 +61,37 @@ pub(super) const COUNTERS: &[Counter] = counters! {
     table_syncs: "table_syncs_total", "Digests of the member table sent.";
     broadcast_duplicates: "broadcast_duplicates_total", "Messages received again and suppressed.";
     broadcast_pulls: "broadcast_pulls_total", "Messages asked for because an announcement named them.";
+    direct_sent: "direct_sent_total", "Direct messages sent, repetitions not counted.";
+    direct_repeated: "direct_repeated_total", "Repetitions of direct messages.";
+    direct_delivered: "direct_delivered_total", "Direct messages whose receiver has them.";
+    direct_failed: "direct_failed_total", "Direct messages that were given up.";
+    direct_received: "direct_received_total", "Direct messages taken into an inbox.";
+    direct_duplicates: "direct_duplicates_total", "Direct messages received again.";
     kv_duplicates: "kv_duplicates_total", "Entries received that were known or superseded.";
     kv_syncs: "kv_syncs_total", "Requests of anti-entropy sent.";
+};
+
+/// All of the adapter but `connections`, which is a gauge.
+pub(super) const TRANSPORT: &[Counter<TransportStats>] = counters! {
+    datagrams_unsent: "datagrams_unsent_total", "Datagrams that the system refused to send.";
+    receive_errors: "receive_errors_total", "Errors of the socket while it was read.";
+    accepted: "connections_accepted_total", "Connections of the stream lane that others opened.";
+    dialed: "connections_dialed_total", "Connections of the stream lane that this member opened.";
+    dial_failed: "connections_failed_total"["dial"], "Connections of the stream lane that came to nothing.";
+    handshake_failed: "connections_failed_total"["handshake"], "Connections of the stream lane that came to nothing.";
+    accept_errors: "connections_failed_total"["accept"], "Connections of the stream lane that came to nothing.";
+    refused_full: "connections_refused_total"["too_many"], "Connections refused before they were used.";
+    refused_host: "connections_refused_total"["too_many_of_host"], "Connections refused before they were used.";
+    refused_stranger: "connections_refused_total"["no_member"], "Connections refused before they were used.";
+    closed_pending: "connections_closed_total"["too_many_silent"], "Connections closed by this member.";
+    closed_frame_length: "connections_closed_total"["frame_length"], "Connections closed by this member.";
+    closed_frame_timeout: "connections_closed_total"["frame_timeout"], "Connections closed by this member.";
+    closed_garbage: "connections_closed_total"["garbage"], "Connections closed by this member.";
+    closed_not_reading: "connections_closed_total"["not_reading"], "Connections closed by this member.";
+    closed_idle: "connections_closed_total"["idle"], "Connections closed by this member.";
+    throttled: "connections_throttled_total", "Times that reading was put off because a peer sent too fast.";
+    frames_unqueued: "frames_dropped_total"["queue_full"], "Frames left out.";
+    frames_unsent: "frames_dropped_total"["connection_ended"], "Frames left out.";
 };
 
 #[cfg(test)]
@@ -66,26 +100,36 @@ mod tests {
 
     use super::*;
 
+    /// The fields of a struct, as `Debug` writes it.
+    fn fields(text: &str) -> BTreeSet<String> {
+        let inner = text.split_once("{ ").map_or(text, |(_, inner)| inner);
+        inner.split(", ").filter_map(|field| field.split_once(": ").map(|(name, _)| name.to_string())).collect()
+    }
+
+    fn listed<S>(counters: &[Counter<S>]) -> BTreeSet<String> {
+        let listed: BTreeSet<String> = counters.iter().map(|counter| counter.field.to_string()).collect();
+        assert_eq!(listed.len(), counters.len());
+        listed
+    }
+
     #[test]
     fn every_field_is_listed_once() {
-        let text = format!("{:?}", Stats::default());
-        let fields: BTreeSet<&str> = text
-            .trim_start_matches("Stats { ")
-            .split(", ")
-            .filter_map(|field| field.split_once(": ").map(|(name, _)| name))
-            .collect();
-        let listed: BTreeSet<&str> = COUNTERS.iter().map(|counter| counter.field).collect();
-        assert_eq!(listed, fields);
-        assert_eq!(listed.len(), COUNTERS.len());
+        assert_eq!(listed(COUNTERS), fields(&format!("{:?}", Stats::default())));
+        let mut transport = fields(&format!("{:?}", TransportStats::default()));
+        assert!(transport.remove("connections"));
+        assert_eq!(listed(TRANSPORT), transport);
     }
 
     #[test]
     fn counters_of_one_metric_stand_together_and_differ_by_reason() {
-        let mut metrics: Vec<&str> = COUNTERS.iter().map(|counter| counter.metric).collect();
+        let node = COUNTERS.iter().map(|counter| (counter.metric, counter.reason));
+        let transport = TRANSPORT.iter().map(|counter| (counter.metric, counter.reason));
+        let all: Vec<(&str, Option<&str>)> = node.chain(transport).collect();
+        let mut metrics: Vec<&str> = all.iter().map(|(metric, _)| *metric).collect();
         metrics.dedup();
         let distinct: BTreeSet<&str> = metrics.iter().copied().collect();
         assert_eq!(distinct.len(), metrics.len(), "{metrics:?}");
-        let samples: BTreeSet<_> = COUNTERS.iter().map(|counter| (counter.metric, counter.reason)).collect();
-        assert_eq!(samples.len(), COUNTERS.len());
+        let samples: BTreeSet<_> = all.iter().collect();
+        assert_eq!(samples.len(), all.len());
     }
 }

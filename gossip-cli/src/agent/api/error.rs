@@ -73,6 +73,10 @@ pub(super) fn of_key(key: &str, error: KvError) -> ApiError {
         KvError::Full { .. } => {
             ApiError::failed(message).hint("delete keys, or raise kv.max_entries in the configuration of every member")
         }
+        KvError::TooFewMembers { .. } => ApiError::failed(format!("nothing was written: {message}"))
+            .hint("`gossip members` shows who is alive; --wait all and --wait majority count those alone"),
+        KvError::TooManyAwaited { .. } => ApiError::failed(format!("nothing was written: {message}"))
+            .hint("write again when others are done, or raise kv.max_awaited in the agent's configuration"),
         KvError::Disabled => ApiError::failed(message).hint("set kv.enabled in the agent's configuration"),
         _ => ApiError::failed(message),
     }

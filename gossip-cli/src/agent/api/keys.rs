@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 use super::error::{ApiError, of_key};
 use super::keyname::{self, Shown};
 use super::request::{Body, Query};
+use super::selection::Selection;
+use super::wait::Wait;
 use super::writes::Written;
 use super::{Answer, State, put_text};
 
@@ -20,6 +22,8 @@ struct Set {
     value: String,
     #[serde(default)]
     own: bool,
+    wait: Option<String>,
+    timeout_ms: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -44,11 +48,11 @@ pub(super) fn get(state: &State, query: Option<&str>) -> Result<Answer, ApiError
 
 pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiError> {
     let query = Query::parse(query, &["prefix", "own"])?;
-    let prefix = query.one("prefix").unwrap_or_default();
-    let own = query.flag("own")?;
+    let selection = Selection::read(state, &query)?;
     let entries: Vec<Value> = state.handle.with(|node, _| {
-        let (kv, members, mut shown) = (node.kv(), node.members(), Shown::default());
-        let mut row = |entry: gossip_core::kv::Entry<'_>| {
+        let (members, mut shown) = (node.members(), Shown::default());
+        let entries = selection.entries(node, &mut shown);
+        let row = |entry: &gossip_core::kv::Entry<'_>| {
             let mut row = Map::new();
             row.insert("key".into(), shown.key(entry.scope, entry.key, &members).into());
             if std::str::from_utf8(entry.key).is_err() {
@@ -56,36 +60,28 @@ pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiErro
             }
             put_text(&mut row, "value", entry.value);
             row.insert("version".into(), entry.version.to_string().into());
-            row
+            Value::Object(row)
         };
-        let rows: Vec<Map<String, Value>> = if own {
-            kv.prefix(Scope::Own(state.me), prefix.as_bytes()).map(row).collect()
-        } else if prefix.is_empty() {
-            kv.iter().map(row).collect()
-        } else if prefix.starts_with('@') {
-            let starts = |row: &Map<String, Value>| row["key"].as_str().is_some_and(|key| key.starts_with(prefix));
-            kv.iter().filter(|entry| entry.scope != Scope::Shared).map(&mut row).filter(starts).collect()
-        } else {
-            kv.prefix(Scope::Shared, prefix.as_bytes()).map(row).collect()
-        };
-        rows.into_iter().map(Value::Object).collect()
+        entries.iter().map(row).collect()
     });
     Ok(json!({ "entries": entries }).into())
 }
 
 pub(super) async fn set(state: &State, body: Body) -> Result<Answer, ApiError> {
-    let Set { key: text, value, own } = body.json().await?;
+    let Set { key: text, value, own, wait, timeout_ms } = body.json().await?;
+    let wait = Wait::read(wait.as_deref(), timeout_ms)?;
     let (scope, key) = keyname::parse(&text, own, state.me)?;
-    let version = state.set(&text, scope, key.as_bytes(), value.as_bytes())?.kept().await?;
-    Ok(json!({ "key": text, "version": version.to_string() }).into())
+    let written = state.set(&text, scope, key.as_bytes(), value.as_bytes(), wait.quorum)?;
+    wait.answer(state, &text, written).await
 }
 
 pub(super) async fn delete(state: &State, query: Option<&str>) -> Result<Answer, ApiError> {
-    let query = Query::parse(query, &["key", "own"])?;
+    let query = Query::parse(query, &["key", "own", "wait", "timeout_ms"])?;
     let text = query.required("key")?;
+    let wait = Wait::parameters(query.one("wait"), query.one("timeout_ms"))?;
     let (scope, key) = keyname::parse(text, query.flag("own")?, state.me)?;
-    let version = state.delete(text, scope, key.as_bytes())?.kept().await?;
-    Ok(json!({ "key": text, "version": version.to_string() }).into())
+    let written = state.delete(text, scope, key.as_bytes(), wait.quorum)?;
+    wait.answer(state, text, written).await
 }
 
 /// Writes many keys. Whatever can be known to be wrong is refused before the first write.
@@ -99,7 +95,7 @@ pub(super) async fn import(state: &State, body: Body) -> Result<Answer, ApiError
     let scope = if own { Scope::Own(state.me) } else { Scope::Shared };
     // The last one is on disk when all before it are.
     let last = match write_all(state, scope, &entries)? {
-        Some(last) => Some(last.kept().await?.to_string()),
+        Some(last) => Some(last.kept().await?.0.to_string()),
         None => None,
     };
     let bytes: usize = entries.iter().map(|(_, value)| value.len()).sum();
@@ -130,7 +126,7 @@ fn write_all(state: &State, scope: Scope, entries: &[(String, String)]) -> Resul
     let mut last = None;
     // One entry a lock, so that a long import does not keep the node from its packets.
     for (done, (key, value)) in entries.iter().enumerate() {
-        match state.set(key, scope, key.as_bytes(), value.as_bytes()) {
+        match state.set(key, scope, key.as_bytes(), value.as_bytes(), None) {
             Ok(written) => last = Some(written),
             Err(error) if done == 0 => return Err(nothing_imported(error)),
             Err(error) => {

@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use gossip_core::Status;
 
-use super::counters::COUNTERS;
+use super::counters::{COUNTERS, Counter, TRANSPORT};
 use super::guard::Refusal;
 use super::members::status_name;
 use super::{Answer, State};
 use crate::agent::hooks::Outcome;
+use crate::agent::query::Dropped;
+use crate::agent::saver::DiskState;
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -21,6 +23,9 @@ pub(super) fn show(state: &State) -> Answer {
     page.sample("process_start_time_seconds", None, state.started_unix.as_secs_f64());
     node(&mut page, state);
     agent(&mut page, state);
+    if let Some(saver) = &state.saver {
+        disk(&mut page, &saver.disk());
+    }
     Answer::Text(CONTENT_TYPE, page.0)
 }
 
@@ -34,17 +39,14 @@ fn node(page: &mut Page, state: &State) {
         }
         page.gauge("kv_entries", "Entries of the map.", kv.len());
         page.gauge("kv_tombstones", "Deleted entries that are still remembered.", kv.tombstones());
+        page.gauge("direct_pending", "Direct messages under way.", node.directs().pending());
         page.gauge("broadcast_history_messages", "Messages kept for those who missed them.", broadcasts.history_len());
         page.gauge("broadcast_history_bytes", "Bytes of the messages kept.", broadcasts.history_bytes());
-        let (stats, mut last) = (node.stats(), "");
-        for counter in COUNTERS {
-            if counter.metric != last {
-                page.family(counter.metric, "counter", counter.help);
-                last = counter.metric;
-            }
-            page.sample(counter.metric, counter.reason.map(|reason| ("reason", reason)), (counter.read)(stats));
-        }
+        page.counters(COUNTERS, node.stats());
     });
+    let transport = state.handle.transport();
+    page.gauge("connections", "Connections of the stream lane that are open.", transport.connections);
+    page.counters(TRANSPORT, &transport);
 }
 
 fn agent(page: &mut Page, state: &State) {
@@ -56,6 +58,18 @@ fn agent(page: &mut Page, state: &State) {
     page.sample("handler_events_dropped_total", None, state.hooks.dropped());
     page.gauge("handlers_running", "Event handlers that run now.", state.hooks.running());
     page.gauge("handler_events_waiting", "Events that wait for a handler now.", state.hooks.waiting());
+    let handlers = &state.queries.handlers;
+    page.family("query_handler_runs_total", "counter", "Runs of handlers of queries, by how they ended.");
+    for outcome in Outcome::ALL {
+        page.sample("query_handler_runs_total", Some(("result", outcome.name())), handlers.ended(outcome));
+    }
+    page.family("query_dropped_total", "counter", "Questions and replies of queries that were dropped.");
+    page.sample("query_dropped_total", Some(("reason", "too_many_waiting")), handlers.dropped());
+    for why in Dropped::ALL {
+        page.sample("query_dropped_total", Some(("reason", why.name())), state.queries.dropped(why));
+    }
+    page.gauge("query_handlers_running", "Handlers of queries that run now.", handlers.running());
+    page.gauge("queries_waiting", "Queries that wait for a handler now.", handlers.waiting());
     page.family("config_reloads_total", "counter", "Times the configuration was read again, by how that ended.");
     for (result, count) in [("succeeded", &state.reloads.succeeded), ("failed", &state.reloads.failed)] {
         page.sample("config_reloads_total", Some(("result", result)), count.load(Relaxed));
@@ -64,6 +78,20 @@ fn agent(page: &mut Page, state: &State) {
     for refusal in Refusal::ALL {
         page.sample("http_refused_total", Some(("reason", refusal.name())), state.http.count(refusal));
     }
+}
+
+fn disk(page: &mut Page, disk: &DiskState) {
+    page.gauge("disk_bytes", "Size of the data folder's files.", disk.bytes);
+    page.gauge("disk_writes_waiting", "Local writes that wait for the disk.", disk.waiting);
+    page.gauge(
+        "disk_refusing",
+        "Whether writes are refused because the disk does not take them.",
+        u8::from(disk.refusing),
+    );
+    page.family("disk_commits_total", "counter", "Trips to the journal, each with all the writes that waited.");
+    page.sample("disk_commits_total", None, disk.commits);
+    page.family("disk_snapshots_total", "counter", "Snapshots written.");
+    page.sample("disk_snapshots_total", None, disk.snapshots);
 }
 
 /// The text so far.
@@ -83,6 +111,17 @@ impl Page {
             Some((label, text)) => writeln!(self.0, "gossip_{name}{{{label}=\"{text}\"}} {value}"),
             None => writeln!(self.0, "gossip_{name} {value}"),
         };
+    }
+
+    fn counters<S>(&mut self, counters: &[Counter<S>], stats: &S) {
+        let mut last = "";
+        for counter in counters {
+            if counter.metric != last {
+                self.family(counter.metric, "counter", counter.help);
+                last = counter.metric;
+            }
+            self.sample(counter.metric, counter.reason.map(|reason| ("reason", reason)), (counter.read)(stats));
+        }
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: impl Display) {

@@ -5,14 +5,21 @@
 //! GET    /v1/members?status=&name=&tag=&all=
 //! POST   /v1/join                 {"contacts": [..]}
 //! POST   /v1/leave
-//! GET    /v1/key?key=&own=        PUT /v1/key {"key", "value", "own"}        DELETE /v1/key?key=&own=
+//! GET    /v1/key?key=&own=
+//! PUT    /v1/key                  {"key", "value", "own", "wait", "timeout_ms"}
+//! DELETE /v1/key?key=&own=&wait=&timeout_ms=
 //! GET    /v1/keys?prefix=&own=    POST /v1/keys {"entries": [[key, value]..], "own"}
 //! POST   /v1/publish              {"topic", "payload"}
+//! GET    /v1/watch?prefix=&own=&from=&list=    changes of keys, one JSON object a line
+//! POST   /v1/send                 {"to", "data"}
+//! GET    /v1/inbox?count=         one JSON object a line, for one reader at a time
+//! POST   /v1/query                {"name", "data", "tags", "timeout_ms"}: one JSON object a line
 //! GET    /v1/events               one JSON object a line, until the reader goes away
 //! ```
 //! Errors are `{"error", "hint", "exit"}`, the last being the exit code that a command should end with.
 
 mod counters;
+mod direct;
 mod error;
 mod guard;
 mod info;
@@ -26,9 +33,12 @@ mod openapi;
 mod patient;
 mod request;
 mod route;
+mod selection;
 mod server;
 mod stream;
 mod tcp;
+mod wait;
+mod watch;
 mod writes;
 
 use std::net::SocketAddr;
@@ -41,15 +51,18 @@ use gossip_adapter_tokio_udp::UdpNode;
 use gossip_core::NodeId;
 use gossip_handle::Handle;
 use serde_json::{Map, Value};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 pub(super) use keyname::Shown;
 pub(super) use listener::Listener;
 pub(super) use server::Server;
 pub(super) use tcp::{HttpAddr, HttpListener};
 
+use super::changes::Changes;
 use super::feed::Feed;
 use super::hooks;
+use super::mail::Mail;
+use super::query::Queries;
 use super::saver::Saver;
 use crate::exit::Failure;
 use guard::Refused;
@@ -73,7 +86,12 @@ pub(super) struct State {
     http: Refused,
     http_addr: Mutex<Option<SocketAddr>>,
     pub(super) feed: Feed,
+    pub(super) changes: Arc<Changes>,
     pub(super) hooks: Arc<hooks::Counts>,
+    mail: Mail,
+    pub(super) queries: Arc<Queries>,
+    /// Takes questions to this agent's own handlers.
+    questions: mpsc::Sender<Vec<u8>>,
     leave: Notify,
 }
 
@@ -84,6 +102,8 @@ impl State {
         socket: PathBuf,
         data_dir: Option<PathBuf>,
         saver: Option<Saver>,
+        watch_history: usize,
+        questions: mpsc::Sender<Vec<u8>>,
     ) -> Self {
         Self {
             me: node.handle().with(|node, _| node.identity().id),
@@ -100,7 +120,11 @@ impl State {
             http: Refused::default(),
             http_addr: Mutex::new(None),
             feed: Feed::new(node.handle()),
+            changes: Changes::spawn(node.handle(), watch_history),
             hooks: Arc::default(),
+            mail: Mail::new(node.handle()),
+            queries: Arc::default(),
+            questions,
             leave: Notify::new(),
         }
     }
@@ -128,6 +152,11 @@ impl State {
     /// Where HTTP is answered.
     pub(super) fn http_addr(&self) -> Option<SocketAddr> {
         *self.http_addr.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the revisions of this run of this agent begin with.
+    fn run(&self) -> String {
+        format!("{}-{}", &self.me.to_string()[..8], self.started_unix.as_millis())
     }
 
     /// Waits until a client asks to leave.
@@ -160,7 +189,7 @@ enum Answer {
     Json(Value),
     /// Its media type, and the text.
     Text(&'static str, String),
-    Stream(tokio::sync::mpsc::Receiver<hyper::body::Bytes>),
+    Stream(mpsc::Receiver<hyper::body::Bytes>),
 }
 
 impl From<Value> for Answer {

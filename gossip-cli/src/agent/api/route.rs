@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::guard::Guard;
-use super::{Answer, State, info, keys, members, messages, metrics, openapi, request, stream};
+use super::{Answer, State, direct, info, keys, members, messages, metrics, openapi, request, stream, watch};
 
 /// What can be asked for, by method and path.
-pub(super) static ROUTES: [Route; 14] = [
+pub(super) static ROUTES: [Route; 18] = [
     Route::new(Method::GET, "/v1/info", Operation::Info),
     Route::new(Method::GET, "/v1/config", Operation::Config),
     Route::new(Method::GET, "/v1/members", Operation::Members),
@@ -27,6 +27,10 @@ pub(super) static ROUTES: [Route; 14] = [
     Route::new(Method::GET, "/v1/keys", Operation::ListKeys),
     Route::new(Method::POST, "/v1/keys", Operation::ImportKeys),
     Route::new(Method::POST, "/v1/publish", Operation::Publish),
+    Route::new(Method::GET, "/v1/watch", Operation::Watch),
+    Route::new(Method::POST, "/v1/send", Operation::Send),
+    Route::new(Method::GET, "/v1/inbox", Operation::Inbox),
+    Route::new(Method::POST, "/v1/query", Operation::Query),
     Route::new(Method::GET, "/v1/events", Operation::Events),
     Route::new(Method::GET, "/metrics", Operation::Metrics),
     Route::new(Method::GET, "/openapi.json", Operation::OpenApi),
@@ -52,6 +56,10 @@ enum Operation {
     ListKeys,
     ImportKeys,
     Publish,
+    Watch,
+    Send,
+    Inbox,
+    Query,
     Events,
     Metrics,
     OpenApi,
@@ -96,6 +104,10 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
         Operation::ListKeys => keys::list(state, query),
         Operation::ImportKeys => keys::import(state, body).await,
         Operation::Publish => messages::publish(state, body).await,
+        Operation::Watch => watch::watch(state, query),
+        Operation::Send => direct::send(state, body).await,
+        Operation::Inbox => direct::inbox(state, query),
+        Operation::Query => direct::query(state, body).await,
         Operation::Events => stream::events(state, query),
         Operation::Metrics => Ok(metrics::show(state)),
         Operation::OpenApi => Ok(openapi::show()),

@@ -119,6 +119,12 @@ impl DataDir {
         )))
     }
 
+    /// The size of its files.
+    pub(crate) fn bytes(&self) -> u64 {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        files.filter_map(|file| file.metadata().ok()).map(|file| file.len()).sum()
+    }
+
     /// What to say if the node refuses what the journal holds.
     pub(crate) fn damaged_journal(&self, reason: impl std::fmt::Display) -> Failure {
         redb_journal::refused(&self.folder, &reason.to_string())

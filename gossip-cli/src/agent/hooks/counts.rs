@@ -59,15 +59,15 @@ impl Counts {
         self.waiting.load(Relaxed)
     }
 
-    pub(super) fn end(&self, outcome: Outcome) {
+    pub(in crate::agent) fn end(&self, outcome: Outcome) {
         self.ended[outcome as usize].fetch_add(1, Relaxed);
     }
 
-    pub(super) fn drop_one(&self) {
+    pub(in crate::agent) fn drop_one(&self) {
         self.dropped.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn set_load(&self, running: usize, waiting: usize) {
+    pub(in crate::agent) fn set_load(&self, running: usize, waiting: usize) {
         self.running.store(running, Relaxed);
         self.waiting.store(waiting, Relaxed);
     }

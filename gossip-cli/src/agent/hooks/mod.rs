@@ -6,6 +6,7 @@
 
 mod counts;
 mod process;
+mod question;
 mod rule;
 
 use std::collections::VecDeque;
@@ -17,11 +18,12 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub(super) use counts::{Counts, Outcome};
+pub(super) use process::Job;
+pub(super) use question::QueryRule;
 pub(super) use rule::Rule;
 
 use super::feed::{Line, Subscription};
 use crate::event_kind::EventKind;
-use process::Job;
 
 /// How long handlers may go on when the agent stops, the one that is told of its leave included.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -47,6 +49,8 @@ impl Default for Limits {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hooks {
     pub(super) rules: Vec<Rule>,
+    /// Who answers queries, by their names.
+    pub(super) queries: Vec<QueryRule>,
     pub(super) limits: Limits,
 }
 

@@ -6,39 +6,53 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, Command};
 
 use super::counts::Outcome;
 use super::{Context, Rule};
 use crate::agent::feed::Line;
-use crate::event_kind::EventKind;
 
 /// A handler that is to run, and what it is told.
-pub(super) struct Job {
-    command: String,
-    kind: EventKind,
-    input: String,
-    context: Arc<Context>,
+pub(in crate::agent) struct Job {
+    pub(in crate::agent) command: String,
+    /// `GOSSIP_EVENT`: the kind of event.
+    pub(in crate::agent) kind: &'static str,
+    /// What it reads on standard input.
+    pub(in crate::agent) input: Vec<u8>,
+    pub(in crate::agent) context: Arc<Context>,
 }
 
 impl Job {
     pub(super) fn new(rule: &Rule, line: &Line, context: Arc<Context>) -> Self {
-        Self { command: rule.command.clone(), kind: line.kind, input: format!("{}\n", line.body), context }
+        let input = format!("{}\n", line.body).into_bytes();
+        Self { command: rule.command.clone(), kind: line.kind.name(), input, context }
     }
 
-    /// Runs it to its end, or to the limit.
+    /// Runs it to its end, or to the limit. Standard output is the agent's own; what a handler has to say goes with the
+    /// agent's log.
     pub(super) async fn run(self, limit: Duration) -> Outcome {
-        let mut child = match self.spawn() {
+        self.run_with(limit, Stdio::null(), 0).await.0
+    }
+
+    /// Runs it as well, and reads what it writes to standard output: `max` bytes and one more at most.
+    pub(in crate::agent) async fn output(self, limit: Duration, max: usize) -> (Outcome, Vec<u8>) {
+        self.run_with(limit, Stdio::piped(), max).await
+    }
+
+    async fn run_with(self, limit: Duration, stdout: Stdio, max: usize) -> (Outcome, Vec<u8>) {
+        let mut output = Vec::new();
+        let mut child = match self.spawn(stdout) {
             Ok(child) => child,
             Err(error) => {
                 tracing::warn!("cannot start the handler `{}`: {error}", self.command);
-                return Outcome::NotStarted;
+                return (Outcome::NotStarted, output);
             }
         };
         // Dropped before the child is: whoever waits for the leader must not free its number before.
         let mut group = Group::of(&child);
-        match tokio::time::timeout(limit, feed_and_wait(&mut child, &self.input)).await {
+        let outcome = match tokio::time::timeout(limit, feed_and_wait(&mut child, &self.input, &mut output, max)).await
+        {
             Ok(Ok(status)) => {
                 // What it left running in the background is its own affair.
                 group.spare();
@@ -52,19 +66,19 @@ impl Job {
                 tracing::warn!("the handler `{}` was killed: it took longer than {limit:?}", self.command);
                 Outcome::TimedOut
             }
-        }
+        };
+        (outcome, output)
     }
 
-    fn spawn(&self) -> io::Result<Child> {
+    fn spawn(&self, stdout: Stdio) -> io::Result<Child> {
         Command::new("/bin/sh")
             .arg("-c")
             .arg(&self.command)
-            .env("GOSSIP_EVENT", self.kind.name())
+            .env("GOSSIP_EVENT", self.kind)
             .env("GOSSIP_NAME", &self.context.name)
             .env("GOSSIP_SOCKET", &self.context.socket)
             .stdin(Stdio::piped())
-            // Standard output is the agent's own; what a handler has to say goes with the agent's log.
-            .stdout(Stdio::null())
+            .stdout(stdout)
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
@@ -74,17 +88,26 @@ impl Job {
         if status.success() {
             return Outcome::Succeeded;
         }
-        tracing::warn!("the handler `{}` failed on a {} event: {status}", self.command, self.kind.name());
+        tracing::warn!("the handler `{}` failed on a {} event: {status}", self.command, self.kind);
         Outcome::Failed
     }
 }
 
-async fn feed_and_wait(child: &mut Child, input: &str) -> io::Result<ExitStatus> {
-    if let Some(mut stdin) = child.stdin.take() {
-        // A handler need not read what it is told.
-        let _ = stdin.write_all(input.as_bytes()).await;
-    }
-    child.wait().await
+async fn feed_and_wait(child: &mut Child, input: &[u8], output: &mut Vec<u8>, max: usize) -> io::Result<ExitStatus> {
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    let feed = async {
+        if let Some(mut stdin) = stdin {
+            // A handler need not read what it is told.
+            let _ = stdin.write_all(input).await;
+        }
+    };
+    let read = async {
+        if let Some(stdout) = stdout {
+            // What came before an error is what it said.
+            let _ = stdout.take(max as u64 + 1).read_to_end(output).await;
+        }
+    };
+    tokio::join!(feed, read, child.wait()).2
 }
 
 /// The handler with all that it started; killed when dropped, unless it was spared.

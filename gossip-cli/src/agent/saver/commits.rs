@@ -29,6 +29,8 @@ struct Waiting {
     replies: Vec<Reply>,
     /// Why the disk refused the last ones.
     refused: Option<Failure>,
+    /// The same, and it stays when the disk takes them again.
+    last_refused: Option<Failure>,
 }
 
 impl Queue {
@@ -44,6 +46,12 @@ impl Queue {
         self.lock().refused.clone().map_or(Ok(()), Err)
     }
 
+    /// How many writes wait, and why the disk refused some at last.
+    pub(super) fn look(&self) -> (usize, Option<Failure>) {
+        let waiting = self.lock();
+        (waiting.writes.len(), waiting.last_refused.clone())
+    }
+
     fn take(&self) -> (Option<Batch>, Vec<Reply>) {
         let mut waiting = self.lock();
         let some = !waiting.writes.is_empty();
@@ -55,6 +63,9 @@ impl Queue {
     fn note(&self, refused: Option<Failure>) -> bool {
         let mut waiting = self.lock();
         let news = waiting.refused.is_some() != refused.is_some();
+        if refused.is_some() {
+            waiting.last_refused.clone_from(&refused);
+        }
         waiting.refused = refused;
         news
     }
@@ -129,6 +140,7 @@ impl Commits {
         match result {
             Ok(last) => {
                 self.progress.committed.store(last, Ordering::Relaxed);
+                self.progress.commits.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             }
             Err(failure) => {

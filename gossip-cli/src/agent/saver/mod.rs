@@ -8,7 +8,7 @@ mod snapshots;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use gossip_core::kv::{Kv, Version};
 use gossip_handle::Handle;
@@ -25,6 +25,7 @@ use snapshots::Snapshots;
 pub(crate) struct Saver {
     dir: Arc<DataDir>,
     queue: Arc<Queue>,
+    progress: Arc<Progress>,
     wake: mpsc::Sender<()>,
 }
 
@@ -39,6 +40,27 @@ struct Progress {
     committed: AtomicU64,
     /// In a snapshot, on disk.
     covered: AtomicU64,
+    /// How often this run of the agent wrote to the journal.
+    commits: AtomicU64,
+    /// How often it wrote a snapshot.
+    snapshots: AtomicU64,
+}
+
+/// What the disk holds and has done.
+#[derive(Clone, Debug)]
+pub(crate) struct DiskState {
+    /// The size of all files of the data folder.
+    pub(crate) bytes: u64,
+    /// Writes that are not yet on their way.
+    pub(crate) waiting: usize,
+    /// Trips to the journal since the start; each takes all that waits.
+    pub(crate) commits: u64,
+    /// Snapshots since the start.
+    pub(crate) snapshots: u64,
+    /// Whether it refuses writes now.
+    pub(crate) refusing: bool,
+    /// Why it refused some at last, if ever.
+    pub(crate) last_error: Option<String>,
 }
 
 impl Saver {
@@ -60,6 +82,20 @@ impl Saver {
         self.queue.push(kv, version, reply);
         self.wake();
         Ticket(answer)
+    }
+
+    /// What there is to tell of the disk.
+    pub(crate) fn disk(&self) -> DiskState {
+        let (waiting, refused) = self.queue.look();
+        let full = self.dir.check_room().err();
+        DiskState {
+            bytes: self.dir.bytes(),
+            waiting,
+            commits: self.progress.commits.load(Relaxed),
+            snapshots: self.progress.snapshots.load(Relaxed),
+            refusing: full.is_some() || self.queue.ready().is_err(),
+            last_error: full.or(refused).map(|failure| failure.message),
+        }
     }
 
     fn wake(&self) {
@@ -92,7 +128,7 @@ pub(crate) fn spawn(
     let (wake, woken) = mpsc::channel(1);
     let (dir, queue, progress) = (Arc::new(dir), Arc::new(Queue::default()), Arc::new(Progress::default()));
     let commits = Commits::new(Arc::clone(&queue), journal, Arc::clone(&progress));
-    let snapshots = Snapshots::new(handle, Arc::clone(&dir), name, progress);
+    let snapshots = Snapshots::new(handle, Arc::clone(&dir), name, Arc::clone(&progress));
     let task = tokio::spawn(async move {
         let (stop, stopped) = oneshot::channel();
         let snapshots = tokio::spawn(snapshots.run(stopped));
@@ -102,5 +138,5 @@ pub(crate) fn spawn(
             tracing::error!("writing snapshots failed: {error}");
         }
     });
-    (Saver { dir, queue, wake }, task)
+    (Saver { dir, queue, progress, wake }, task)
 }

@@ -73,6 +73,7 @@ impl Snapshots {
             .await
             .map_err(|error| Failure::failed(format!("writing the data folder failed: {error}")))??;
         self.progress.covered.store(committed, Ordering::Relaxed);
+        self.progress.snapshots.fetch_add(1, Ordering::Relaxed);
         self.saved = Some(revision);
         Ok(())
     }

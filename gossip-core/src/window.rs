@@ -1,0 +1,133 @@
+//! Which numbers of an ascending series were seen: all up to a floor, and a window of bits above it.
+
+/// How many numbers the window spans. A number further ahead leaves the oldest gaps behind.
+pub(crate) const WINDOW: u64 = 1024;
+const WORDS: usize = (WINDOW / 64) as usize;
+
+/// What was seen of numbers from 1 on.
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// Everything up to here was seen or given up.
+    floor: u64,
+    /// Bit i: `floor + 1 + i` was seen.
+    bits: [u64; WORDS],
+}
+
+impl Window {
+    pub(crate) fn new() -> Self {
+        Self { floor: 0, bits: [0; WORDS] }
+    }
+
+    pub(crate) fn contains(&self, number: u64) -> bool {
+        if number <= self.floor {
+            return true;
+        }
+        let bit = number - self.floor - 1;
+        bit < WINDOW && self.bits[(bit / 64) as usize] >> (bit % 64) & 1 == 1
+    }
+
+    /// Notes a number; how many older ones were given up to make room for it. The number must not be contained.
+    pub(crate) fn insert(&mut self, number: u64) -> u64 {
+        let mut given_up = 0;
+        // `floor + WINDOW` is the last number of the window.
+        let over = number.saturating_sub(self.floor.saturating_add(WINDOW));
+        if over > 0 {
+            let seen: u32 = if over >= WINDOW {
+                self.bits.iter().map(|word| word.count_ones()).sum()
+            } else {
+                (0..over).map(|bit| (self.bits[(bit / 64) as usize] >> (bit % 64) & 1) as u32).sum()
+            };
+            given_up = over - u64::from(seen);
+            self.advance(over);
+        }
+        let bit = number - self.floor - 1;
+        self.bits[(bit / 64) as usize] |= 1 << (bit % 64);
+        let settled = self.settled();
+        self.advance(settled);
+        given_up
+    }
+
+    /// The numbers from `first` to `last` that were not seen and still can be, ascending.
+    #[cfg_attr(not(feature = "broadcast"), allow(dead_code, reason = "broadcast alone asks for what it missed"))]
+    pub(crate) fn missing(&self, first: u64, last: u64) -> impl Iterator<Item = u64> + '_ {
+        let first = first.max(self.floor.saturating_add(1));
+        (first..=last.min(first.saturating_add(WINDOW - 1))).filter(|number| !self.contains(*number))
+    }
+
+    /// How many bits at the front of the window are set.
+    fn settled(&self) -> u64 {
+        let full = self.bits.iter().take_while(|word| **word == u64::MAX).count();
+        let rest = self.bits.get(full).map_or(0, |word| word.trailing_ones());
+        full as u64 * 64 + u64::from(rest)
+    }
+
+    /// Moves the window on by `by` numbers.
+    fn advance(&mut self, by: u64) {
+        self.floor = self.floor.saturating_add(by);
+        if by >= WINDOW {
+            self.bits = [0; WORDS];
+            return;
+        }
+        let (words, bits) = ((by / 64) as usize, by % 64);
+        for at in 0..WORDS {
+            let low = self.bits.get(at + words).copied().unwrap_or(0);
+            let high = self.bits.get(at + words + 1).copied().unwrap_or(0);
+            self.bits[at] = if bits == 0 { low } else { low >> bits | high << (64 - bits) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::random::Rng;
+
+    #[test]
+    fn the_window_is_the_set_of_all_that_was_inserted_and_is_not_too_old() {
+        for seed in 0..50 {
+            let mut rng = Rng::new([seed; 32]);
+            let (mut window, mut model, mut top) = (Window::new(), BTreeSet::new(), 0_u64);
+            for _ in 0..100 {
+                let number = (top + rng.below(40) as u64).saturating_sub(15) + 1;
+                top = top.max(number);
+                assert_eq!(window.contains(number), model.contains(&number), "seed {seed}, {number}");
+                if !window.contains(number) {
+                    assert_eq!(window.insert(number), 0, "seed {seed}, {number}");
+                    model.insert(number);
+                }
+            }
+            let first = top.saturating_sub(100).max(1);
+            let expected: Vec<u64> = (first..=top).filter(|number| !model.contains(number)).collect();
+            assert_eq!(window.missing(first, top).collect::<Vec<_>>(), expected, "seed {seed}");
+        }
+    }
+
+    use std::vec::Vec;
+
+    #[test]
+    fn a_jump_gives_up_what_falls_out_of_the_window() {
+        let mut window = Window::new();
+        window.insert(2);
+        assert_eq!(window.insert(WINDOW + 3), 2, "1 and 3 were never received");
+        assert!(window.contains(1) && window.contains(2) && window.contains(3) && !window.contains(4));
+    }
+
+    #[test]
+    fn a_window_that_has_seen_all_numbers_there_are_misses_none() {
+        let mut window = Window::new();
+        (u64::MAX - WINDOW + 1..=u64::MAX).for_each(|number| _ = window.insert(number));
+        assert!(window.contains(u64::MAX) && window.contains(1));
+        assert_eq!(window.missing(1, u64::MAX).count(), 0);
+    }
+
+    #[test]
+    fn the_highest_number_does_not_overflow() {
+        let mut window = Window::new();
+        window.insert(u64::MAX);
+        assert!(window.contains(u64::MAX));
+        assert_eq!(window.missing(u64::MAX, u64::MAX).count(), 0);
+        assert_eq!(window.missing(1, u64::MAX).count() as u64, WINDOW - 1);
+    }
+}
