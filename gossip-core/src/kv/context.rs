@@ -47,6 +47,11 @@ impl Context {
         lives.last().map_or(0, |(writer, _)| writer.generation)
     }
 
+    /// Whether anything was seen of a writer, or there is room for one more.
+    pub(crate) fn has_place(&self, max_writers: usize, writer: Identity) -> bool {
+        self.writers.len() < max_writers || self.writers.contains_key(&writer)
+    }
+
     /// Whether there is room to note a run of a writer's counters.
     pub(crate) fn has_room(&self, max_writers: usize, writer: Identity, first: u64, last: u64) -> bool {
         let Some(runs) = self.writers.get(&writer) else { return self.writers.len() < max_writers };

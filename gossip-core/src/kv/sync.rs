@@ -232,8 +232,10 @@ impl<P: Peer> KvState<P> {
         let seen_to = self.room_through(&delta, max_entries);
         // What cannot be noted must not be stored: a later deletion that is forgotten could not keep it away.
         let noted = seen_to > delta.after && self.context.has_room(max_writers, delta.writer, delta.after + 1, seen_to);
-        if !noted || seen_to < delta.through {
+        if seen_to < delta.through || !self.context.has_place(max_writers, delta.writer) {
             cx.stats.kv_dropped += 1;
+        } else if !noted {
+            cx.stats.kv_postponed += 1;
         }
         if !noted {
             return;
