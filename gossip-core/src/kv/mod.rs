@@ -144,7 +144,7 @@ impl<P: Peer> KvState<P> {
         outcome
     }
 
-    fn handle_entries(&mut self, cx: &mut Cx<'_, P>, entries: List<'_, WireEntry<'_>>) {
+    fn handle_entries(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, entries: List<'_, WireEntry<'_>>) {
         for entry in entries.iter() {
             let write = Write::of(&entry);
             let Version { counter, .. } = write.version;
@@ -161,7 +161,11 @@ impl<P: Peer> KvState<P> {
                 cx.stats.kv_dropped += 1;
                 continue;
             }
-            if !self.context.add(cx.key, max, entry.writer, counter, counter) {
+            let noted = self.context.add(cx.key, max, entry.writer, counter, counter);
+            if from.answer == usize::MAX && self.context.has_gap(entry.writer) {
+                self.gap(cx, from, entry.writer);
+            }
+            if !noted {
                 cx.stats.kv_postponed += 1;
                 continue;
             }
@@ -207,7 +211,7 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         }
         let known = from.answer == usize::MAX;
         match section {
-            Section::Entries(entries) => self.handle_entries(cx, entries),
+            Section::Entries(entries) => self.handle_entries(cx, from, entries),
             Section::Delta(delta) => self.handle_delta(cx, from, delta),
             Section::Summary(fingerprint) if fingerprint == self.context.fingerprint() => {
                 self.handed_over = true;
