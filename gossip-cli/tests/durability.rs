@@ -6,24 +6,20 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::net::UnixStream;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use support::{Agent, PATIENCE, Site};
+use support::client::{Client, request};
+use support::{Agent, PATIENCE, Site, number};
 
 /// How many clients write at a time.
 const WRITERS: usize = 4;
 /// How many keys each of them has.
 const KEYS: u64 = 12;
-
-fn number(variable: &str, otherwise: u64) -> u64 {
-    std::env::var(variable).ok().map_or(otherwise, |text| text.parse().expect("a number"))
-}
 
 fn start(site: &Site) -> Agent {
     site.start("a", &["--data-dir", &site.arg("data")])
@@ -41,67 +37,6 @@ impl Choices {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) % end
     }
-}
-
-/// A connection to the agent's socket that is kept open.
-struct Client(BufReader<UnixStream>);
-
-impl Client {
-    fn new(socket: &Path) -> io::Result<Self> {
-        UnixStream::connect(socket).map(|stream| Self(BufReader::new(stream)))
-    }
-
-    fn send(&mut self, method: &str, target: &str, body: &str) -> io::Result<(u16, Value)> {
-        let text = request(method, target, body);
-        self.0.get_mut().write_all(text.as_bytes())?;
-        self.answer()
-    }
-
-    fn answer(&mut self) -> io::Result<(u16, Value)> {
-        let cut_off = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        let (mut status, mut len) = (None, None);
-        loop {
-            let line = self.line()?;
-            match line.split_once(": ") {
-                Some(("content-length", text)) => len = Some(text.parse::<usize>().map_err(|_| cut_off())?),
-                Some(_) => {}
-                None if line.is_empty() => break,
-                None => status = line.split(' ').nth(1).and_then(|code| code.parse().ok()),
-            }
-        }
-        let mut body = Vec::new();
-        loop {
-            let chunk = match len {
-                Some(len) => len,
-                None => usize::from_str_radix(&self.line()?, 16).map_err(|_| cut_off())?,
-            };
-            let at = body.len();
-            body.resize(at + chunk, 0);
-            self.0.read_exact(&mut body[at..])?;
-            if len.is_some() {
-                break;
-            }
-            self.line()?;
-            if chunk == 0 {
-                break;
-            }
-        }
-        Ok((status.ok_or_else(cut_off)?, serde_json::from_slice(&body)?))
-    }
-}
-
-impl Client {
-    fn line(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        match self.0.read_line(&mut line)? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            _ => Ok(line.trim_end().to_ascii_lowercase()),
-        }
-    }
-}
-
-fn request(method: &str, target: &str, body: &str) -> String {
-    format!("{method} {target} HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
 /// What a key holds, and the version that wrote it; `None`: nothing.
@@ -138,9 +73,9 @@ impl Known {
             let cut = choices.below(text.len() as u64 + 1) as usize;
             self.open = Some((shown.clone(), value.clone()));
             let (head, tail) = text.split_at(cut);
-            let sent = client.0.get_mut().write_all(head.as_bytes());
+            let sent = client.write(head);
             life.kill_if_due();
-            if sent.and_then(|()| client.0.get_mut().write_all(tail.as_bytes())).is_err() {
+            if sent.and_then(|()| client.write(tail)).is_err() {
                 return;
             }
             let Ok((status, answer)) = client.answer() else { return };

@@ -82,6 +82,11 @@ pub struct Stats {
     /// Key-value entries ignored because the map, or the list of writers, was full; and how often one was not sent on because
     /// no packet of this node holds it.
     pub kv_dropped: u64,
+    /// Key-value entries and deltas passed over because too many writes before them were missing: anti-entropy brings
+    /// them again, in order.
+    pub kv_postponed: u64,
+    /// Key-value entries that were left to anti-entropy, because too many waited to be pushed from here.
+    pub kv_unpushed: u64,
     /// Requests of key-value anti-entropy sent.
     pub kv_syncs: u64,
 }

@@ -312,6 +312,19 @@ fn direct_messages_of_many_senders_stop_at_the_limits() {
     assert!(taken <= 64 && taken as u64 == node.stats().direct_received, "{taken}");
 }
 
+#[test]
+fn pushed_entries_behind_too_many_gaps_are_counted_as_left_to_anti_entropy() {
+    let mut lab = Lab::new(2, &Config::lan());
+    let writer = Identity::new(NodeId::from_name("w"), 1);
+    for at in 1..=100 {
+        let entry = Entry { writer, counter: 2 * at, stamp: at, own: false, key: b"k", value: Some(b"v") };
+        let push = packet(lab.identity(2), true, |w| section(w, tag::KV_ENTRIES, |w| w.item(&entry)));
+        lab.forge(2, 1, &push).unwrap();
+    }
+    let stats = lab.node(1).stats();
+    assert_eq!((stats.kv_postponed, stats.kv_dropped), (36, 0));
+}
+
 /// Entries, deletions, deltas and messages of one writer.
 fn flood(w: &mut Writer<'_>, writer: Identity, bytes: &[u8], random: &mut Random) {
     let mut entry = |counter| {

@@ -4,6 +4,8 @@
 
 mod cluster;
 
+use std::time::Duration;
+
 use cluster::{Cluster, id};
 use gossip_core::Config;
 use gossip_core::kv::{KvError, Scope, Version, Writes};
@@ -36,6 +38,25 @@ fn writes_of_all_members_reach_all_members_on_a_network_that_loses() {
         cluster.node(at).kv_mut(now).set(SHARED, format!("k{number}").as_bytes(), &[7; 100]).unwrap();
     }
     settle(&mut cluster, 400);
+}
+
+#[test]
+fn what_a_push_shows_to_be_missing_is_asked_for_without_waiting_for_a_probe() {
+    let mut config = Config::lan();
+    config.membership.probe_interval = Duration::from_secs(600);
+    let mut cluster = Cluster::joined(5, &config);
+    cluster.lost = |packet| packet % 2 == 0;
+    let set = |cluster: &mut Cluster, number: u64| {
+        let now = cluster.now;
+        cluster.node(1).kv_mut(now).set(SHARED, &number.to_be_bytes(), &[7; 100]).unwrap();
+    };
+    (0..100).for_each(|number| set(&mut cluster, number));
+    cluster.run(1);
+    cluster.lost = |_| false;
+    // This one shows it.
+    set(&mut cluster, 100);
+    cluster.run(2);
+    (1..=5).for_each(|at| assert_eq!(contents(&cluster, at).len(), 101, "at {at}"));
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod changes;
 mod datadir;
 mod feed;
 mod hooks;
+#[cfg(all(test, target_os = "linux"))]
+mod idle;
 mod logs;
 mod mail;
 mod query;

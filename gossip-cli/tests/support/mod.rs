@@ -1,6 +1,7 @@
 //! Runs the real binary: agents as processes, commands against them, waiting by what they tell.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod client;
 mod http;
 
 use std::fs::File;
@@ -15,6 +16,11 @@ use tempfile::TempDir;
 
 /// How long anything may take before a test fails: far more than it does take, even on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A number from the environment, by which the long form of a test is asked for.
+pub(crate) fn number(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).ok().map_or(otherwise, |text| text.parse().expect("a number"))
+}
 
 /// What a command that ended said.
 #[derive(Debug)]

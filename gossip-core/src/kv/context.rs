@@ -41,10 +41,20 @@ impl Context {
         self.writers.get(&writer).and_then(|runs| runs.first()).map_or(0, |run| if run.0 == 1 { run.1 } else { 0 })
     }
 
+    /// Whether writes of a writer are missing before one that was seen.
+    pub(crate) fn has_gap(&self, writer: Identity) -> bool {
+        !matches!(self.runs(writer), [] | [(1, _)])
+    }
+
     /// The last life of a node of which anything was seen.
     pub(crate) fn last_generation(&self, id: NodeId) -> u64 {
         let lives = self.writers.range(Identity::new(id, 0)..=Identity::new(id, u64::MAX));
         lives.last().map_or(0, |(writer, _)| writer.generation)
+    }
+
+    /// Whether anything was seen of a writer, or there is room for one more.
+    pub(crate) fn has_place(&self, max_writers: usize, writer: Identity) -> bool {
+        self.writers.len() < max_writers || self.writers.contains_key(&writer)
     }
 
     /// Whether there is room to note a run of a writer's counters.

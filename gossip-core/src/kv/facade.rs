@@ -305,7 +305,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
             Outcome::Stored { .. } => {
                 *self.cx.me = me;
                 self.membership.follow_generation(&mut self.cx);
-                self.state.wrote(&self.cx, version);
+                self.state.wrote(&mut self.cx, version);
                 Ok(version)
             }
         }

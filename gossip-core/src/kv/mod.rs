@@ -113,7 +113,7 @@ impl<P: Peer> KvState<P> {
     }
 
     /// A local write was stored.
-    fn wrote(&mut self, cx: &Cx<'_, P>, version: Version) {
+    fn wrote(&mut self, cx: &mut Cx<'_, P>, version: Version) {
         self.counter = (version.writer(), version.counter);
         self.handed_over = false;
         let added = self.context.add(cx.key, usize::MAX, version.writer(), version.counter, version.counter);
@@ -121,9 +121,10 @@ impl<P: Peer> KvState<P> {
         self.push(cx, version);
     }
 
-    fn push(&mut self, cx: &Cx<'_, P>, version: Version) {
+    fn push(&mut self, cx: &mut Cx<'_, P>, version: Version) {
         let others = cx.table.live().len().saturating_sub(1).max(1);
-        self.hot.add(version, cx.config.kv.fanout.min(others));
+        let dropped = self.hot.add(version, cx.config.kv.fanout.min(others));
+        cx.stats.kv_unpushed += u64::from(dropped);
         self.push_at.get_or_insert(cx.now + cx.config.kv.push_interval);
     }
 
@@ -143,7 +144,7 @@ impl<P: Peer> KvState<P> {
         outcome
     }
 
-    fn handle_entries(&mut self, cx: &mut Cx<'_, P>, entries: List<'_, WireEntry<'_>>) {
+    fn handle_entries(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, entries: List<'_, WireEntry<'_>>) {
         for entry in entries.iter() {
             let write = Write::of(&entry);
             let Version { counter, .. } = write.version;
@@ -156,8 +157,16 @@ impl<P: Peer> KvState<P> {
             // could not keep it away.
             let room = self.store.len() < cx.config.kv.max_entries;
             let max = cx.config.kv.max_writers;
-            if !room || !self.context.add(cx.key, max, entry.writer, counter, counter) {
+            if !room || !self.context.has_place(max, entry.writer) {
                 cx.stats.kv_dropped += 1;
+                continue;
+            }
+            let noted = self.context.add(cx.key, max, entry.writer, counter, counter);
+            if from.answer == usize::MAX && self.context.has_gap(entry.writer) {
+                self.gap(cx, from, entry.writer);
+            }
+            if !noted {
+                cx.stats.kv_postponed += 1;
                 continue;
             }
             if self.put(cx, &write, cx.config.kv.max_entries) != Outcome::Superseded {
@@ -202,7 +211,7 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         }
         let known = from.answer == usize::MAX;
         match section {
-            Section::Entries(entries) => self.handle_entries(cx, entries),
+            Section::Entries(entries) => self.handle_entries(cx, from, entries),
             Section::Delta(delta) => self.handle_delta(cx, from, delta),
             Section::Summary(fingerprint) if fingerprint == self.context.fingerprint() => {
                 self.handed_over = true;

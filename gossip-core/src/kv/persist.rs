@@ -11,6 +11,9 @@ use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::snapshot::{Reader, begin, list, seal};
 
+/// The most bytes of a write besides its key and its value.
+const MAX_SLOT_HEAD: usize = 16 + 8 + 8 + 8 + 1 + 4 + 4;
+
 /// The map of a snapshot, read completely before anything takes it over.
 #[derive(Debug)]
 pub(crate) struct Persisted<'a> {
@@ -36,6 +39,10 @@ impl<P: Peer> KvState<P> {
         let writers = self.context.writers_after(None);
         let runs = writers.flat_map(|(writer, runs)| runs.iter().map(move |run| (writer, run.0, run.1)));
         list(out, runs, put_run);
+        // At once: a large map would be copied, and held twice, each time the vector grows.
+        let size =
+            |key: &[u8], slot: &Slot| MAX_SLOT_HEAD + key.len() + slot.value.as_ref().map_or(0, |value| value.len());
+        out.reserve_exact(self.store.iter().map(|(_, key, slot)| size(key, slot)).sum::<usize>() + 16);
         list(out, self.store.iter(), |out, (scope, key, slot)| put_slot(out, scope, key, slot));
     }
 

@@ -17,11 +17,14 @@ pub(crate) struct Hot {
 }
 
 impl Hot {
-    pub(crate) fn add(&mut self, version: Version, fanout: usize) {
-        if self.queue.len() == MAX_HOT {
+    /// Adds an entry; whether another one had to make room for it before it was pushed as often as it should.
+    pub(crate) fn add(&mut self, version: Version, fanout: usize) -> bool {
+        let full = self.queue.len() == MAX_HOT;
+        if full {
             self.queue.pop_front();
         }
         self.queue.push_back((version, fanout));
+        full
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -67,5 +70,19 @@ pub(crate) fn entry_of<'a>(scope: Scope, key: &'a [u8], slot: &'a super::store::
         own: matches!(scope, Scope::Own(_)),
         key,
         value: slot.value.as_deref(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{Identity, NodeId};
+
+    #[test]
+    fn what_makes_room_for_a_later_entry_is_told() {
+        let mut hot = Hot::default();
+        let writer = Identity::new(NodeId::from_name("a"), 1);
+        let dropped = (1..=MAX_HOT as u64 + 3).filter(|counter| hot.add(Version::new(writer, *counter), 2)).count();
+        assert_eq!((dropped, hot.len()), (3, MAX_HOT));
     }
 }

@@ -50,11 +50,13 @@ pub(super) struct Sync<P> {
     at: Option<Instant>,
     last: Instant,
     after: Option<Identity>,
+    /// The writer whose missing writes are the only reason to compare.
+    gap: Option<Identity>,
 }
 
 impl<P: Peer> Sync<P> {
     pub(super) fn new(now: Instant) -> Self {
-        Self { with: None, at: None, last: now, after: None }
+        Self { with: None, at: None, last: now, after: None, gap: None }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -66,6 +68,20 @@ impl<P: Peer> KvState<P> {
     /// A peer's fingerprint differs. What makes the difference is usually on its way; so compare a little later, at a
     /// random moment, so that not both ends ask.
     pub(super) fn mismatch(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
+        self.sync.gap = None;
+        self.compare_later(cx, from);
+    }
+
+    /// A push shows that writes before it are missing. Usually they are on their way, too; if they are not here soon, ask
+    /// for them, and not only when the next probe shows a difference.
+    pub(super) fn gap(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, writer: Identity) {
+        if self.sync.at.is_none() {
+            self.sync.gap = Some(writer);
+            self.compare_later(cx, from);
+        }
+    }
+
+    fn compare_later(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
         let interval = cx.config.kv.sync_interval;
         let jitter = Duration::from_micros(cx.rng.below(interval.as_micros() as usize / 2) as u64);
         self.sync.with.get_or_insert_with(|| from.addr.clone());
@@ -78,6 +94,10 @@ impl<P: Peer> KvState<P> {
             return;
         }
         self.sync.at = None;
+        if self.sync.gap.take().is_some_and(|writer| !self.context.has_gap(writer)) {
+            self.sync.with = None;
+            return;
+        }
         self.sync.last = cx.now;
         if let Some(peer) = self.sync.with.take() {
             cx.stats.kv_syncs += 1;
@@ -232,8 +252,10 @@ impl<P: Peer> KvState<P> {
         let seen_to = self.room_through(&delta, max_entries);
         // What cannot be noted must not be stored: a later deletion that is forgotten could not keep it away.
         let noted = seen_to > delta.after && self.context.has_room(max_writers, delta.writer, delta.after + 1, seen_to);
-        if !noted || seen_to < delta.through {
+        if seen_to < delta.through || !self.context.has_place(max_writers, delta.writer) {
             cx.stats.kv_dropped += 1;
+        } else if !noted {
+            cx.stats.kv_postponed += 1;
         }
         if !noted {
             return;
@@ -253,6 +275,7 @@ impl<P: Peer> KvState<P> {
             // There is more where that came from: ask on at once.
             self.sync.with = Some(from.addr.clone());
             self.sync.at = Some(cx.now);
+            self.sync.gap = None;
         }
     }
 

@@ -68,6 +68,8 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     direct_received: "direct_received_total", "Direct messages taken into an inbox.";
     direct_duplicates: "direct_duplicates_total", "Direct messages received again.";
     kv_duplicates: "kv_duplicates_total", "Entries received that were known or superseded.";
+    kv_postponed: "kv_left_to_anti_entropy_total"["gaps_before"], "Entries that arrive by anti-entropy alone.";
+    kv_unpushed: "kv_left_to_anti_entropy_total"["push_queue_full"], "Entries that arrive by anti-entropy alone.";
     kv_syncs: "kv_syncs_total", "Requests of anti-entropy sent.";
 };
 
