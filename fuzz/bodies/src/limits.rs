@@ -36,7 +36,7 @@ pub(crate) struct Given {
 
 pub(crate) fn small_config(input: &mut Input<'_>) -> Config {
     let mut config = [Config::local(), Config::lan(), Config::wan()][input.below(3)].clone();
-    config.transport.datagram_mtu = [1200, 508][input.below(2)];
+    (config.transport.datagram_mtu, config.transport.stream) = [(1200, None), (508, Some(4096))][input.below(2)];
     config.max_bytes_per_second = [0, 10_000][input.below(2)];
     config.max_events = 16;
     config.membership.max_members = 12;
@@ -53,23 +53,28 @@ pub(crate) fn small_config(input: &mut Input<'_>) -> Config {
     config
 }
 
+/// The longest packet of either lane.
+pub(crate) fn longest_packet(config: &Config) -> usize {
+    config.transport.stream.unwrap_or(config.transport.datagram_mtu)
+}
+
 /// The most bytes that a node may hold while nothing waits to be sent.
 pub(crate) fn at_rest(config: &Config, given: Given) -> usize {
-    let datagram = config.transport.datagram_mtu;
+    let packet = longest_packet(config);
     // A row with its profile of 512 and 256 bytes, its places in the indexes, its suspicion, its grave.
     let members = config.membership.max_members * 3072;
     // Key and value, a place in two trees, a grave.
-    let entries = config.kv.max_entries * (255 + datagram + 768);
+    let entries = config.kv.max_entries * (255 + packet + 768);
     // 64 runs with holes between them.
     let writers = config.kv.max_writers * 1536;
     let origins = config.broadcast.max_origins * 512;
-    // A message counts as 96 bytes and its own; its place and its name take twice that.
     // Whom a write is awaited of: who it is, twice, and when it is asked.
     let awaited = (config.kv.max_awaited + 4) * config.membership.max_members * 64;
     // A message under way and its place; the places of those that were settled before an earlier one; windows of numbers.
-    let direct = config.direct.max_pending * (datagram + 256) + SETTLED + config.direct.max_senders * 512;
+    let direct = config.direct.max_pending * (packet + 256) + SETTLED + config.direct.max_senders * 512;
+    // A message counts as 96 bytes and its own; its place and its name take twice that.
     let history = config.broadcast.history_bytes * 3;
-    let events = config.max_events * (255 + datagram + 256);
+    let events = config.max_events * (255 + packet + 256);
     let queues = QUEUES.min(FEW_INTENTS + given.most * ROOM_FOR_A_BYTE);
     members + entries + writers + awaited + direct + origins + history + events + queues + given.restored * RESTORED
 }

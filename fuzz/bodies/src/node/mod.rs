@@ -10,7 +10,7 @@ use gossip_core::{Config, Instant};
 
 use crate::fix_checksum;
 use crate::input::Input;
-use crate::limits::small_config;
+use crate::limits::{longest_packet, small_config};
 use crate::sections::Model;
 use crate::snapshot::mutate;
 pub(crate) use subject::Subject;
@@ -204,7 +204,10 @@ impl Run {
             0 => node.run(now, |node| node.leave(now)),
             1 => node.run(now, |node| node.set_address(now, input.number() % 32)),
             2 => node.run(now, |node| node.handle_wall_clock(now, input.number())),
-            3 => node.run(now, |node| node.handle_unreachable(now, &(input.number() % 32))),
+            3 => match input.number() % 32 {
+                at @ 0..16 => node.run(now, |node| node.handle_unreachable(now, &at)),
+                at => node.run(now, |node| node.handle_no_stream(now, &(at - 16))),
+            },
             4 => _ = node.attempt(now, |node| node.set_hints(now, input.bytes(255))),
             5..8 => {
                 let metadata = input.bytes(255);
@@ -221,7 +224,9 @@ impl Run {
             12 => node.run(now, |node| node.set_inbox_room(input.below(9) as u8, input.below(16))),
             13 => {
                 let (to, port, data) = (input.id(), input.below(9) as u8, input.bytes(255));
-                _ = node.attempt(now, |node| node.send_to(now, to, port, data));
+                // To one port what a datagram may not hold.
+                let data = if port == 7 { data.repeat(6) } else { data.to_vec() };
+                _ = node.attempt(now, |node| node.send_to(now, to, port, &data));
             }
             _ => self.await_acks(input, at),
         }
@@ -263,8 +268,7 @@ impl Run {
     /// Takes some of what waits: packets, perhaps into a buffer that is too short, and events.
     fn take(&mut self, input: &mut Input<'_>) {
         let (at, now) = (Self::which(input), self.now);
-        let mtu = self.config.transport.datagram_mtu;
-        let mut buf = vec![0; if input.flag() { input.below(256) } else { mtu }];
+        let mut buf = vec![0; if input.flag() { input.below(256) } else { longest_packet(&self.config) }];
         for _ in 0..input.byte() {
             if self.nodes[at].poll_transmit(now, &mut buf).is_none() {
                 break;

@@ -112,7 +112,7 @@ impl Subject {
 
     /// Takes all packets that may be sent now.
     pub(crate) fn drain(&mut self, now: Instant, mut each: impl FnMut(u64, &[u8])) {
-        let mut buf = vec![0; self.node.config().transport.datagram_mtu + 100];
+        let mut buf = vec![0; limits::longest_packet(self.node.config()) + 100];
         for count in 0.. {
             assert!(count < MAX_BURST, "no end of packets at one moment");
             let Some((to, len)) = self.poll_transmit(now, &mut buf) else { break };
@@ -125,12 +125,20 @@ impl Subject {
         }
     }
 
-    /// Takes one packet.
+    /// Takes one packet, of the stream lane if none waits for a datagram.
     pub(crate) fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(u64, usize)> {
-        let (to, len) =
-            self.run(now, |node| node.poll_transmit(now, Lane::Datagram, buf).map(|Transmit { to, len }| (to, len)))?;
-        let allowed = buf.len().min(self.node.config().transport.datagram_mtu);
-        assert!(0 < len && len <= allowed, "{len} bytes, {allowed} allowed");
+        let (to, len) = [Lane::Datagram, Lane::Stream].into_iter().find_map(|lane| {
+            let (to, len) =
+                self.run(now, |node| node.poll_transmit(now, lane, buf).map(|Transmit { to, len }| (to, len)))?;
+            let transport = &self.node.config().transport;
+            let longest = match lane {
+                Lane::Datagram => Some(transport.datagram_mtu),
+                Lane::Stream => transport.stream,
+            };
+            let allowed = buf.len().min(longest.expect("without a stream lane nothing is sent there"));
+            assert!(0 < len && len <= allowed, "{len} bytes, {allowed} allowed");
+            Some((to, len))
+        })?;
         self.sent.write_u64(to);
         self.sent.write(&buf[..len]);
         Some((to, len))
