@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::table::{Row, Table};
+use super::row::Row;
+use super::table::Table;
 use crate::identity::NodeId;
 use crate::peer::Peer;
 use crate::time::Instant;

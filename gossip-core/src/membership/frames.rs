@@ -4,7 +4,8 @@
 use core::time::Duration;
 
 use super::Membership;
-use super::table::{Frames, MemberIndex};
+use super::row::Frames;
+use super::table::MemberIndex;
 use crate::peer::Peer;
 use crate::protocol::Cx;
 

@@ -16,7 +16,9 @@ mod leave;
 mod observers;
 mod profiles;
 mod promises;
+mod quorum;
 mod repair;
+mod row;
 mod rtt;
 mod schedule;
 mod suspicion;
@@ -30,7 +32,7 @@ use smallvec::SmallVec;
 
 pub use facade::{Member, Members, Status, Verdict};
 #[cfg(feature = "direct")]
-pub(crate) use table::Row;
+pub(crate) use row::Row;
 pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};

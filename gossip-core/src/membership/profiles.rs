@@ -6,7 +6,8 @@ use core::ops::Bound;
 
 use smallvec::SmallVec;
 
-use super::table::{ME, MemberIndex, Profile, Table};
+use super::row::Profile;
+use super::table::{ME, MemberIndex, Table};
 use super::{Intent, MAX_HINTS, Membership};
 use crate::event::MemberChange;
 use crate::identity::NodeId;
