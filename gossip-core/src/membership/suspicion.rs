@@ -186,6 +186,48 @@ mod tests {
     }
 
     #[test]
+    fn more_silence_is_needed_where_more_pings_are_lost() {
+        let patience = Duration::from_secs(2);
+        let needs = |answered: usize| {
+            let mut loss = Loss::default();
+            (0..400).for_each(|ping| loss.sample(ping % 10 < answered));
+            (loss.unlikely(), loss.stretch(patience).as_millis() / 100)
+        };
+        assert_eq!(needs(10), (4, 20));
+        let (some, much) = (needs(6), needs(2));
+        assert!((6..=9).contains(&some.0) && some.1 == 20, "{some:?}");
+        assert!((17..=22).contains(&much.0) && (38..=50).contains(&much.1), "{much:?}");
+    }
+
+    #[test]
+    fn a_few_pings_tell_the_loss() {
+        let mut loss = Loss::default();
+        (0..6).for_each(|_| loss.sample(false));
+        assert!(loss.unlikely() > 24, "{loss:?}");
+    }
+
+    #[test]
+    fn idle_verdicts_make_wary_for_a_while() {
+        let mut wary = Wariness::default();
+        (100..102).for_each(|now| wary.dismissed(at(now)));
+        assert!(!wary.is_wary(at(102)));
+        wary.dismissed(at(102));
+        assert!(wary.is_wary(at(102)) && wary.is_wary(at(121)) && !wary.is_wary(at(122)));
+    }
+
+    #[test]
+    fn who_is_more_patient_than_the_suspect_was_silent_does_not_count() {
+        let mut rng = crate::random::Rng::new([1; 32]);
+        let me = crate::identity::Identity::new(NodeId::from_name("me"), 1);
+        let table = Table::new(crate::wire::ClusterKey::new(""), &mut rng, me, 1_u64);
+        let mut case = Case { ranked: [super::super::ME].into_iter().collect(), ..Case::default() };
+        case.accuse(at(9), me.id, Duration::from_secs(5));
+        let confirmed =
+            |now, silent| case.confirmed(at(now), &table, Duration::from_secs(2), Duration::from_secs(silent));
+        assert_eq!([(9, 4), (9, 5), (11, 5), (12, 5)].map(|(now, silent)| confirmed(now, silent).len()), [0, 1, 1, 0]);
+    }
+
+    #[test]
     fn spare_observers_are_asked_as_time_goes_on() {
         let config = MembershipConfig::default().suspicion;
         let mut case = Case { ranked: (1..=10).map(MemberIndex).collect(), ..Case::default() };
