@@ -83,7 +83,7 @@ fn write(author: &mut Subject, input: &mut Input<'_>) -> Option<Version> {
     let now = Instant::from_micros(input.number());
     let scope = if input.flag() { Scope::Own(author.node().identity().id) } else { Scope::Shared };
     let (key, value) = ([b'a' + input.byte() % 8], input.bytes(64));
-    author.attempt(now, |node| match value {
+    author.attempt(|node| match value {
         [] => node.kv_mut(now).delete(scope, &key),
         value => node.kv_mut(now).set(scope, &key, value),
     })
@@ -93,7 +93,7 @@ fn write(author: &mut Subject, input: &mut Input<'_>) -> Option<Version> {
 fn go_on(node: &mut Subject, input: &mut Input<'_>) {
     let mut now = Instant::ZERO;
     let mut other = Subject::new(2, &node.node().config().clone());
-    _ = other.attempt(now, |other| other.join(now, 1));
+    _ = other.attempt(|other| other.join(now, 1));
     for _ in 0..8 {
         _ = write(node, input);
         now = now + Duration::from_millis(50 + input.number() % 500);
@@ -101,7 +101,7 @@ fn go_on(node: &mut Subject, input: &mut Input<'_>) {
             pass_on(now, (1, node), (2, &mut other));
             pass_on(now, (2, &mut other), (1, node));
         }
-        node.poll_events(now, usize::from(input.byte()));
+        node.poll_events(usize::from(input.byte()));
         node.check();
         other.check();
     }

@@ -56,7 +56,7 @@ impl Run {
         let mut run = Self { now: Instant::ZERO, nodes, config, key, floods: 0 };
         if !input.flag() {
             let now = run.now;
-            run.nodes[1].run(now, |node| node.join(now, ADDRESSES[0])).expect("room for a contact");
+            run.nodes[1].run(|node| node.join(now, ADDRESSES[0])).expect("room for a contact");
             (0..2).for_each(|_| run.exchange(&mut Input(&[])));
             assert!(run.nodes.iter().all(|subject| subject.node().members().live() == 2), "the two have met");
         }
@@ -201,32 +201,32 @@ impl Run {
         let (at, now) = (Self::which(input), self.now);
         let node = &mut self.nodes[at];
         match input.below(15) {
-            0 => node.run(now, |node| node.leave(now)),
-            1 => node.run(now, |node| node.set_address(now, input.number() % 32)),
-            2 => node.run(now, |node| node.handle_wall_clock(now, input.number())),
+            0 => node.run(|node| node.leave(now)),
+            1 => node.run(|node| node.set_address(now, input.number() % 32)),
+            2 => node.run(|node| node.handle_wall_clock(now, input.number())),
             3 => match input.number() % 32 {
-                at @ 0..16 => node.run(now, |node| node.handle_unreachable(now, &at)),
-                at => node.run(now, |node| node.handle_no_stream(now, &(at - 16))),
+                at @ 0..16 => node.run(|node| node.handle_unreachable(now, &at)),
+                at => node.run(|node| node.handle_no_stream(now, &(at - 16))),
             },
-            4 => _ = node.attempt(now, |node| node.set_hints(now, input.bytes(255))),
+            4 => _ = node.attempt(|node| node.set_hints(now, input.bytes(255))),
             5..8 => {
                 let metadata = input.bytes(255);
-                if node.attempt(now, |node| node.set_metadata(now, metadata)).is_some() {
+                if node.attempt(|node| node.set_metadata(now, metadata)).is_some() {
                     let own = node.node().members().get(node.node().identity().id).map(|me| me.metadata);
                     assert_eq!(own, Some(metadata));
                 }
             }
-            8..10 => _ = node.attempt(now, |node| node.join(now, input.number() % 96)),
+            8..10 => _ = node.attempt(|node| node.join(now, input.number() % 96)),
             10 | 11 => {
                 let (topic, payload) = (input.bytes(255), input.bytes(255));
-                _ = node.attempt(now, |node| node.broadcasts_mut(now).send(topic, payload));
+                _ = node.attempt(|node| node.broadcasts_mut(now).send(topic, payload));
             }
-            12 => node.run(now, |node| node.set_inbox_room(input.below(9) as u8, input.below(16))),
+            12 => node.run(|node| node.set_inbox_room(input.below(9) as u8, input.below(16))),
             13 => {
                 let (to, port, data) = (input.id(), input.below(9) as u8, input.bytes(255));
                 // To one port what a datagram may not hold.
                 let data = if port == 7 { data.repeat(6) } else { data.to_vec() };
-                _ = node.attempt(now, |node| node.send_to(now, to, port, &data));
+                _ = node.attempt(|node| node.send_to(now, to, port, &data));
             }
             _ => self.await_acks(input, at),
         }
@@ -241,12 +241,12 @@ impl Run {
         if input.flag() {
             let key = node.node().kv().prefix(scope, input.bytes(4)).next().map(|entry| entry.key.to_vec());
             let key = key.unwrap_or_default();
-            if node.attempt(now, |node| node.kv_mut(now).delete(scope, &key)).is_some() {
+            if node.attempt(|node| node.kv_mut(now).delete(scope, &key)).is_some() {
                 assert_eq!(node.node().kv().get(scope, &key), None);
             }
         } else {
             let (key, value) = (input.bytes(255), input.bytes(255));
-            if node.attempt(now, |node| node.kv_mut(now).set(scope, key, value)).is_some() {
+            if node.attempt(|node| node.kv_mut(now).set(scope, key, value)).is_some() {
                 assert_eq!(node.node().kv().get(scope, key).map(|entry| entry.value), Some(value));
             }
         }
@@ -260,9 +260,9 @@ impl Run {
             0 => Quorum::All,
             1 => Quorum::Majority,
             2 => Quorum::Count(input.below(4)),
-            _ => return node.run(now, |node| node.kv_mut(now).forget_acks(version)),
+            _ => return node.run(|node| node.kv_mut(now).forget_acks(version)),
         };
-        _ = node.attempt(now, |node| node.kv_mut(now).await_acks(version, quorum));
+        _ = node.attempt(|node| node.kv_mut(now).await_acks(version, quorum));
     }
 
     /// Takes some of what waits: packets, perhaps into a buffer that is too short, and events.
@@ -274,7 +274,7 @@ impl Run {
                 break;
             }
         }
-        self.nodes[at].poll_events(now, usize::from(input.byte()));
+        self.nodes[at].poll_events(usize::from(input.byte()));
     }
 
     /// A node takes over what it, or the other, remembers; perhaps not quite.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher as _};
 
 use gossip_core::kv::Scope;
-use gossip_core::{Config, Event, Identity, Instant, Lane, Node, NodeId, Transmit};
+use gossip_core::{Config, Event, Identity, Instant, Lane, Node, NodeId, PacketError, Transmit};
 
 use crate::limits::{self, Given};
 
@@ -13,7 +13,7 @@ const MAX_BURST: usize = 20_000;
 
 pub(crate) struct Subject {
     node: Node<u64>,
-    /// The newest time it was told.
+    /// The newest time at which it was told to act on its deadlines.
     newest: Instant,
     /// Bytes that it holds.
     held: i64,
@@ -57,8 +57,7 @@ impl Subject {
     }
 
     /// Lets the node do something that hands out no memory.
-    pub(crate) fn run<T: Copy>(&mut self, now: Instant, work: impl FnOnce(&mut Node<u64>) -> T) -> T {
-        self.newest = self.newest.max(now);
+    pub(crate) fn run<T: Copy>(&mut self, work: impl FnOnce(&mut Node<u64>) -> T) -> T {
         let (node, mut result) = (&mut self.node, None);
         let memory = allocation_counter::measure(|| result = Some(work(node)));
         let most = self.held + memory.bytes_max as i64;
@@ -71,11 +70,10 @@ impl Subject {
     /// Runs what may be refused; then nothing may have changed. Whether it was done.
     pub(crate) fn attempt<T: Copy, E: Copy + std::fmt::Debug>(
         &mut self,
-        now: Instant,
         work: impl FnOnce(&mut Node<u64>) -> Result<T, E>,
     ) -> Option<T> {
         let before = self.state();
-        match self.run(now, work) {
+        match self.run(work) {
             Ok(done) => Some(done),
             Err(error) => {
                 assert_eq!(self.state(), before, "{error:?} has changed nothing");
@@ -89,9 +87,14 @@ impl Subject {
         self.given.packets += packet.len();
         self.given.most = self.given.most.max(self.given.packets);
         let before = self.state();
-        let handled = self.run(now, |node| node.handle_packet(now, Lane::Datagram, &from, packet));
-        if handled.is_err() {
-            assert_eq!(self.state(), before, "{handled:?} has changed nothing");
+        let handled = self.run(|node| node.handle_packet(now, Lane::Datagram, &from, packet));
+        if let Err(error) = handled {
+            let mut after = self.state();
+            if error == PacketError::UnknownSender {
+                // It is asked who it is, which may have to wait for its share of the rate.
+                after.next = before.next;
+            }
+            assert_eq!(after, before, "{error:?} has changed nothing");
         }
     }
 
@@ -99,12 +102,13 @@ impl Subject {
     pub(crate) fn restore(&mut self, now: Instant, snapshot: &[u8]) -> bool {
         // It may be held twice while it is read.
         self.given.restored += 2 * snapshot.len();
-        self.attempt(now, |node| node.restore(now, snapshot)).is_some()
+        self.attempt(|node| node.restore(now, snapshot)).is_some()
     }
 
     /// Tells the time and takes all packets that are due. There is an end of that until later.
     pub(crate) fn tick(&mut self, now: Instant, each: impl FnMut(u64, &[u8])) {
-        self.run(now, |node| node.handle_timeout(now));
+        self.newest = self.newest.max(now);
+        self.run(|node| node.handle_timeout(now));
         self.drain(now, each);
         let (next, newest) = (self.node.poll_timeout(), self.newest);
         assert!(next.is_none_or(|next| next > newest), "at {newest:?} woken for {next:?}: a busy loop");
@@ -129,7 +133,7 @@ impl Subject {
     pub(crate) fn poll_transmit(&mut self, now: Instant, buf: &mut [u8]) -> Option<(u64, usize)> {
         let (to, len) = [Lane::Datagram, Lane::Stream].into_iter().find_map(|lane| {
             let (to, len) =
-                self.run(now, |node| node.poll_transmit(now, lane, buf).map(|Transmit { to, len }| (to, len)))?;
+                self.run(|node| node.poll_transmit(now, lane, buf).map(|Transmit { to, len }| (to, len)))?;
             let transport = &self.node.config().transport;
             let longest = match lane {
                 Lane::Datagram => Some(transport.datagram_mtu),
@@ -145,8 +149,8 @@ impl Subject {
     }
 
     /// Takes events, at most so many. Each member's change counts as one.
-    pub(crate) fn poll_events(&mut self, now: Instant, most: usize) {
-        let told = self.run(now, |node| {
+    pub(crate) fn poll_events(&mut self, most: usize) {
+        let told = self.run(|node| {
             let changes = |event| match event {
                 Event::Members(changes) => changes.len(),
                 Event::Lagged(_) => 0,
