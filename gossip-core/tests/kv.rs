@@ -44,6 +44,7 @@ fn writes_of_all_members_reach_all_members_on_a_network_that_loses() {
 fn what_a_push_shows_to_be_missing_is_asked_for_without_waiting_for_a_probe() {
     let mut config = Config::lan();
     config.membership.probe_interval = Duration::from_secs(600);
+    config.membership.suspicion.patience = Duration::from_secs(600);
     let mut cluster = Cluster::joined(5, &config);
     cluster.lost = |packet| packet % 2 == 0;
     let set = |cluster: &mut Cluster, number: u64| {
