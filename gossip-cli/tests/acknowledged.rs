@@ -8,7 +8,7 @@ use support::{Agent, Ended, Site};
 
 /// Agents `a` to `e` that know each other, and are slow to give a silent one up.
 fn five(site: &Site, more: &[&str]) -> Vec<Agent> {
-    site.file("gossip.toml", "preset = \"local\"\n[membership.suspicion]\npatience = "60s"\n");
+    site.file("gossip.toml", "preset = \"local\"\n[membership.suspicion]\npatience = \"60s\"\n");
     let mut agents = vec![site.start("a", more)];
     for name in ["b", "c", "d", "e"] {
         agents.push(site.start(name, &["--join", agents[0].addr()]));
