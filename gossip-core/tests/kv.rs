@@ -59,7 +59,8 @@ fn what_a_push_shows_to_be_missing_is_asked_for_without_waiting_for_a_probe() {
         set(&mut cluster, number);
         cluster.run(2);
     }
-    (1..=5).for_each(|at| assert_eq!(contents(&cluster, at).len(), 104, "at {at}"));
+    // The last one itself may not have reached everybody: there is no probe that would tell.
+    (1..=5).for_each(|at| assert!(contents(&cluster, at).len() >= 103, "at {at}"));
 }
 
 #[test]
