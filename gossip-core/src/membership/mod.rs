@@ -257,7 +257,8 @@ impl<P: Peer> Membership<P> {
     /// Takes note of news. That others tell what waits here is as good as having told it (the feedback of Demers et al.,
     /// PODC 1987 §1.4); not so that somebody failed or left.
     fn hear(&mut self, cx: &mut Cx<'_, P>, record: &Record<P>) {
-        if self.apply(cx, record) == Applied::Same && record.claim == Claim::Alive {
+        let same = self.apply(cx, record) == Applied::Same;
+        if same && record.claim == Claim::Alive && self.updates.len() > 0 {
             let Some(index) = cx.table.find(record.member.id) else { return };
             if self.updates.contains(index) {
                 self.updates.sent(index, self.transmissions(cx, index));
