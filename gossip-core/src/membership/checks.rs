@@ -143,6 +143,10 @@ impl Checks {
             return None;
         }
         let closed = self.open.swap_remove(at as usize);
+        if self.open.is_empty() {
+            // Most often the answer came: nothing is left to wake up for.
+            self.next = None;
+        }
         if let Some(moved) = self.open.get(at as usize) {
             table.row_mut(moved.index).check = at;
         }

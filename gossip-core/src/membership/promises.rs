@@ -38,7 +38,7 @@ impl Promises {
             None if self.open.len() < MAX_PROMISES => self.open.push(promise),
             None => return,
         }
-        self.next = Some(self.next.map_or(due, |next| next.min(due)));
+        self.next = self.open.iter().map(|open| open.due).min();
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
