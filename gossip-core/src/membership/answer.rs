@@ -50,8 +50,8 @@ impl<P: Peer> Membership<P> {
         let live = cx.table.live().len() as u64;
         self.intents.push(cx.stats, to.clone(), Intent::Welcome { live, generation });
         // A small table, or a part of a large one from a random place on: the joiner asks others for the rest.
-        let first = if live <= SMALL_TABLE { 0 } else { cx.rng.u32() };
-        let page = PageIntent { first, last: u32::MAX, answer: false, pages: 2 };
+        let (first, pages) = if live <= SMALL_TABLE { (0, 2) } else { (cx.rng.u32(), 1) };
+        let page = PageIntent { first, last: u32::MAX, answer: false, pages };
         self.intents.push(cx.stats, to, Intent::Page(page));
     }
 
@@ -111,7 +111,7 @@ impl<P: Peer> Membership<P> {
         } else {
             self.repair.mismatch(cx.now, &cx.config.membership, from.addr, cx.rng);
             if self.repair.may_tell_newest(cx.now, cx.config.membership.gossip_interval) {
-                self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Records(cx.table.newest()));
+                self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Notices(cx.table.newest()));
             }
         }
         let Some(index) = from.row else { return };

@@ -210,6 +210,7 @@ impl<P: Peer> Membership<P> {
         while let Some((_, grave)) = self.graves.pop_front() {
             if let Some(index) = grave.occupant(cx.table) {
                 self.updates.remove(index);
+                self.lazy.queue.remove(index);
                 cx.table.remove(index);
                 return true;
             }

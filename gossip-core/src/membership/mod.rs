@@ -12,6 +12,7 @@ mod facade;
 mod favours;
 mod frames;
 mod join;
+mod lazy;
 mod leave;
 mod observers;
 mod profiles;
@@ -39,6 +40,7 @@ use self::apply::{Applied, Grave};
 use self::checks::{Checks, Claimed};
 use self::favours::Favours;
 use self::join::{Cookies, Joining};
+use self::lazy::Lazy;
 use self::leave::Phase;
 use self::profiles::Profiles;
 use self::promises::Promises;
@@ -58,6 +60,8 @@ use crate::time::Instant;
 use crate::wire::membership::{Claim, Join, Ping, PingReply, PingRequest, Probe, Record, Section, Suspicion, Welcome};
 use crate::wire::{Item as _, Writer, tag};
 
+/// So often an update goes out whole; after that in short, unless it is that somebody failed or left.
+const EAGER: u8 = 1;
 /// At most this many intents wait.
 const MAX_INTENTS: usize = 4096;
 /// So many members of a snapshot are asked to let this node in.
@@ -92,6 +96,8 @@ pub(crate) enum Intent {
     Records(SmallVec<[MemberIndex; 4]>),
     Digest,
     Page(repair::PageIntent),
+    RecordRequest(SmallVec<[u32; 4]>),
+    Notices(SmallVec<[MemberIndex; 4]>),
     ProfileRequest(SmallVec<[MemberIndex; 4]>),
     Profiles(SmallVec<[MemberIndex; 4]>),
 }
@@ -101,6 +107,7 @@ pub(crate) enum Intent {
 pub(crate) struct Membership<P> {
     intents: Intents<P, Intent>,
     updates: UpdateQueue,
+    lazy: Lazy,
     schedule: Schedule,
     promises: Promises,
     checks: Checks,
@@ -132,6 +139,7 @@ impl<P: Peer> Membership<P> {
         Self {
             intents: Intents::new(MAX_INTENTS),
             updates: UpdateQueue::new(),
+            lazy: Lazy::new(),
             schedule: Schedule::new(now, config, rng),
             promises: Promises::default(),
             checks: Checks::default(),
@@ -236,6 +244,7 @@ impl<P: Peer> Membership<P> {
     /// Queues a member's row as an update, to go out soon.
     fn spread(&mut self, cx: &Cx<'_, P>, index: MemberIndex) {
         self.updates.put(index);
+        self.lazy.queue.remove(index);
         self.gossip_soon(cx);
     }
 
@@ -244,14 +253,14 @@ impl<P: Peer> Membership<P> {
         self.gossip_at.get_or_insert_with(|| cx.now.max(self.gossiped + interval));
     }
 
-    /// How often an update is sent: about 4 log10 N times (memberlist's RetransmitMult), but a few times only while
-    /// many wait, since the table digest repairs what that misses. That somebody left or failed is never cut short.
+    /// How often an update is sent whole: that somebody left or failed about 4 log10 N times (memberlist's
+    /// RetransmitMult).
     fn transmissions(&self, cx: &Cx<'_, P>, index: MemberIndex) -> u8 {
         let live = cx.table.live().len().max(1);
         let full = (live.ilog2() + 3).min(u32::from(MAX_TRANSMISSIONS) - 1) as u8;
         let claimed = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
         let urgent = claimed || !cx.table.row(index).status.is_live();
-        if urgent { full } else { full.min(3) }
+        if urgent { full } else { EAGER }
     }
 
     /// Takes note of news. That others tell what waits here is as good as having told it (the feedback of Demers et al.,
@@ -261,7 +270,7 @@ impl<P: Peer> Membership<P> {
         if same && record.claim == Claim::Alive && self.updates.len() > 0 {
             let Some(index) = cx.table.find(record.member.id) else { return };
             if self.updates.contains(index) {
-                self.updates.sent(index, self.transmissions(cx, index));
+                self.told(cx, index);
             }
         }
     }
@@ -325,6 +334,8 @@ impl<P: Peer> Protocol<P> for Membership<P> {
             Section::Profile(profile) => self.handle_profile(cx, profile),
             Section::Suspicion(suspicion) => self.handle_suspicion(cx, from, suspicion),
             Section::Veto(member) => self.handle_veto(cx, from, member),
+            Section::Notices(notices) => self.handle_notices(cx, from, notices),
+            Section::RecordRequest(names) => self.handle_record_request(cx, from, names),
         }
     }
 
@@ -362,10 +373,12 @@ impl<P: Peer> Protocol<P> for Membership<P> {
                 Section::Welcome(Welcome { live, generation })
             }
             Intent::WhoAreYou => Section::WhoAreYou,
-            Intent::Gossip => return,
+            Intent::Gossip => return self.lazy.due = true,
             Intent::Records(members) => return self.write_records_or_requeue(cx, to, &members, packet),
             Intent::Digest => return self.write_digest(cx, packet),
             Intent::Page(page) => return self.write_page(cx, to, page, packet),
+            Intent::Notices(members) => return Lazy::write(cx.table, &members, packet),
+            Intent::RecordRequest(names) => return Lazy::write_request(&names, packet),
             Intent::ProfileRequest(members) => return Profiles::write_request(cx.table, &members, packet),
             Intent::Profiles(members) => return Profiles::write(cx.table, &members, packet),
         };
@@ -377,13 +390,15 @@ impl<P: Peer> Protocol<P> for Membership<P> {
         packet.list(tag::UPDATES, |w| {
             let Some(index) = self.updates.next(&mut cursor) else { return Ok(false) };
             self.news(cx.table, index).write(w)?;
-            let limit = self.transmissions(cx, index);
-            self.updates.sent(index, limit);
+            self.told(cx, index);
             Ok(true)
         });
+        if core::mem::take(&mut self.lazy.due) {
+            self.write_notices(cx, packet);
+        }
     }
 
     fn is_hungry(&self) -> bool {
-        self.updates.len() > 0
+        self.updates.len() + self.lazy.queue.len() > 0
     }
 }

@@ -19,6 +19,8 @@ use crate::wire::{Item as _, NoSpace, Writer, tag};
 /// At most so many runs of differing buckets are answered at a time, each in so many packets.
 const MAX_RUNS: usize = 4;
 const PAGES_PER_RUN: u8 = 2;
+/// More members than that to each bucket of a digest, and its sender hardly knows anybody.
+const JOINERS_BUCKET: usize = 64;
 /// So often a joiner asks for what is missing before it relies on fingerprints that differ.
 const CATCH_UP_TRIES: u8 = 24;
 /// What is more than these many records, about two datagrams' worth, is large.
@@ -130,7 +132,10 @@ impl<P: Peer> Membership<P> {
         let start = cx.rng.below(differs.len());
         let mut runs = 0;
         let mut at = 0;
-        while at < differs.len() && runs < MAX_RUNS {
+        // Who joins asks many members: one page of each will do.
+        let joins = cx.table.live().len() > JOINERS_BUCKET << digest.log_buckets;
+        let (most, pages) = if joins { (1, 1) } else { (MAX_RUNS, PAGES_PER_RUN) };
+        while at < differs.len() && runs < most {
             // A run may not go over the end of the table, where the walk starts again from the front.
             let first = (start + at) % differs.len();
             let len = differs[first..].iter().take(differs.len() - at).take_while(|differs| **differs).count();
@@ -139,7 +144,7 @@ impl<P: Peer> Membership<P> {
                     first: (first as u64 * width) as u32,
                     last: ((first + len) as u64 * width - 1) as u32,
                     answer: true,
-                    pages: PAGES_PER_RUN,
+                    pages,
                 };
                 let records = cx.table.live().len() * len / differs.len();
                 let to = from.addr.clone();
@@ -182,9 +187,15 @@ impl<P: Peer> Membership<P> {
         self.repair.pages += 1;
         let number = self.repair.pages;
         let mut better: SmallVec<[MemberIndex; 4]> = SmallVec::new();
+        let catching_up = self.repair.tries > 0;
         for record in page.records.iter() {
+            let unknown = cx.table.find(record.member.id).is_none();
             let applied = self.apply(cx, &record);
             let Some(index) = cx.table.find(record.member.id) else { continue };
+            if catching_up && unknown {
+                // News to this node alone.
+                self.updates.remove(index);
+            }
             if applied == Applied::Older {
                 better.push(index);
             }

@@ -86,7 +86,7 @@ impl<P: Peer> Membership<P> {
         if let Some((peer, members)) = wanted {
             self.intents.push(cx.stats, Target::to(peer), Intent::ProfileRequest(members));
         }
-        let updates = self.updates.len() > 0;
+        let updates = self.updates.len() + self.lazy.queue.len() > 0;
         if updates {
             for index in cx.table.sample(cx.rng, cx.config.membership.fanout, |_| true) {
                 self.intents.push(cx.stats, Target::to(cx.table.row(index).addr.clone()), Intent::Gossip);

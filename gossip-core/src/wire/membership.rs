@@ -38,6 +38,10 @@ pub enum Section<'a, P> {
     Suspicion(Suspicion),
     /// See [`tag::VETO`].
     Veto(Identity),
+    /// See [`tag::NOTICES`].
+    Notices(List<'a, Notice>),
+    /// See [`tag::RECORD_REQUEST`].
+    RecordRequest(List<'a, u32>),
 }
 
 impl<'a, P: Peer> Section<'a, P> {
@@ -59,6 +63,8 @@ impl<'a, P: Peer> Section<'a, P> {
             tag::PROFILE => Self::Profile(Profile::read(reader)?),
             tag::SUSPICION => Self::Suspicion(Suspicion::read(reader)?),
             tag::VETO => Self::Veto(Identity::read(reader)?),
+            tag::NOTICES => Self::Notices(List::read(reader)?),
+            tag::RECORD_REQUEST => Self::RecordRequest(List::read(reader)?),
             _ => return Ok(None),
         }))
     }
@@ -81,6 +87,8 @@ impl<'a, P: Peer> Section<'a, P> {
             Self::Profile(_) => tag::PROFILE,
             Self::Suspicion(_) => tag::SUSPICION,
             Self::Veto(_) => tag::VETO,
+            Self::Notices(_) => tag::NOTICES,
+            Self::RecordRequest(_) => tag::RECORD_REQUEST,
         }
     }
 
@@ -107,6 +115,8 @@ impl<'a, P: Peer> Section<'a, P> {
             Self::Profile(profile) => profile.write(writer),
             Self::Suspicion(suspicion) => suspicion.write(writer),
             Self::Veto(member) => member.write(writer),
+            Self::Notices(notices) => notices.write(writer),
+            Self::RecordRequest(names) => names.write(writer),
         }
     }
 }
@@ -339,6 +349,37 @@ impl<P: Peer> Item<'_> for Record<P> {
         }
         writer.peer(&self.addr)?;
         writer.varint(self.profile)
+    }
+}
+
+/// What a record says, for those that may have it already: that a member is alive. Its short name (4 bytes,
+/// [`super::ClusterKey::short`]), its incarnation (varint).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The member's short name.
+    pub name: u32,
+    /// The incarnation under which it is alive.
+    pub incarnation: u64,
+}
+
+impl Item<'_> for Notice {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { name: reader.u32()?, incarnation: reader.varint()? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.u32(self.name)?;
+        writer.varint(self.incarnation)
+    }
+}
+
+impl Item<'_> for u32 {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.u32()
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.u32(*self)
     }
 }
 

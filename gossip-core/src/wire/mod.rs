@@ -87,6 +87,10 @@ pub mod tag {
     pub const DIRECT: u8 = 48;
     /// What became of direct messages: [`super::direct::Answers`].
     pub const DIRECT_ACK: u8 = 49;
+    /// Tells of members in short: [`super::membership::Notice`]s.
+    pub const NOTICES: u8 = 65;
+    /// Asks for the records of members: short names, 4 bytes each.
+    pub const RECORD_REQUEST: u8 = 66;
     /// The ids that sections refer to; the last section, if there are any.
     pub const IDS: u8 = 127;
 }

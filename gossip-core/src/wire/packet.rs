@@ -198,7 +198,7 @@ fn next_section<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), DecodeErr
 #[inline(always)]
 fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'a, P>, DecodeError> {
     let section = match tag {
-        ..tag::MESSAGES => membership::Section::read(tag, body)?.map(Section::Membership),
+        ..tag::MESSAGES | tag::NOTICES..tag::IDS => membership::Section::read(tag, body)?.map(Section::Membership),
         tag::MESSAGES..tag::KV_ENTRIES => broadcast::Section::read(tag, body)?.map(Section::Broadcast),
         tag::KV_ENTRIES..tag::DIRECT => kv::Section::read(tag, body)?.map(Section::Kv),
         _ => direct::Section::read(tag, body)?.map(Section::Direct),
