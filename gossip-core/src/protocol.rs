@@ -75,7 +75,7 @@ impl<P: Peer> Target<P> {
     /// A packet that is as long as it may be and can wait: a frame of the stream lane where both ends have one, else a
     /// datagram. Not always: of a lane that loses in silence nobody hears, so one of four goes the other way.
     pub(crate) fn patient(cx: &mut Cx<'_, P>, addr: P) -> Self {
-        let row = cx.table.find_addr(&addr).filter(|row| cx.table.row(*row).takes_frames(cx.now));
+        let row = cx.table.find_addr(&addr).filter(|row| cx.table.takes_frames(*row, cx.now));
         let frames = cx.config.transport.stream.is_some() && row.is_some() && cx.rng.below(4) > 0;
         let lane = if frames { Lane::Stream } else { Lane::Datagram };
         Self { addr, lane, limit: usize::MAX, row }

@@ -89,7 +89,7 @@ impl<P: Peer> Membership<P> {
             status => status,
         };
         let revived = !before.is_live() && status.is_live();
-        let moved = row.addr != record.addr || row.profile_version != record.profile;
+        let moved = row.addr != record.addr || cx.table.notes(index).profile_version() != record.profile;
         if before != status || !same_life {
             self.checks.close(cx.table, index);
         }
@@ -97,7 +97,7 @@ impl<P: Peer> Membership<P> {
         self.note_verdict(cx, index, record.claim);
         if revived {
             if before == Status::Down {
-                cx.table.row_mut(index).lenience.refuted(cx.now);
+                cx.table.notes_mut(index).trouble_mut().lenience.refuted(cx.now);
                 self.falls.pop_back();
             }
             self.schedule.admit(cx.rng, index, cx.table.live().len());
@@ -115,13 +115,13 @@ impl<P: Peer> Membership<P> {
     /// many of them.
     fn weigh(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
         let memory = cx.config.membership.suspicion.patience;
-        let row = cx.table.row(index);
-        if row.dismissed.is_some_and(|at| cx.now.since(at) < memory) {
+        let dismissed = cx.table.notes(index).trouble().and_then(|trouble| trouble.dismissed);
+        if dismissed.is_some_and(|at| cx.now.since(at) < memory) {
             return;
         }
         let pending = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
         let author = cx.table.find(claimed.by).unwrap_or(ME);
-        if pending || !cx.table.row_mut(author).claims.take(cx.now, Allowance::VERDICTS) {
+        if pending || !cx.table.notes_mut(author).trouble_mut().claims.take(cx.now, Allowance::VERDICTS) {
             return;
         }
         self.hear_claim(cx, index, claimed);
@@ -160,7 +160,7 @@ impl<P: Peer> Membership<P> {
         cx.stats.verdicts += 1;
         let row = cx.table.row(index);
         self.take_down(cx, index, Claimed { by: cx.me.id, member: row.member, incarnation: row.incarnation });
-        if let Some(verdict) = &mut cx.table.row_mut(index).verdict {
+        if let Some(verdict) = &mut cx.table.notes_mut(index).trouble_mut().verdict {
             verdict.accused = accused;
             verdict.confirmed = confirmed.into_vec();
         }
@@ -169,7 +169,7 @@ impl<P: Peer> Membership<P> {
     /// Enters a verdict into the table.
     pub(super) fn take_down(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
         let Claimed { by, member, incarnation } = claimed;
-        let record = Record { claim: Claim::Down { by }, member, incarnation, ..cx.table.row(index).record() };
+        let record = Record { claim: Claim::Down { by }, member, incarnation, ..cx.table.record(index) };
         cx.table.update(index, &record, Status::Down);
         self.falls.push_back(cx.now);
         self.note_verdict(cx, index, record.claim);
@@ -179,7 +179,7 @@ impl<P: Peer> Membership<P> {
     fn note_verdict(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claim: Claim) {
         if let Claim::Down { by } = claim {
             let verdict = Verdict { by, accused: None, confirmed: alloc::vec::Vec::new(), at: cx.now };
-            cx.table.row_mut(index).verdict = Some(Box::new(verdict));
+            cx.table.notes_mut(index).trouble_mut().verdict = Some(Box::new(verdict));
         }
     }
 
@@ -194,7 +194,7 @@ impl<P: Peer> Membership<P> {
 
     /// Tells the application about a member.
     pub(super) fn tell(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, change: MemberChange) {
-        let row = cx.table.row_mut(index);
+        let row = cx.table.row(index);
         let event = MemberEvent {
             id: row.member.id,
             generation: row.member.generation,
@@ -202,7 +202,7 @@ impl<P: Peer> Membership<P> {
             addr: row.addr.clone(),
             change,
         };
-        cx.events.push_member(event, &mut row.event);
+        cx.events.push_member(event, &mut cx.table.notes_mut(index).event);
     }
 
     /// Forgets the member that has been down or gone for longest. Whether there was one.
@@ -240,7 +240,7 @@ impl<P: Peer> Membership<P> {
             return Applied::Known;
         }
         cx.stats.refutations += 1;
-        let mut answer = mine.record();
+        let mut answer = cx.table.record(ME);
         if record.incarnation < MAX_INCARNATION {
             answer.incarnation = record.incarnation + 1;
         } else {

@@ -8,11 +8,13 @@ mod answer;
 mod apply;
 mod checks;
 mod detect;
+mod draw;
 mod facade;
 mod favours;
 mod frames;
 mod join;
 mod leave;
+mod notes;
 mod observers;
 mod profiles;
 mod promises;
@@ -31,8 +33,6 @@ use alloc::collections::VecDeque;
 use smallvec::SmallVec;
 
 pub use facade::{Member, Members, Status, Verdict};
-#[cfg(feature = "direct")]
-pub(crate) use row::Row;
 pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};
@@ -217,8 +217,7 @@ impl<P: Peer> Membership<P> {
 
     /// Makes a new statement about this node under the next incarnation, and spreads it.
     fn restate(&mut self, cx: &mut Cx<'_, P>, change: impl FnOnce(&mut Record<P>)) {
-        let row = cx.table.row(ME);
-        let mut record = row.record();
+        let mut record = cx.table.record(ME);
         record.member = *cx.me;
         record.incarnation += 1;
         change(&mut record);
@@ -268,7 +267,7 @@ impl<P: Peer> Membership<P> {
 
     /// What is told of a member: a verdict that is not believed here yet goes on all the same.
     fn news(&self, table: &Table<P>, index: MemberIndex) -> Record<P> {
-        let record = table.row(index).record();
+        let record = table.record(index);
         match self.checks.get(table, index).and_then(|check| check.claim) {
             Some(Claimed { by, member, incarnation }) => {
                 Record { claim: Claim::Down { by }, member, incarnation, ..record }
@@ -282,7 +281,7 @@ impl<P: Peer> Membership<P> {
         let mut members = members.iter().filter(|index| cx.table.get(**index).is_some());
         packet.list(tag::UPDATES, |w| {
             let Some(index) = members.next() else { return Ok(false) };
-            cx.table.row(*index).record().write(w).map(|()| true)
+            cx.table.record(*index).write(w).map(|()| true)
         })
     }
 
@@ -354,7 +353,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
             Intent::PingReply(reply) => Section::PingReply(reply),
             Intent::Suspicion(suspicion) => Section::Suspicion(suspicion),
             Intent::Veto(member) => Section::Veto(member),
-            Intent::Join { cookie } => Section::Join(Join { cookie, record: cx.table.row(ME).record() }),
+            Intent::Join { cookie } => Section::Join(Join { cookie, record: cx.table.record(ME) }),
             Intent::Cookie(cookie) => Section::Cookie(cookie),
             Intent::Welcome { live, generation } => {
                 // With the contact's own record, so that the joiner knows somebody to turn to.

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::table::MemberIndex;
+use super::table::{self, MemberIndex};
 
 /// No update is sent more often than this.
 pub(super) const MAX_TRANSMISSIONS: u8 = 32;
@@ -57,8 +57,8 @@ impl UpdateQueue {
     /// Makes the member's row an update that was never sent.
     pub(super) fn put(&mut self, index: MemberIndex) {
         let absent = Link { previous: NONE, next: NONE, sent: MAX_TRANSMISSIONS };
-        if self.links.len() <= index.0 as usize {
-            self.links.resize(index.0 as usize + 1, absent);
+        while self.links.len() <= index.0 as usize {
+            table::push(&mut self.links, absent);
         }
         self.remove(index);
         self.append(index.0, 0);
