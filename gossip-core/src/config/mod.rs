@@ -1,5 +1,6 @@
 //! Everything an operator may turn, with unit, range, source and the policy at each limit.
 
+mod ablation;
 mod broadcast;
 mod direct;
 mod kv;
@@ -13,6 +14,11 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
+#[cfg(not(feature = "ablation"))]
+pub(crate) use ablation::Safeguard;
+#[cfg(feature = "ablation")]
+#[doc(hidden)]
+pub use ablation::Safeguard;
 pub use broadcast::BroadcastConfig;
 pub use direct::DirectConfig;
 pub use kv::KvConfig;
@@ -49,6 +55,11 @@ pub struct Config {
     pub direct: DirectConfig,
     /// The replicated key-value map.
     pub kv: KvConfig,
+    /// What a test takes out, to see what it is for.
+    #[cfg(feature = "ablation")]
+    #[doc(hidden)]
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub without: &'static [Safeguard],
 }
 
 /// What the transport carries.
@@ -119,6 +130,8 @@ impl Config {
             broadcast: BroadcastConfig::default(),
             direct: DirectConfig::default(),
             kv: KvConfig::default(),
+            #[cfg(feature = "ablation")]
+            without: &[],
         }
     }
 

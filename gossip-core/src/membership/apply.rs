@@ -10,6 +10,7 @@ use super::checks::Claimed;
 use super::facade::Verdict;
 use super::table::{ME, MemberIndex, Table};
 use super::{Membership, Status};
+use crate::config::Safeguard;
 use crate::event::{MemberChange, MemberEvent};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
@@ -118,6 +119,9 @@ impl<P: Peer> Membership<P> {
         let dismissed = cx.table.notes(index).trouble().and_then(|trouble| trouble.dismissed);
         if dismissed.is_some_and(|at| cx.now.since(at) < memory) {
             return;
+        }
+        if !cx.config.keeps(Safeguard::Asking) {
+            return self.take_down(cx, index, claimed);
         }
         let pending = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
         let author = cx.table.find(claimed.by).unwrap_or(ME);

@@ -10,6 +10,7 @@ use super::checks::Stage;
 use super::favours::Need;
 use super::table::MemberIndex;
 use super::{Intent, Membership, Status};
+use crate::config::Safeguard;
 use crate::event::MemberChange;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
@@ -129,7 +130,8 @@ impl<P: Peer> Membership<P> {
         }
         let helpers = cx.config.membership.indirect_probes.min(live.saturating_sub(2));
         let alone = live <= SMALL && check.helpers.heard == 0 && self.deaf >= DEAF_TRIES;
-        let heard = usize::from(check.helpers.heard) >= CONTROLS.min(helpers);
+        let abstains = cx.config.keeps(Safeguard::Abstention);
+        let heard = !abstains || usize::from(check.helpers.heard) >= CONTROLS.min(helpers);
         let (asked, asks) = (check.helpers.times, if self.deaf > 0 { 1 } else { HELPER_ASKS });
         if heard && self.speaks(cx, index) {
             return self.clear(cx, index, true);

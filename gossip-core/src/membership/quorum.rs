@@ -11,6 +11,7 @@ use super::checks::{Check, Claimed, Stage};
 use super::observers::{self, MAX_RANKED};
 use super::table::{ME, MemberIndex};
 use super::{Intent, Membership};
+use crate::config::Safeguard;
 use crate::event::MemberChange;
 use crate::identity::Identity;
 use crate::peer::Peer;
@@ -90,7 +91,7 @@ impl<P: Peer> Membership<P> {
         let validity = cx.config.membership.probe_interval * 5 / 2;
         let silent = cx.now.since(*since);
         let confirmed = case.confirmed(cx.now, cx.table, validity, silent);
-        let enough = confirmed.len() >= case.needed(config);
+        let enough = !cx.config.keeps(Safeguard::Confirmations) || confirmed.len() >= case.needed(config);
         let enough = enough && silent >= patience && *attempts >= self.loss.unlikely();
         let accused = case.accusers.first().map(|accuser| accuser.by);
         if !enough || self.would_be_alone(cx) {
@@ -215,7 +216,7 @@ impl<P: Peer> Membership<P> {
 
     /// Somebody got an answer from a member that this node suspects.
     pub(super) fn handle_veto(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, member: Identity) {
-        if from.answer != usize::MAX {
+        if from.answer != usize::MAX || !cx.config.keeps(Safeguard::Veto) {
             return;
         }
         let Some(index) = cx.table.find(member.id) else { return };
