@@ -18,7 +18,7 @@ use crate::peer::Peer;
 use crate::protocol::{Cx, Protocol, Source, Target};
 use crate::random::Rng;
 use crate::snapshot::{Content, Snapshot, SnapshotError};
-use crate::stats::Stats;
+use crate::stats::{Queues, Stats};
 use crate::time::{Instant, earliest};
 use crate::wire::{ClusterKey, Packet, Section, Sender, Writer};
 
@@ -515,6 +515,11 @@ impl<P: Peer> Node<P> {
     /// The configuration it was made with.
     pub fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    /// How full what membership keeps was at most, beside its limits.
+    pub fn queues(&self) -> Queues {
+        self.membership.queues(&self.shared.table, &self.shared.config.membership)
     }
 
     /// What it counted.

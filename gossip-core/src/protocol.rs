@@ -9,7 +9,7 @@ use crate::membership::{MemberIndex, Table};
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::random::Rng;
-use crate::stats::Stats;
+use crate::stats::{Fill, Stats};
 use crate::time::Instant;
 use crate::wire::{ClusterKey, Writer};
 
@@ -128,11 +128,13 @@ pub(crate) struct Intents<P, I> {
     frames: VecDeque<(Target<P>, I)>,
     /// How many wait at most for a datagram.
     max: usize,
+    /// How many ever waited for one.
+    peak: usize,
 }
 
 impl<P, I> Intents<P, I> {
     pub(crate) fn new(max: usize) -> Self {
-        Self { datagrams: VecDeque::new(), frames: VecDeque::new(), max }
+        Self { datagrams: VecDeque::new(), frames: VecDeque::new(), max, peak: 0 }
     }
 
     pub(crate) fn push(&mut self, stats: &mut Stats, to: Target<P>, intent: I) {
@@ -140,6 +142,7 @@ impl<P, I> Intents<P, I> {
         let queue = self.queue(to.lane);
         if queue.len() < max {
             queue.push_back((to, intent));
+            self.peak = self.peak.max(self.datagrams.len());
         } else {
             stats.dropped_intents += 1;
         }
@@ -162,6 +165,11 @@ impl<P, I> Intents<P, I> {
     #[cfg(feature = "direct")]
     pub(crate) fn last_mut(&mut self) -> Option<&mut (Target<P>, I)> {
         self.datagrams.back_mut()
+    }
+
+    /// How many waited for a datagram at most, and how many may.
+    pub(crate) fn fill(&self) -> Fill {
+        Fill { peak: self.peak, limit: self.max }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -138,9 +138,10 @@ impl<P: Peer> Membership<P> {
             let grave = Grave { member: record.member, incarnation: record.incarnation };
             self.graves.push_back((cx.now + cx.config.membership.forget_after, grave));
             // Whoever dies again and again leaves graves behind that nobody lies in.
-            if self.graves.len() > 2 * cx.table.len() + 16 {
+            if self.graves.len() > Self::max_graves(cx.table.len()) {
                 self.graves.retain(|(_, grave)| grave.occupant(cx.table).is_some());
             }
+            self.graves_peak = self.graves_peak.max(self.graves.len());
             self.profiles.unwanted(index);
         } else if self.profiles.is_stale(cx.table, index) {
             self.profiles.want(index);
@@ -150,6 +151,11 @@ impl<P: Peer> Membership<P> {
             self.tell(cx, index, change);
         }
         self.spread(cx, index);
+    }
+
+    /// So many graves may be kept for so many members.
+    pub(super) fn max_graves(members: usize) -> usize {
+        2 * members + 16
     }
 
     /// This node's own verdict.

@@ -54,6 +54,7 @@ use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::random::Rng;
+use crate::stats::{Fill, Queues};
 use crate::time::Instant;
 use crate::wire::membership::{Claim, Join, Ping, PingReply, PingRequest, Probe, Record, Section, Suspicion, Welcome};
 use crate::wire::{Item as _, Writer, tag};
@@ -121,6 +122,7 @@ pub(crate) struct Membership<P> {
     profiles: Profiles,
     /// Members that are down or have left, and when they are forgotten.
     graves: VecDeque<(Instant, Grave)>,
+    graves_peak: usize,
     phase: Phase,
     gossip_at: Option<Instant>,
     gossiped: Instant,
@@ -147,6 +149,7 @@ impl<P: Peer> Membership<P> {
             repair: Repair::new(now),
             profiles: Profiles::default(),
             graves: VecDeque::new(),
+            graves_peak: 0,
             phase: Phase::Running,
             gossip_at: None,
             gossiped: Instant::ZERO,
@@ -198,6 +201,16 @@ impl<P: Peer> Membership<P> {
     /// The name that a packet's sender wrote short is not known here.
     pub(crate) fn ask_who(&mut self, cx: &mut Cx<'_, P>, source: &Source<'_, P>) {
         self.intents.push(cx.stats, Target::answer(source), Intent::WhoAreYou);
+    }
+
+    pub(crate) fn queues(&self, table: &Table<P>, config: &MembershipConfig) -> Queues {
+        let members = Fill { peak: table.peak(), limit: config.max_members };
+        Queues {
+            members,
+            updates: Fill { peak: self.updates.peak(), ..members },
+            intents: self.intents.fill(),
+            graves: Fill { peak: self.graves_peak, limit: Self::max_graves(config.max_members) },
+        }
     }
 
     /// Another protocol gave this node a new generation.

@@ -248,6 +248,11 @@ impl<P: Peer> Table<P> {
         self.rows.len() - self.free.len()
     }
 
+    /// The most members that it ever held: places are used again before there are more of them.
+    pub(super) fn peak(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Members that are down.
     pub(super) fn down(&self) -> &[u32] {
         &self.down
