@@ -28,7 +28,9 @@ pub struct Stats {
     pub dropped_not_for_us: u64,
     /// Sections passed over because their sender is neither a member known here nor a contact that was asked.
     pub ignored_sections: u64,
-    /// Answers left out because the queue of answers was full.
+    /// How often sending had to stop for `max_bytes_per_second`.
+    pub pauses: u64,
+    /// Packets left out because too many waited, the least urgent first.
     pub dropped_intents: u64,
     /// Events left out because the application polled too slowly.
     pub dropped_events: u64,

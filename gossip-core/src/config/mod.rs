@@ -40,7 +40,9 @@ pub struct Config {
     /// dropped and counted. It is a name against mix-ups, not a secret.
     pub cluster: String,
     /// What this node may send, in bytes per second over both lanes, averaged over a second; `0` means no limit.
-    /// Probes and acknowledgements go first; the rest waits.
+    /// Probes, their answers and suspicions go first, and alone while less than half a second's worth is left; then what is
+    /// new of members, then the comparison of tables, then the other protocols. What waits too long is shed in the
+    /// opposite order: [`crate::Stats::pauses`] and [`crate::Stats::dropped_intents`] count it.
     pub max_bytes_per_second: u64,
     /// How many events may wait for [`crate::Node::poll_event`], each change of a member counted; 16 at least. At the
     /// limit the newest are dropped and their number is told by [`crate::Event::Lagged`].

@@ -52,7 +52,7 @@ use crate::error::CommandError;
 use crate::identity::Identity;
 use crate::node::Lane;
 use crate::peer::Peer;
-use crate::protocol::{Cx, Intents, Protocol, Source, Target};
+use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::random::Rng;
 use crate::stats::{Fill, Queues};
 use crate::time::Instant;
@@ -95,6 +95,23 @@ pub(crate) enum Intent {
     Page(repair::PageIntent),
     ProfileRequest(SmallVec<[MemberIndex; 4]>),
     Profiles(SmallVec<[MemberIndex; 4]>),
+}
+
+impl Urgency for Intent {
+    /// What detection waits for; what is news; what can wait for a quiet moment.
+    fn rank(&self) -> usize {
+        match self {
+            Self::Ping { .. }
+            | Self::Ack(_)
+            | Self::PingRequest(_)
+            | Self::PingReply(_)
+            | Self::Suspicion(_)
+            | Self::Veto(_)
+            | Self::WhoAreYou => 0,
+            Self::Gossip | Self::Records(_) | Self::Join { .. } | Self::Cookie(_) | Self::Welcome { .. } => 1,
+            Self::Digest | Self::Page(_) | Self::ProfileRequest(_) | Self::Profiles(_) => 2,
+        }
+    }
 }
 
 /// The ground floor: everything above reads the table it keeps.
