@@ -102,12 +102,9 @@ impl fmt::Display for JoinError {
 
 impl core::error::Error for JoinError {}
 
-/// Where a member's change stands in the open batch: which batch, and at which place.
+/// Where a member's change stands in the open batch, if it stands there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct BatchPlace {
-    batch: u64,
-    at: usize,
-}
+pub(crate) struct BatchPlace(u32);
 
 /// The events that wait for the application: a bounded queue, at its end a batch of member events that is still open.
 #[derive(Debug)]
@@ -116,15 +113,13 @@ pub(crate) struct Events<P> {
     /// How many events the queue holds, each change of a member counted.
     queued: usize,
     open: Vec<MemberEvent<P>>,
-    /// Counts batches from 1, so that the default place belongs to none.
-    batch: u64,
     max: usize,
     lost: u64,
 }
 
 impl<P> Events<P> {
     pub(crate) fn new(max: usize) -> Self {
-        Self { queue: VecDeque::new(), queued: 0, open: Vec::new(), batch: 1, max, lost: 0 }
+        Self { queue: VecDeque::new(), queued: 0, open: Vec::new(), max, lost: 0 }
     }
 
     pub(crate) fn push(&mut self, event: Event<P>) {
@@ -139,10 +134,11 @@ impl<P> Events<P> {
 
     /// Adds a member's change to the open batch, or puts it in the place of the member's earlier change there.
     pub(crate) fn push_member(&mut self, event: MemberEvent<P>, place: &mut BatchPlace) {
-        if place.batch == self.batch {
-            self.open[place.at] = event;
+        let earlier = self.open.get_mut(place.0 as usize).filter(|earlier| earlier.id == event.id);
+        if let Some(earlier) = earlier {
+            *earlier = event;
         } else if self.has_room() {
-            *place = BatchPlace { batch: self.batch, at: self.open.len() };
+            *place = BatchPlace(self.open.len() as u32);
             self.open.push(event);
         } else {
             self.lost += 1;
@@ -155,7 +151,6 @@ impl<P> Events<P> {
             return Some(event);
         }
         if !self.open.is_empty() {
-            self.batch += 1;
             return Some(Event::Members(core::mem::take(&mut self.open)));
         }
         let lost = core::mem::take(&mut self.lost);
@@ -170,7 +165,6 @@ impl<P> Events<P> {
 
     fn close_batch(&mut self) {
         if !self.open.is_empty() {
-            self.batch += 1;
             self.queued += self.open.len();
             self.queue.push_back(Event::Members(core::mem::take(&mut self.open)));
         }

@@ -65,7 +65,7 @@ pub use membership::{Member, Members, Status};
 pub use node::{Lane, Node, Transmit};
 pub use peer::{InvalidPeer, Peer};
 pub use snapshot::{Snapshot, SnapshotError};
-pub use stats::Stats;
+pub use stats::{Fill, Queues, Stats};
 #[cfg(feature = "std")]
 pub use time::Clock;
 pub use time::Instant;

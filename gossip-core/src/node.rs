@@ -18,7 +18,7 @@ use crate::peer::Peer;
 use crate::protocol::{Cx, Protocol, Source, Target};
 use crate::random::Rng;
 use crate::snapshot::{Content, Snapshot, SnapshotError};
-use crate::stats::Stats;
+use crate::stats::{Queues, Stats};
 use crate::time::{Instant, earliest};
 use crate::wire::{ClusterKey, Packet, Section, Sender, Writer};
 
@@ -328,7 +328,7 @@ impl<P: Peer> Node<P> {
             let len = self.write_packet(now, &target, purpose, buf, &mut ids);
             self.shared.ids = ids;
             let Some(len) = len else { continue };
-            self.shared.pacing.spend(len);
+            self.shared.stats.pauses += u64::from(self.shared.pacing.spend(len));
             self.shared.stats.packets_sent += 1;
             self.shared.stats.frames_sent += u64::from(lane == Lane::Stream);
             self.shared.stats.bytes_sent += len as u64;
@@ -391,7 +391,9 @@ impl<P: Peer> Node<P> {
             Purpose::Kv(intent) => self.kv.write(cx, to, intent, &mut packet),
         }
         // What waits to be spread goes to many, a little to each.
-        if row.is_some() && to.limit == usize::MAX && to.lane == Lane::Datagram {
+        // Where sending has to wait, probes and answers go alone: the next ones must not wait for what rides on these.
+        let alone = probe && self.shared.pacing.is_short();
+        if row.is_some() && to.limit == usize::MAX && to.lane == Lane::Datagram && !alone {
             self.fill(now, &mut packet, probe);
         }
         (packet.len() > header).then(|| packet.finish(&self.shared.key))
@@ -515,6 +517,11 @@ impl<P: Peer> Node<P> {
     /// The configuration it was made with.
     pub fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    /// How full what membership keeps was at most, beside its limits.
+    pub fn queues(&self) -> Queues {
+        self.membership.queues(&self.shared.table, &self.shared.config.membership)
     }
 
     /// What it counted.

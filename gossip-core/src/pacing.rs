@@ -28,10 +28,17 @@ impl Pacing {
         self.tokens > 0
     }
 
-    pub(crate) fn spend(&mut self, bytes: usize) {
+    /// Whether sending has to wait now.
+    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
         if self.rate > 0 {
             self.tokens -= bytes as i128 * 1_000_000;
         }
+        self.rate > 0 && self.tokens <= 0
+    }
+
+    /// Whether less than half a second's worth is left.
+    pub(crate) fn is_short(&self) -> bool {
+        self.rate > 0 && self.tokens < i128::from(self.rate) * 500_000
     }
 
     /// When sending goes on, if it has to wait.
@@ -51,7 +58,8 @@ mod tests {
     #[test]
     fn sending_waits_until_the_rate_has_caught_up() {
         let mut pacing = Pacing::new(Instant::ZERO, 1000);
-        pacing.spend(1500);
+        assert!(!pacing.is_short());
+        assert!(pacing.spend(1500) && pacing.is_short());
         assert!(!pacing.allows(Instant::ZERO));
         let on = pacing.poll_timeout().unwrap();
         assert!((500_000..500_010).contains(&on.as_micros()), "{on:?}");
@@ -61,7 +69,7 @@ mod tests {
     #[test]
     fn no_rate_is_no_limit() {
         let mut pacing = Pacing::new(Instant::ZERO, 0);
-        pacing.spend(1 << 40);
+        assert!(!pacing.spend(1 << 40) && !pacing.is_short());
         assert!(pacing.allows(Instant::ZERO));
         assert_eq!(pacing.poll_timeout(), None);
     }

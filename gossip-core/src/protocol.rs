@@ -9,7 +9,7 @@ use crate::membership::{MemberIndex, Table};
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::random::Rng;
-use crate::stats::Stats;
+use crate::stats::{Fill, Stats};
 use crate::time::Instant;
 use crate::wire::{ClusterKey, Writer};
 
@@ -75,7 +75,7 @@ impl<P: Peer> Target<P> {
     /// A packet that is as long as it may be and can wait: a frame of the stream lane where both ends have one, else a
     /// datagram. Not always: of a lane that loses in silence nobody hears, so one of four goes the other way.
     pub(crate) fn patient(cx: &mut Cx<'_, P>, addr: P) -> Self {
-        let row = cx.table.find_addr(&addr).filter(|row| cx.table.row(*row).takes_frames(cx.now));
+        let row = cx.table.find_addr(&addr).filter(|row| cx.table.takes_frames(*row, cx.now));
         let frames = cx.config.transport.stream.is_some() && row.is_some() && cx.rng.below(4) > 0;
         let lane = if frames { Lane::Stream } else { Lane::Datagram };
         Self { addr, lane, limit: usize::MAX, row }
@@ -121,39 +121,62 @@ pub(crate) trait Protocol<P: Peer> {
 /// At most so many intents wait for the stream lane.
 const MAX_FRAMES: usize = 256;
 
-/// A bounded queue of intents for each lane that drops the newest and counts it.
+/// How urgent an intent is, where `max_bytes_per_second` holds some back.
+pub(crate) trait Urgency {
+    /// 0 goes first; below [`RANKS`].
+    fn rank(&self) -> usize {
+        0
+    }
+}
+
+/// So many ranks of urgency there are.
+const RANKS: usize = 3;
+
+/// A bounded queue of intents for each lane. The most urgent goes first, among equals the oldest; at the limit the newest
+/// of the least urgent is dropped and counted.
 #[derive(Debug)]
 pub(crate) struct Intents<P, I> {
-    datagrams: VecDeque<(Target<P>, I)>,
+    /// By rank.
+    datagrams: [VecDeque<(Target<P>, I)>; RANKS],
     frames: VecDeque<(Target<P>, I)>,
     /// How many wait at most for a datagram.
     max: usize,
+    /// How many ever waited for one.
+    peak: usize,
 }
 
-impl<P, I> Intents<P, I> {
+impl<P, I: Urgency> Intents<P, I> {
     pub(crate) fn new(max: usize) -> Self {
-        Self { datagrams: VecDeque::new(), frames: VecDeque::new(), max }
+        Self { datagrams: [const { VecDeque::new() }; RANKS], frames: VecDeque::new(), max, peak: 0 }
     }
 
     pub(crate) fn push(&mut self, stats: &mut Stats, to: Target<P>, intent: I) {
-        let max = if to.lane == Lane::Stream { MAX_FRAMES.min(self.max) } else { self.max };
-        let queue = self.queue(to.lane);
-        if queue.len() < max {
-            queue.push_back((to, intent));
-        } else {
+        if self.is_full(to.lane) {
             stats.dropped_intents += 1;
+            let less_urgent =
+                if to.lane == Lane::Stream { &mut [][..] } else { &mut self.datagrams[intent.rank() + 1..] };
+            if less_urgent.iter_mut().rev().find_map(VecDeque::pop_back).is_none() {
+                return;
+            }
         }
+        match to.lane {
+            Lane::Datagram => self.datagrams[intent.rank()].push_back((to, intent)),
+            Lane::Stream => self.frames.push_back((to, intent)),
+        }
+        self.peak = self.peak.max(self.waiting());
     }
 
     pub(crate) fn pop(&mut self, lane: Lane) -> Option<(Target<P>, I)> {
-        self.queue(lane).pop_front()
+        match lane {
+            Lane::Datagram => self.datagrams.iter_mut().find_map(VecDeque::pop_front),
+            Lane::Stream => self.frames.pop_front(),
+        }
     }
 
-    /// Whether the next one would be dropped.
-    #[cfg(feature = "direct")]
+    /// Whether the next one would be dropped, or another for it.
     pub(crate) fn is_full(&self, lane: Lane) -> bool {
         match lane {
-            Lane::Datagram => self.datagrams.len() >= self.max,
+            Lane::Datagram => self.waiting() >= self.max,
             Lane::Stream => self.frames.len() >= MAX_FRAMES.min(self.max),
         }
     }
@@ -161,22 +184,64 @@ impl<P, I> Intents<P, I> {
     /// The newest for a datagram, to add to it.
     #[cfg(feature = "direct")]
     pub(crate) fn last_mut(&mut self) -> Option<&mut (Target<P>, I)> {
-        self.datagrams.back_mut()
+        self.datagrams.iter_mut().rev().find_map(VecDeque::back_mut)
+    }
+
+    /// How many waited for a datagram at most, and how many may.
+    pub(crate) fn fill(&self) -> Fill {
+        Fill { peak: self.peak, limit: self.max }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.datagrams.is_empty() && self.frames.is_empty()
+        self.waiting() == 0 && self.frames.is_empty()
     }
 
     pub(crate) fn clear(&mut self) {
-        self.datagrams.clear();
+        self.datagrams.iter_mut().for_each(VecDeque::clear);
         self.frames.clear();
     }
 
-    fn queue(&mut self, lane: Lane) -> &mut VecDeque<(Target<P>, I)> {
-        match lane {
-            Lane::Datagram => &mut self.datagrams,
-            Lane::Stream => &mut self.frames,
+    fn waiting(&self) -> usize {
+        self.datagrams.iter().map(VecDeque::len).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Ranked(usize, char);
+
+    impl Urgency for Ranked {
+        fn rank(&self) -> usize {
+            self.0
         }
+    }
+
+    fn filled(max: usize, ranked: &[Ranked]) -> (Vec<char>, u64) {
+        let (mut intents, mut stats) = (Intents::new(max), Stats::default());
+        for Ranked(rank, name) in ranked {
+            intents.push(&mut stats, Target::to(1_u64), Ranked(*rank, *name));
+        }
+        let names = core::iter::from_fn(|| intents.pop(Lane::Datagram)).map(|(_, Ranked(_, name))| name).collect();
+        (names, stats.dropped_intents)
+    }
+
+    #[test]
+    fn the_most_urgent_goes_first_and_among_equals_the_oldest() {
+        let (names, dropped) =
+            filled(9, &[Ranked(2, 'a'), Ranked(0, 'b'), Ranked(1, 'c'), Ranked(0, 'd'), Ranked(2, 'e')]);
+        assert_eq!((names, dropped), (['b', 'd', 'c', 'a', 'e'].to_vec(), 0));
+    }
+
+    #[test]
+    fn at_the_limit_the_newest_of_the_least_urgent_is_shed() {
+        let (names, dropped) =
+            filled(3, &[Ranked(2, 'a'), Ranked(2, 'b'), Ranked(1, 'c'), Ranked(0, 'd'), Ranked(2, 'e')]);
+        assert_eq!((names, dropped), (['d', 'c', 'a'].to_vec(), 2));
+        assert_eq!(filled(1, &[Ranked(0, 'a'), Ranked(0, 'b')]), (['a'].to_vec(), 1));
     }
 }

@@ -1,4 +1,4 @@
-//! Counters of everything that is done, dropped or refused, each with its reason.
+//! Counters of everything that is done, dropped or refused, each with its reason; and how full queues were.
 
 /// What a node counted since it was made. Every number only grows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +28,9 @@ pub struct Stats {
     pub dropped_not_for_us: u64,
     /// Sections passed over because their sender is neither a member known here nor a contact that was asked.
     pub ignored_sections: u64,
-    /// Answers left out because the queue of answers was full.
+    /// How often sending had to stop for `max_bytes_per_second`.
+    pub pauses: u64,
+    /// Packets left out because too many waited, the least urgent first.
     pub dropped_intents: u64,
     /// Events left out because the application polled too slowly.
     pub dropped_events: u64,
@@ -89,4 +91,27 @@ pub struct Stats {
     pub kv_unpushed: u64,
     /// Requests of key-value anti-entropy sent.
     pub kv_syncs: u64,
+}
+
+/// How full what membership keeps was at most, beside its limit; from [`crate::Node::queues`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Queues {
+    /// Rows of the member table, this node's included; the limit is `membership.max_members`.
+    pub members: Fill,
+    /// Members whose change waits to be spread; each waits once.
+    pub updates: Fill,
+    /// Packets that wait to be written. At the limit the newest are left out, and counted in [`Stats::dropped_intents`].
+    pub intents: Fill,
+    /// Deaths and departures that wait to be forgotten. At the limit those that were overtaken by news are dropped.
+    pub graves: Fill,
+}
+
+/// How full a queue was, and how full it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fill {
+    /// The most that it ever held.
+    pub peak: usize,
+    /// The most that it may hold.
+    pub limit: usize,
 }

@@ -2,7 +2,7 @@
 //! right answer.
 
 use gossip_core::broadcast::MessageId;
-use gossip_core::{MemberChange, Status};
+use gossip_core::{MemberChange, Queues, Status};
 
 /// One thing that happened. Nodes are named by their numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,8 @@ pub(crate) enum Observation<'a> {
     Written { write: usize, key: usize, node: usize, deleted: bool, seen: Option<usize> },
     /// A key's newest write at a node, from now on.
     Applied { write: usize, node: usize },
+    /// How full a node's queues were, at its end or that of the run.
+    Queues(Queues),
     /// All live entries of a node at the end: writes, ascending.
     Contents { node: usize, writes: &'a [usize] },
 }

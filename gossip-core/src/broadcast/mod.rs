@@ -21,7 +21,7 @@ use crate::event::Event;
 use crate::identity::{Identity, NodeId};
 use crate::node::Lane;
 use crate::peer::Peer;
-use crate::protocol::{Cx, Intents, Protocol, Source, Target};
+use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::random::{MapHasher, Rng};
 use crate::time::Instant;
 use crate::wire::broadcast::{Announcement, Message as WireMessage, Section, Wanted};
@@ -44,6 +44,8 @@ pub(crate) enum Intent {
     Messages(SmallVec<[Place; 4]>),
     Pull(SmallVec<[Wanted; 1]>),
 }
+
+impl Urgency for Intent {}
 
 /// One member's part in dissemination.
 #[derive(Debug)]

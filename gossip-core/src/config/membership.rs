@@ -21,7 +21,8 @@ pub struct MembershipConfig {
     /// How often waiting updates are sent while there are any. Default 100 ms.
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub gossip_interval: Duration,
-    /// To how many random members each time: 1 to 16, default 2.
+    /// To how many random members each time: 1 to 16, default 2. How often an update is sent in all follows the number N of
+    /// live members: log2 N + 3 times that somebody failed or left, other news three times, fewer where others tell it too.
     pub fanout: usize,
     /// The least time between two table digests of one node. Default 400 ms.
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
@@ -58,7 +59,9 @@ pub struct MembershipConfig {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct SuspicionConfig {
     /// How long a member may be silent, counted from the first ping that it did not answer. Twice as long after a
-    /// refutation, four times after two; a refutation is forgotten after ten minutes. Default 2.5 s.
+    /// refutation, four times after two; a refutation is forgotten after ten minutes. It follows the loss that this node
+    /// measures, too: from half of all pings unanswered on it grows, up to three times as long, and the number of pings
+    /// that must go unanswered grows with the square of the loss. Default 2.5 s.
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub patience: Duration,
     /// How many members observe another: it promises them its pings, and they confirm that it is silent. 1 to 8,

@@ -1,5 +1,6 @@
 //! Everything an operator may turn, with unit, range, source and the policy at each limit.
 
+mod ablation;
 mod broadcast;
 mod direct;
 mod kv;
@@ -13,6 +14,11 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
+#[cfg(not(feature = "ablation"))]
+pub(crate) use ablation::Safeguard;
+#[cfg(feature = "ablation")]
+#[doc(hidden)]
+pub use ablation::Safeguard;
 pub use broadcast::BroadcastConfig;
 pub use direct::DirectConfig;
 pub use kv::KvConfig;
@@ -34,7 +40,9 @@ pub struct Config {
     /// dropped and counted. It is a name against mix-ups, not a secret.
     pub cluster: String,
     /// What this node may send, in bytes per second over both lanes, averaged over a second; `0` means no limit.
-    /// Probes and acknowledgements go first; the rest waits.
+    /// Probes, their answers and suspicions go first, and alone while less than half a second's worth is left; then what is
+    /// new of members, then the comparison of tables, then the other protocols. What waits too long is shed in the
+    /// opposite order: [`crate::Stats::pauses`] and [`crate::Stats::dropped_intents`] count it.
     pub max_bytes_per_second: u64,
     /// How many events may wait for [`crate::Node::poll_event`], each change of a member counted; 16 at least. At the
     /// limit the newest are dropped and their number is told by [`crate::Event::Lagged`].
@@ -49,6 +57,11 @@ pub struct Config {
     pub direct: DirectConfig,
     /// The replicated key-value map.
     pub kv: KvConfig,
+    /// What a test takes out, to see what it is for.
+    #[cfg(feature = "ablation")]
+    #[doc(hidden)]
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub without: &'static [Safeguard],
 }
 
 /// What the transport carries.
@@ -119,6 +132,8 @@ impl Config {
             broadcast: BroadcastConfig::default(),
             direct: DirectConfig::default(),
             kv: KvConfig::default(),
+            #[cfg(feature = "ablation")]
+            without: &[],
         }
     }
 

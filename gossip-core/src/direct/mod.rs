@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::identity::NodeId;
 use crate::node::Lane;
 use crate::peer::Peer;
-use crate::protocol::{Cx, Intents, Protocol, Source, Target};
+use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::time::Instant;
 use crate::wire::direct::{Answer, Answers, Message, PORTS, Section};
 use crate::wire::{Item as _, List, Writer, tag};
@@ -38,6 +38,8 @@ pub(crate) enum Intent {
     Message { to: NodeId, sequence: u64 },
     Answers { to: u32, answers: Waiting },
 }
+
+impl Urgency for Intent {}
 
 /// One member's part in direct messages.
 #[derive(Debug)]

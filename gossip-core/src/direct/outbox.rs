@@ -8,7 +8,7 @@ use super::{DirectId, Intent, Undelivered, max_len, settle};
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::identity::{Identity, NodeId};
-use crate::membership::{Row, Status};
+use crate::membership::{MemberIndex, Status};
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Target};
@@ -80,8 +80,8 @@ impl<P: Peer> Outbox<P> {
         port: u8,
         data: &[u8],
     ) -> Result<DirectId, CommandError> {
-        let row = cx.table.find(to).ok_or(CommandError::UnknownMember)?;
-        let row = cx.table.row(row);
+        let index = cx.table.find(to).ok_or(CommandError::UnknownMember)?;
+        let row = cx.table.row(index);
         if !row.status.is_live() {
             return Err(CommandError::NotLive);
         }
@@ -89,7 +89,7 @@ impl<P: Peer> Outbox<P> {
         if data.len() > datagram && row.has_no_stream_lane() {
             return Err(CommandError::TooLarge { max: datagram });
         }
-        let (member, target) = (row.member, target(cx, row, data.len()));
+        let (member, target) = (row.member, target(cx, index, data.len()));
         let config = &cx.config.direct;
         let receiver = self.receivers.get(&to);
         let waiting = receiver.map_or(0, |receiver| receiver.messages.iter().flatten().count());
@@ -178,8 +178,7 @@ impl<P: Peer> Outbox<P> {
                 }
                 if !message.queued && message.retry <= cx.now {
                     message.retry = cx.now + message.patience;
-                    let row = cx.table.find(*to).map(|row| cx.table.row(row));
-                    let target = row.and_then(|row| target(cx, row, message.data.len()));
+                    let target = cx.table.find(*to).and_then(|index| target(cx, index, message.data.len()));
                     if let Some(target) = target.filter(|target| !intents.is_full(target.lane)) {
                         message.queued = true;
                         intents.push(cx.stats, target, Intent::Message { to: *to, sequence });
@@ -234,12 +233,12 @@ impl<P: Peer> Outbox<P> {
 }
 
 /// Where a message of that length goes, by which way; none while what is too long for a datagram finds none.
-fn target<P: Peer>(cx: &Cx<'_, P>, row: &Row<P>, len: usize) -> Option<Target<P>> {
-    let target = Target::to(row.addr.clone());
+fn target<P: Peer>(cx: &Cx<'_, P>, index: MemberIndex, len: usize) -> Option<Target<P>> {
+    let target = Target::to(cx.table.row(index).addr.clone());
     if len <= max_len(cx.config, Lane::Datagram) {
         return Some(target);
     }
-    row.may_take_frames(cx.now).then_some(Target { lane: Lane::Stream, ..target })
+    cx.table.may_take_frames(index, cx.now).then_some(Target { lane: Lane::Stream, ..target })
 }
 
 impl Receiver {

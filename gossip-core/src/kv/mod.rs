@@ -30,7 +30,7 @@ use crate::event::Event;
 use crate::identity::{Identity, NodeId};
 use crate::node::Lane;
 use crate::peer::Peer;
-use crate::protocol::{Cx, Intents, Protocol, Source, Target};
+use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::time::Instant;
 use crate::wire::kv::{Entry as WireEntry, Receipt, Section};
 use crate::wire::{List, Writer, tag};
@@ -51,6 +51,8 @@ pub(crate) enum Intent {
     /// How much of a writer was seen.
     Receipt(Identity),
 }
+
+impl Urgency for Intent {}
 
 /// One replica.
 #[derive(Debug)]

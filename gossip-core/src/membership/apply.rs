@@ -10,6 +10,7 @@ use super::checks::Claimed;
 use super::facade::Verdict;
 use super::table::{ME, MemberIndex, Table};
 use super::{Membership, Status};
+use crate::config::Safeguard;
 use crate::event::{MemberChange, MemberEvent};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
@@ -89,7 +90,7 @@ impl<P: Peer> Membership<P> {
             status => status,
         };
         let revived = !before.is_live() && status.is_live();
-        let moved = row.addr != record.addr || row.profile_version != record.profile;
+        let moved = row.addr != record.addr || cx.table.notes(index).profile_version() != record.profile;
         if before != status || !same_life {
             self.checks.close(cx.table, index);
         }
@@ -97,7 +98,7 @@ impl<P: Peer> Membership<P> {
         self.note_verdict(cx, index, record.claim);
         if revived {
             if before == Status::Down {
-                cx.table.row_mut(index).lenience.refuted(cx.now);
+                cx.table.notes_mut(index).trouble_mut().lenience.refuted(cx.now);
                 self.falls.pop_back();
             }
             self.schedule.admit(cx.rng, index, cx.table.live().len());
@@ -115,13 +116,16 @@ impl<P: Peer> Membership<P> {
     /// many of them.
     fn weigh(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
         let memory = cx.config.membership.suspicion.patience;
-        let row = cx.table.row(index);
-        if row.dismissed.is_some_and(|at| cx.now.since(at) < memory) {
+        let dismissed = cx.table.notes(index).trouble().and_then(|trouble| trouble.dismissed);
+        if dismissed.is_some_and(|at| cx.now.since(at) < memory) {
             return;
+        }
+        if !cx.config.keeps(Safeguard::Asking) {
+            return self.take_down(cx, index, claimed);
         }
         let pending = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
         let author = cx.table.find(claimed.by).unwrap_or(ME);
-        if pending || !cx.table.row_mut(author).claims.take(cx.now, Allowance::VERDICTS) {
+        if pending || !cx.table.notes_mut(author).trouble_mut().claims.take(cx.now, Allowance::VERDICTS) {
             return;
         }
         self.hear_claim(cx, index, claimed);
@@ -134,9 +138,10 @@ impl<P: Peer> Membership<P> {
             let grave = Grave { member: record.member, incarnation: record.incarnation };
             self.graves.push_back((cx.now + cx.config.membership.forget_after, grave));
             // Whoever dies again and again leaves graves behind that nobody lies in.
-            if self.graves.len() > 2 * cx.table.len() + 16 {
+            if self.graves.len() > Self::max_graves(cx.table.len()) {
                 self.graves.retain(|(_, grave)| grave.occupant(cx.table).is_some());
             }
+            self.graves_peak = self.graves_peak.max(self.graves.len());
             self.profiles.unwanted(index);
         } else if self.profiles.is_stale(cx.table, index) {
             self.profiles.want(index);
@@ -146,6 +151,11 @@ impl<P: Peer> Membership<P> {
             self.tell(cx, index, change);
         }
         self.spread(cx, index);
+    }
+
+    /// So many graves may be kept for so many members.
+    pub(super) fn max_graves(members: usize) -> usize {
+        2 * members + 16
     }
 
     /// This node's own verdict.
@@ -160,7 +170,7 @@ impl<P: Peer> Membership<P> {
         cx.stats.verdicts += 1;
         let row = cx.table.row(index);
         self.take_down(cx, index, Claimed { by: cx.me.id, member: row.member, incarnation: row.incarnation });
-        if let Some(verdict) = &mut cx.table.row_mut(index).verdict {
+        if let Some(verdict) = &mut cx.table.notes_mut(index).trouble_mut().verdict {
             verdict.accused = accused;
             verdict.confirmed = confirmed.into_vec();
         }
@@ -169,7 +179,7 @@ impl<P: Peer> Membership<P> {
     /// Enters a verdict into the table.
     pub(super) fn take_down(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
         let Claimed { by, member, incarnation } = claimed;
-        let record = Record { claim: Claim::Down { by }, member, incarnation, ..cx.table.row(index).record() };
+        let record = Record { claim: Claim::Down { by }, member, incarnation, ..cx.table.record(index) };
         cx.table.update(index, &record, Status::Down);
         self.falls.push_back(cx.now);
         self.note_verdict(cx, index, record.claim);
@@ -179,7 +189,7 @@ impl<P: Peer> Membership<P> {
     fn note_verdict(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claim: Claim) {
         if let Claim::Down { by } = claim {
             let verdict = Verdict { by, accused: None, confirmed: alloc::vec::Vec::new(), at: cx.now };
-            cx.table.row_mut(index).verdict = Some(Box::new(verdict));
+            cx.table.notes_mut(index).trouble_mut().verdict = Some(Box::new(verdict));
         }
     }
 
@@ -194,7 +204,7 @@ impl<P: Peer> Membership<P> {
 
     /// Tells the application about a member.
     pub(super) fn tell(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, change: MemberChange) {
-        let row = cx.table.row_mut(index);
+        let row = cx.table.row(index);
         let event = MemberEvent {
             id: row.member.id,
             generation: row.member.generation,
@@ -202,7 +212,7 @@ impl<P: Peer> Membership<P> {
             addr: row.addr.clone(),
             change,
         };
-        cx.events.push_member(event, &mut row.event);
+        cx.events.push_member(event, &mut cx.table.notes_mut(index).event);
     }
 
     /// Forgets the member that has been down or gone for longest. Whether there was one.
@@ -241,7 +251,7 @@ impl<P: Peer> Membership<P> {
             return Applied::Known;
         }
         cx.stats.refutations += 1;
-        let mut answer = mine.record();
+        let mut answer = cx.table.record(ME);
         if record.incarnation < MAX_INCARNATION {
             answer.incarnation = record.incarnation + 1;
         } else {

@@ -19,7 +19,8 @@ use crate::time::Instant;
 /// At most this many members are in question at a time; what is said of further ones waits for the table digest.
 pub(super) const MAX_CHECKS: usize = 1024;
 /// No check is open.
-pub(super) const NONE: u32 = u32::MAX;
+pub(super) const NONE: u16 = u16::MAX;
+const _: () = assert!(MAX_CHECKS < NONE as usize);
 
 /// How far a check has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,11 +118,10 @@ impl Checks {
         if self.open.len() >= MAX_CHECKS {
             return None;
         }
-        let row = table.row_mut(index);
-        row.check = self.open.len() as u32;
+        table.notes_mut(index).check = self.open.len() as u16;
         self.open.push(Check {
             index,
-            member: row.member,
+            member: table.row(index).member,
             claim: None,
             since: now,
             stage: Stage::Direct,
@@ -138,27 +138,27 @@ impl Checks {
 
     /// Nothing is asked of the member any more.
     pub(super) fn close<P: Peer>(&mut self, table: &mut Table<P>, index: MemberIndex) -> Option<Check> {
-        let at = core::mem::replace(&mut table.row_mut(index).check, NONE);
+        let at = core::mem::replace(&mut table.notes_mut(index).check, NONE);
         if at == NONE {
             return None;
         }
-        let closed = self.open.swap_remove(at as usize);
+        let closed = self.open.swap_remove(usize::from(at));
         if self.open.is_empty() {
             // Most often the answer came: nothing is left to wake up for.
             self.next = None;
         }
-        if let Some(moved) = self.open.get(at as usize) {
-            table.row_mut(moved.index).check = at;
+        if let Some(moved) = self.open.get(usize::from(at)) {
+            table.notes_mut(moved.index).check = at;
         }
         Some(closed)
     }
 
     pub(super) fn get<P: Peer>(&self, table: &Table<P>, index: MemberIndex) -> Option<&Check> {
-        self.open.get(table.get(index)?.check as usize)
+        self.open.get(usize::from(table.notes(index).check))
     }
 
     pub(super) fn get_mut<P: Peer>(&mut self, table: &Table<P>, index: MemberIndex) -> Option<&mut Check> {
-        self.open.get_mut(table.get(index)?.check as usize)
+        self.open.get_mut(usize::from(table.notes(index).check))
     }
 
     /// The check whose helpers were asked under this number.

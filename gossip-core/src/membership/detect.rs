@@ -10,6 +10,7 @@ use super::checks::Stage;
 use super::favours::Need;
 use super::table::MemberIndex;
 use super::{Intent, Membership, Status};
+use crate::config::Safeguard;
 use crate::event::MemberChange;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
@@ -31,7 +32,7 @@ const PROMISE_SLACK: Duration = Duration::from_millis(20);
 impl<P: Peer> Membership<P> {
     /// How long to wait for the member's answer.
     pub(super) fn patience_for_ack(&self, cx: &Cx<'_, P>, index: MemberIndex) -> Duration {
-        cx.table.row(index).rtt.timeout(&self.rtt, &cx.config.membership)
+        cx.table.notes(index).rtt.timeout(&self.rtt, &cx.config.membership)
     }
 
     /// Pings a live member, and follows it up if there is no answer.
@@ -129,7 +130,8 @@ impl<P: Peer> Membership<P> {
         }
         let helpers = cx.config.membership.indirect_probes.min(live.saturating_sub(2));
         let alone = live <= SMALL && check.helpers.heard == 0 && self.deaf >= DEAF_TRIES;
-        let heard = usize::from(check.helpers.heard) >= CONTROLS.min(helpers);
+        let abstains = cx.config.keeps(Safeguard::Abstention);
+        let heard = !abstains || usize::from(check.helpers.heard) >= CONTROLS.min(helpers);
         let (asked, asks) = (check.helpers.times, if self.deaf > 0 { 1 } else { HELPER_ASKS });
         if heard && self.speaks(cx, index) {
             return self.clear(cx, index, true);
@@ -151,22 +153,22 @@ impl<P: Peer> Membership<P> {
     /// whoever is himself not heard.
     pub(super) fn speaks(&self, cx: &Cx<'_, P>, index: MemberIndex) -> bool {
         let since = self.checks.get(cx.table, index).map_or(cx.now, |check| check.since);
-        cx.table.row(index).heard > since + cx.config.membership.probe_timeout
+        cx.table.notes(index).was_heard_after(since + cx.config.membership.probe_timeout)
     }
 
     /// A ping, perhaps with a promise: if the next does not come, this node asks.
     pub(super) fn pinged(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, ping: Ping) {
         let Some(index) = from.row.filter(|_| ping.promise != Ping::DEAF) else { return };
-        let row = cx.table.row_mut(index);
+        let row = cx.table.row(index);
         if row.member != from.sender || row.addr != *from.addr || !row.status.is_live() {
             return;
         }
-        row.heard = cx.now;
+        let member = row.member;
+        cx.table.notes_mut(index).hear(cx.now);
         if ping.promise > 0 {
-            let row = cx.table.row(index);
             let grace = self.patience_for_ack(cx, index) + PROMISE_SLACK;
             let expected = cx.now + Duration::from_millis(u64::from(ping.promise) * 10);
-            self.promises.note(index, row.member, expected, grace);
+            self.promises.note(index, member, expected, grace);
         }
     }
 
@@ -206,7 +208,7 @@ impl<P: Peer> Membership<P> {
         }
         if fresh {
             self.deaf = 0;
-            cx.table.row_mut(index).rtt.sample(rtt);
+            cx.table.notes_mut(index).rtt.sample(rtt);
             self.rtt.sample(rtt);
         }
         self.clear(cx, index, fresh);
@@ -251,7 +253,7 @@ impl<P: Peer> Membership<P> {
         loop {
             let (rtt, table, config) = (&self.rtt, &cx.table, &cx.config.membership);
             let half = config.probe_timeout / 2;
-            let wait = |at| table.get(at).map_or(half, |row| row.rtt.timeout(rtt, config).min(half));
+            let wait = |at| table.notes(at).rtt.timeout(rtt, config).min(half);
             match self.favours.due(cx.now, |target| cx.now + wait(target)) {
                 Some(Need::Retry(target, number)) => {
                     let Some(row) = cx.table.get(target) else { continue };

@@ -2,8 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::row::Row;
-use super::table::Table;
+use super::table::{MemberIndex, Table};
 use crate::identity::NodeId;
 use crate::peer::Peer;
 use crate::time::Instant;
@@ -60,9 +59,9 @@ pub struct Member<'a, P> {
     pub hints: &'a [u8],
 }
 
-impl<'a, P> Member<'a, P> {
-    fn of(row: &'a Row<P>) -> Self {
-        let profile = row.profile.as_deref();
+impl<'a, P: Peer> Member<'a, P> {
+    fn of(table: &'a Table<P>, index: MemberIndex) -> Self {
+        let (row, profile) = (table.row(index), table.notes(index).profile());
         Self {
             id: row.member.id,
             generation: row.member.generation,
@@ -99,22 +98,23 @@ impl<'a, P: Peer> Members<'a, P> {
 
     /// One member's row. In constant time.
     pub fn get(&self, id: NodeId) -> Option<Member<'a, P>> {
-        self.table.find(id).map(|index| Member::of(self.table.row(index)))
+        self.table.find(id).map(|index| Member::of(self.table, index))
     }
 
     /// The live member that is reached at an address. In constant time.
     pub fn at(&self, addr: &P) -> Option<Member<'a, P>> {
-        self.table.find_addr(addr).map(|index| Member::of(self.table.row(index)))
+        self.table.find_addr(addr).map(|index| Member::of(self.table, index))
     }
 
     /// All rows, this node's first, the others in an order that depends on the node's history alone.
     pub fn iter(&self) -> impl Iterator<Item = Member<'a, P>> + use<'a, P> {
-        self.table.rows().map(Member::of)
+        let table = self.table;
+        table.indices().map(|index| Member::of(table, index))
     }
 
     /// Why a member is held down; `None` if it is not, or unknown. In constant time.
     pub fn why(&self, id: NodeId) -> Option<&'a Verdict> {
-        self.table.row(self.table.find(id)?).verdict.as_deref()
+        self.table.notes(self.table.find(id)?).verdict()
     }
 
     /// Grows whenever any row changes: a cheap way to see that nothing did.

@@ -8,12 +8,14 @@ mod answer;
 mod apply;
 mod checks;
 mod detect;
+mod draw;
 mod facade;
 mod favours;
 mod frames;
 mod join;
 mod lazy;
 mod leave;
+mod notes;
 mod observers;
 mod profiles;
 mod promises;
@@ -32,8 +34,6 @@ use alloc::collections::VecDeque;
 use smallvec::SmallVec;
 
 pub use facade::{Member, Members, Status, Verdict};
-#[cfg(feature = "direct")]
-pub(crate) use row::Row;
 pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};
@@ -54,8 +54,9 @@ use crate::error::CommandError;
 use crate::identity::Identity;
 use crate::node::Lane;
 use crate::peer::Peer;
-use crate::protocol::{Cx, Intents, Protocol, Source, Target};
+use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::random::Rng;
+use crate::stats::{Fill, Queues};
 use crate::time::Instant;
 use crate::wire::membership::{Claim, Join, Ping, PingReply, PingRequest, Probe, Record, Section, Suspicion, Welcome};
 use crate::wire::{Item as _, Writer, tag};
@@ -102,6 +103,23 @@ pub(crate) enum Intent {
     Profiles(SmallVec<[MemberIndex; 4]>),
 }
 
+impl Urgency for Intent {
+    /// What detection waits for; what is news; what can wait for a quiet moment.
+    fn rank(&self) -> usize {
+        match self {
+            Self::Ping { .. }
+            | Self::Ack(_)
+            | Self::PingRequest(_)
+            | Self::PingReply(_)
+            | Self::Suspicion(_)
+            | Self::Veto(_)
+            | Self::WhoAreYou => 0,
+            Self::Gossip | Self::Records(_) | Self::Join { .. } | Self::Cookie(_) | Self::Welcome { .. } => 1,
+            Self::Digest | Self::Page(_) | Self::ProfileRequest(_) | Self::Profiles(_) => 2,
+        }
+    }
+}
+
 /// The ground floor: everything above reads the table it keeps.
 #[derive(Debug)]
 pub(crate) struct Membership<P> {
@@ -128,6 +146,7 @@ pub(crate) struct Membership<P> {
     profiles: Profiles,
     /// Members that are down or have left, and when they are forgotten.
     graves: VecDeque<(Instant, Grave)>,
+    graves_peak: usize,
     phase: Phase,
     gossip_at: Option<Instant>,
     gossiped: Instant,
@@ -155,6 +174,7 @@ impl<P: Peer> Membership<P> {
             repair: Repair::new(now),
             profiles: Profiles::default(),
             graves: VecDeque::new(),
+            graves_peak: 0,
             phase: Phase::Running,
             gossip_at: None,
             gossiped: Instant::ZERO,
@@ -208,6 +228,16 @@ impl<P: Peer> Membership<P> {
         self.intents.push(cx.stats, Target::answer(source), Intent::WhoAreYou);
     }
 
+    pub(crate) fn queues(&self, table: &Table<P>, config: &MembershipConfig) -> Queues {
+        let members = Fill { peak: table.peak(), limit: config.max_members };
+        Queues {
+            members,
+            updates: Fill { peak: self.updates.peak(), ..members },
+            intents: self.intents.fill(),
+            graves: Fill { peak: self.graves_peak, limit: Self::max_graves(config.max_members) },
+        }
+    }
+
     /// Another protocol gave this node a new generation.
     pub(crate) fn follow_generation(&mut self, cx: &mut Cx<'_, P>) {
         if cx.table.row(ME).member != *cx.me {
@@ -225,8 +255,7 @@ impl<P: Peer> Membership<P> {
 
     /// Makes a new statement about this node under the next incarnation, and spreads it.
     fn restate(&mut self, cx: &mut Cx<'_, P>, change: impl FnOnce(&mut Record<P>)) {
-        let row = cx.table.row(ME);
-        let mut record = row.record();
+        let mut record = cx.table.record(ME);
         record.member = *cx.me;
         record.incarnation += 1;
         change(&mut record);
@@ -277,7 +306,7 @@ impl<P: Peer> Membership<P> {
 
     /// What is told of a member: a verdict that is not believed here yet goes on all the same.
     fn news(&self, table: &Table<P>, index: MemberIndex) -> Record<P> {
-        let record = table.row(index).record();
+        let record = table.record(index);
         match self.checks.get(table, index).and_then(|check| check.claim) {
             Some(Claimed { by, member, incarnation }) => {
                 Record { claim: Claim::Down { by }, member, incarnation, ..record }
@@ -291,7 +320,7 @@ impl<P: Peer> Membership<P> {
         let mut members = members.iter().filter(|index| cx.table.get(**index).is_some());
         packet.list(tag::UPDATES, |w| {
             let Some(index) = members.next() else { return Ok(false) };
-            cx.table.row(*index).record().write(w).map(|()| true)
+            cx.table.record(*index).write(w).map(|()| true)
         })
     }
 
@@ -365,7 +394,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
             Intent::PingReply(reply) => Section::PingReply(reply),
             Intent::Suspicion(suspicion) => Section::Suspicion(suspicion),
             Intent::Veto(member) => Section::Veto(member),
-            Intent::Join { cookie } => Section::Join(Join { cookie, record: cx.table.row(ME).record() }),
+            Intent::Join { cookie } => Section::Join(Join { cookie, record: cx.table.record(ME) }),
             Intent::Cookie(cookie) => Section::Cookie(cookie),
             Intent::Welcome { live, generation } => {
                 // With the contact's own record, so that the joiner knows somebody to turn to.

@@ -6,7 +6,7 @@ use core::ops::Bound;
 
 use smallvec::SmallVec;
 
-use super::row::Profile;
+use super::notes::Profile;
 use super::table::{ME, MemberIndex, Table};
 use super::{Intent, MAX_HINTS, Membership};
 use crate::event::MemberChange;
@@ -30,20 +30,20 @@ pub(super) struct Profiles {
 impl Profiles {
     /// Replaces this node's own profile.
     pub(super) fn set_own<P: Peer>(table: &mut Table<P>, version: u64, metadata: Option<&[u8]>, hints: Option<&[u8]>) {
-        let row = table.row_mut(ME);
+        let notes = table.notes_mut(ME);
         let (old_metadata, old_hints) =
-            row.profile.take().map_or_else(Default::default, |old| (old.metadata, old.hints));
-        row.profile = Some(Box::new(Profile {
+            notes.drop_profile().map_or_else(Default::default, |old| (old.metadata, old.hints));
+        notes.set_profile(Profile {
+            newest: version,
             version,
             metadata: metadata.map_or(old_metadata, Box::from),
             hints: hints.map_or(old_hints, Box::from),
-        }));
+        });
     }
 
     pub(super) fn is_stale<P: Peer>(&self, table: &Table<P>, index: MemberIndex) -> bool {
-        table.get(index).is_some_and(|row| {
-            row.status.is_live() && row.profile_version > row.profile.as_ref().map_or(0, |profile| profile.version)
-        })
+        let notes = table.notes(index);
+        table.get(index).is_some_and(|row| row.status.is_live()) && notes.profile_version() > notes.held_version()
     }
 
     pub(super) fn want(&mut self, index: MemberIndex) {
@@ -79,8 +79,8 @@ impl Profiles {
     }
 
     pub(super) fn write<P: Peer>(table: &Table<P>, members: &[MemberIndex], packet: &mut Writer<'_>) {
-        for row in members.iter().filter_map(|index| table.get(*index)) {
-            let Some(profile) = &row.profile else { continue };
+        for index in members {
+            let (Some(row), Some(profile)) = (table.get(*index), table.notes(*index).profile()) else { continue };
             let item = wire::membership::Profile {
                 member: row.member,
                 version: profile.version,
@@ -101,7 +101,7 @@ impl<P: Peer> Membership<P> {
         }
         let known = ids.iter().take(MAX_ASKED).filter_map(|id| cx.table.find(id));
         let members: SmallVec<[MemberIndex; 4]> =
-            known.filter(|index| cx.table.row(*index).profile.is_some()).collect();
+            known.filter(|index| cx.table.notes(*index).profile().is_some()).collect();
         if !members.is_empty() {
             self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Profiles(members));
         }
@@ -110,16 +110,18 @@ impl<P: Peer> Membership<P> {
     pub(super) fn handle_profile(&mut self, cx: &mut Cx<'_, P>, profile: wire::membership::Profile<'_>) {
         let Some(index) = cx.table.find(profile.member.id).filter(|index| *index != ME) else { return };
         let too_large = profile.metadata.len() > cx.config.membership.max_metadata || profile.hints.len() > MAX_HINTS;
-        let row = cx.table.row(index);
-        let held = row.profile.as_ref().map_or(0, |profile| profile.version);
-        if row.member != profile.member || too_large || !(held + 1..=row.profile_version).contains(&profile.version) {
+        let known = cx.table.row(index).member == profile.member;
+        let notes = cx.table.notes_mut(index);
+        let newest = notes.profile_version();
+        if !known || too_large || !(notes.held_version() + 1..=newest).contains(&profile.version) {
             return;
         }
-        cx.table.row_mut(index).profile = Some(Box::new(Profile {
+        notes.set_profile(Profile {
+            newest,
             version: profile.version,
             metadata: Box::from(profile.metadata),
             hints: Box::from(profile.hints),
-        }));
+        });
         cx.table.touch();
         if !self.profiles.is_stale(cx.table, index) {
             self.profiles.unwanted(index);

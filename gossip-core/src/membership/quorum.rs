@@ -11,6 +11,7 @@ use super::checks::{Check, Claimed, Stage};
 use super::observers::{self, MAX_RANKED};
 use super::table::{ME, MemberIndex};
 use super::{Intent, Membership};
+use crate::config::Safeguard;
 use crate::event::MemberChange;
 use crate::identity::Identity;
 use crate::peer::Peer;
@@ -24,7 +25,7 @@ const BRISK_PINGS: u8 = 24;
 impl<P: Peer> Membership<P> {
     /// How long the member may be silent.
     pub(super) fn patience(&self, cx: &Cx<'_, P>, index: MemberIndex) -> Duration {
-        self.loss.stretch(cx.table.row(index).lenience.patience(cx.now, &cx.config.membership.suspicion))
+        self.loss.stretch(cx.table.notes(index).lenience().patience(cx.now, &cx.config.membership.suspicion))
     }
 
     /// This node got no answer, though others hear it.
@@ -90,7 +91,7 @@ impl<P: Peer> Membership<P> {
         let validity = cx.config.membership.probe_interval * 5 / 2;
         let silent = cx.now.since(*since);
         let confirmed = case.confirmed(cx.now, cx.table, validity, silent);
-        let enough = confirmed.len() >= case.needed(config);
+        let enough = !cx.config.keeps(Safeguard::Confirmations) || confirmed.len() >= case.needed(config);
         let enough = enough && silent >= patience && *attempts >= self.loss.unlikely();
         let accused = case.accusers.first().map(|accuser| accuser.by);
         if !enough || self.would_be_alone(cx) {
@@ -136,7 +137,7 @@ impl<P: Peer> Membership<P> {
             self.updates.remove(index);
             cx.stats.claims_dismissed += 1;
             self.wary.dismissed(cx.now);
-            cx.table.row_mut(index).dismissed = fresh.then_some(cx.now);
+            cx.table.notes_mut(index).trouble_mut().dismissed = fresh.then_some(cx.now);
         }
         self.acquit(cx, index, &check);
         let Some(case) = check.case.filter(|_| fresh) else { return };
@@ -157,7 +158,7 @@ impl<P: Peer> Membership<P> {
             return;
         }
         if cx.now.since(check.since) * 2 >= self.patience(cx, index) {
-            cx.table.row_mut(index).lenience.refuted(cx.now);
+            cx.table.notes_mut(index).trouble_mut().lenience.refuted(cx.now);
         }
         cx.table.set_doubt(index, false);
         self.tell(cx, index, MemberChange::Up);
@@ -210,12 +211,12 @@ impl<P: Peer> Membership<P> {
     /// Whether a suspicion from this address that needs a packet is followed up: each member has some of them.
     fn heeds(cx: &mut Cx<'_, P>, from: &Source<'_, P>) -> bool {
         let accuser = cx.table.find_addr(from.addr).or(from.row).unwrap_or(ME);
-        cx.table.row_mut(accuser).suspicions.take(cx.now, Allowance::SUSPICIONS)
+        cx.table.notes_mut(accuser).trouble_mut().suspicions.take(cx.now, Allowance::SUSPICIONS)
     }
 
     /// Somebody got an answer from a member that this node suspects.
     pub(super) fn handle_veto(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, member: Identity) {
-        if from.answer != usize::MAX {
+        if from.answer != usize::MAX || !cx.config.keeps(Safeguard::Veto) {
             return;
         }
         let Some(index) = cx.table.find(member.id) else { return };

@@ -48,7 +48,7 @@ pub(super) struct Repair<P> {
     expected: usize,
     tries: u8,
     told: Instant,
-    pages: u64,
+    pages: u16,
 }
 
 impl<P: Peer> Repair<P> {
@@ -83,6 +83,13 @@ impl<P: Peer> Repair<P> {
             self.told = now;
         }
         may
+    }
+
+    /// Names the next page. Names come again, and a mark may be as old: then one member's record is not told in answer
+    /// to that page, but to the next.
+    fn number_page(&mut self) -> u16 {
+        self.pages = self.pages.wrapping_add(1).max(1);
+        self.pages
     }
 
     /// Whether it is time to compare; with a member whose fingerprint differed, or with any.
@@ -165,7 +172,7 @@ impl<P: Peer> Membership<P> {
             w.u32(page.first)?;
             let last_at = w.position();
             w.u32(last)?;
-            let mut records = found.iter().map(|index| cx.table.row(*index).record());
+            let mut records = found.iter().map(|index| cx.table.record(*index));
             let written = w.items(|w| records.next().map_or(Ok(false), |record| record.write(w).map(|()| true)));
             if let Some(next) = found.get(written) {
                 last = cx.table.position(*next).saturating_sub(1).max(page.first);
@@ -184,8 +191,7 @@ impl<P: Peer> Membership<P> {
 
     /// Learns from a page, and answers with what it lacks or has older.
     pub(super) fn handle_page(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, page: &TablePage<'_, P>) {
-        self.repair.pages += 1;
-        let number = self.repair.pages;
+        let number = self.repair.number_page();
         let mut better: SmallVec<[MemberIndex; 4]> = SmallVec::new();
         let catching_up = self.repair.tries > 0;
         for record in page.records.iter() {
@@ -199,7 +205,7 @@ impl<P: Peer> Membership<P> {
             if applied == Applied::Older {
                 better.push(index);
             }
-            cx.table.row_mut(index).page = number;
+            cx.table.notes_mut(index).page = number;
         }
         if !page.answer || from.answer != usize::MAX || !self.is_running() {
             return;
@@ -207,7 +213,7 @@ impl<P: Peer> Membership<P> {
         let mut first = page.first;
         while better.len() < MAX_CORRECTIONS {
             let (mine, covered) = cx.table.range(first, page.last, MAX_CORRECTIONS);
-            better.extend(mine.into_iter().filter(|index| cx.table.row(*index).page != number));
+            better.extend(mine.into_iter().filter(|index| cx.table.notes(*index).page != number));
             if covered >= page.last {
                 break;
             }

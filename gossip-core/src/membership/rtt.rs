@@ -4,24 +4,29 @@ use core::time::Duration;
 
 use crate::config::MembershipConfig;
 
-/// A smoothed round trip and its variation, in microseconds; nothing measured yet while both are 0.
+const UNIT_MICROS: u128 = 64;
+
+/// A smoothed round trip and its variation, in units of 64 µs up to 4 s; nothing measured yet while both are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct RoundTrip {
-    smoothed: u32,
-    variation: u32,
+    smoothed: u16,
+    variation: u16,
 }
 
 impl RoundTrip {
     /// Takes in a round trip. Only fresh answers may be given: one outlier of some seconds, from a member that reads
     /// late, would hide failures for minutes.
     pub(super) fn sample(&mut self, rtt: Duration) {
-        let rtt = u32::try_from(rtt.as_micros()).unwrap_or(u32::MAX >> 4).clamp(1, u32::MAX >> 4);
+        let rtt = u16::try_from(rtt.as_micros() / UNIT_MICROS).unwrap_or(u16::MAX).max(1);
         if self.smoothed == 0 {
             // Twice what the RFC begins with: the second sample must not find the first one's bounds too narrow.
             (self.smoothed, self.variation) = (rtt, rtt);
         } else {
-            self.variation = (self.variation * 3 + self.smoothed.abs_diff(rtt)) / 4;
-            self.smoothed = (self.smoothed * 7 + rtt) / 8;
+            // Rounded, so that a long row of the same sample arrives at it.
+            let mean =
+                |old: u16, new: u16, of: u32| ((u32::from(old) * (of - 1) + u32::from(new) + of / 2) / of) as u16;
+            self.variation = mean(self.variation, self.smoothed.abs_diff(rtt), 4);
+            self.smoothed = mean(self.smoothed, rtt, 8);
         }
     }
 
@@ -31,7 +36,8 @@ impl RoundTrip {
         if measured.smoothed == 0 {
             return config.probe_timeout;
         }
-        let timeout = Duration::from_micros(u64::from(measured.smoothed) + 4 * u64::from(measured.variation));
+        let units = u64::from(measured.smoothed) + 4 * u64::from(measured.variation);
+        let timeout = Duration::from_micros(units * UNIT_MICROS as u64);
         // A quarter at least: a scheduler's delay is no loss.
         timeout.clamp(config.probe_timeout / 4, config.probe_timeout)
     }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::observers::{self, Ranked};
-use super::table::{ME, MemberIndex, Table};
+use super::table::{self, ME, MemberIndex, Table};
 use crate::config::MembershipConfig;
 use crate::peer::Peer;
 use crate::random::Rng;
@@ -56,7 +56,7 @@ impl Schedule {
             self.at = 0;
             return;
         }
-        self.round.push(index);
+        table::push(&mut self.round, index);
         let last = self.round.len() - 1;
         let place = self.at.min(last) + rng.below(self.round.len() - self.at.min(last));
         self.round.swap(last, place);

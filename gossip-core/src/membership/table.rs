@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::notes::Notes;
 use super::row::{NONE, Row};
 use super::{Claim, Record, Status};
 use crate::identity::{Identity, NodeId};
@@ -40,6 +41,8 @@ pub(crate) struct Table<P> {
     key: ClusterKey,
     hasher: MapHasher,
     rows: Vec<Option<Row<P>>>,
+    /// Of each row, at the same place.
+    notes: Vec<Notes>,
     free: Vec<u32>,
     by_id: HashTable<u32>,
     /// Live members only: an address may have belonged to others before.
@@ -62,6 +65,7 @@ impl<P: Peer> Table<P> {
             key,
             hasher: MapHasher::new(rng),
             rows: Vec::new(),
+            notes: Vec::new(),
             free: Vec::new(),
             by_id: HashTable::new(),
             by_addr: HashTable::new(),
@@ -82,10 +86,12 @@ impl<P: Peer> Table<P> {
     pub(super) fn insert(&mut self, record: &Record<P>, status: Status) -> MemberIndex {
         let row = Row::new(record, status, self.key.short(record.member), self.key.position(record.member.id));
         let at = self.free.pop().unwrap_or_else(|| {
-            self.rows.push(None);
+            push(&mut self.rows, None);
+            push(&mut self.notes, Notes::new());
             (self.rows.len() - 1) as u32
         });
         self.rows[at as usize] = Some(row);
+        self.notes[at as usize].expect_profile(record.profile);
         let (rows, hasher) = (&self.rows, &self.hasher);
         let hash = |at: &u32| hasher.hash_bytes(row_of(rows, *at).member.id.as_bytes());
         self.by_id.insert_unique(hash(&at), at, hash);
@@ -103,9 +109,8 @@ impl<P: Peer> Table<P> {
                 // Nobody knows this node under its new name yet.
                 self.rows.iter_mut().flatten().for_each(|row| row.knows_me = false);
             } else {
-                let row = self.row_mut(index);
-                row.knows_me = false;
-                row.profile = None;
+                self.row_mut(index).knows_me = false;
+                self.notes_mut(index).drop_profile();
             }
         }
         let known = self.row(index);
@@ -116,9 +121,10 @@ impl<P: Peer> Table<P> {
         row.incarnation = record.incarnation;
         row.status = status;
         row.addr = record.addr.clone();
-        row.profile_version = record.profile;
+        let notes = self.notes_mut(index);
+        notes.expect_profile(record.profile);
         if status != Status::Down {
-            row.verdict = None;
+            notes.clear_verdict();
         }
         self.link(index.0);
         self.note_recent(index.0);
@@ -147,12 +153,17 @@ impl<P: Peer> Table<P> {
             entry.remove();
         }
         self.rows[index.0 as usize] = None;
+        self.notes[index.0 as usize] = Notes::new();
         self.free.push(index.0);
     }
 
-    /// For what others do not compare: profile, marks.
+    /// For what others do not compare.
     pub(super) fn row_mut(&mut self, index: MemberIndex) -> &mut Row<P> {
         self.rows[index.0 as usize].as_mut().expect("an index in use belongs to a row")
+    }
+
+    pub(super) fn notes_mut(&mut self, index: MemberIndex) -> &mut Notes {
+        &mut self.notes[index.0 as usize]
     }
 
     /// Counts a change that no sum covers.
@@ -167,6 +178,28 @@ impl<P: Peer> Table<P> {
     /// The row, if the index is still in use.
     pub(super) fn get(&self, index: MemberIndex) -> Option<&Row<P>> {
         self.rows.get(index.0 as usize)?.as_ref()
+    }
+
+    /// What is noted of a member; of an index that is not in use any more, nothing.
+    pub(super) fn notes(&self, index: MemberIndex) -> &Notes {
+        &self.notes[index.0 as usize]
+    }
+
+    /// The row as a record. That this node suspects the member is its own affair.
+    pub(crate) fn record(&self, index: MemberIndex) -> Record<P> {
+        let (row, notes) = (self.row(index), self.notes(index));
+        let claim = match row.status {
+            Status::Alive | Status::Suspect => Claim::Alive,
+            Status::Down => Claim::Down { by: notes.verdict().map_or(row.member.id, |verdict| verdict.by) },
+            Status::Left => Claim::Left,
+        };
+        Record {
+            member: row.member,
+            incarnation: row.incarnation,
+            claim,
+            addr: row.addr.clone(),
+            profile: notes.profile_version(),
+        }
     }
 
     pub(crate) fn find(&self, id: NodeId) -> Option<MemberIndex> {
@@ -206,8 +239,23 @@ impl<P: Peer> Table<P> {
         self.rows.iter().flatten()
     }
 
+    /// The members of [`Self::rows`].
+    pub(super) fn indices(&self) -> impl Iterator<Item = MemberIndex> + use<'_, P> {
+        (0..self.rows.len() as u32).map(MemberIndex).filter(|index| self.get(*index).is_some())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.len() - self.free.len()
+    }
+
+    /// The most members that it ever held: places are used again before there are more of them.
+    pub(super) fn peak(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Members that are down.
+    pub(super) fn down(&self) -> &[u32] {
+        &self.down
     }
 
     /// Live members, this node included.
@@ -275,33 +323,6 @@ impl<P: Peer> Table<P> {
         self.row(index).position
     }
 
-    /// Up to `count` different live members, drawn at random, never this node.
-    pub(crate) fn sample(&self, rng: &mut Rng, count: usize, fits: impl Fn(MemberIndex) -> bool) -> Sample {
-        let mut drawn = Sample::new();
-        let others = self.live.len() - usize::from(self.row(ME).status.is_live());
-        let wanted = count.min(others);
-        // Few misses are likely where many are drawn from; where few are, all are looked at.
-        if self.live.len() > 4 * count + 8 {
-            for _ in 0..4 * count + 8 {
-                let index = MemberIndex(self.live[rng.below(self.live.len())]);
-                if drawn.len() < wanted && index != ME && fits(index) && !drawn.contains(&index) {
-                    drawn.push(index);
-                }
-            }
-            return drawn;
-        }
-        let mut all: SmallVec<[MemberIndex; 80]> = self.live.iter().map(|at| MemberIndex(*at)).collect();
-        all.retain(|index| *index != ME && fits(*index));
-        rng.shuffle(&mut all);
-        drawn.extend(all.into_iter().take(wanted));
-        drawn
-    }
-
-    /// A member that is down, drawn at random.
-    pub(super) fn random_down(&self, rng: &mut Rng) -> Option<MemberIndex> {
-        (!self.down.is_empty()).then(|| MemberIndex(self.down[rng.below(self.down.len())]))
-    }
-
     fn link_bucket(&mut self, at: u32) {
         let bucket = self.bucket(at);
         let head = core::mem::replace(&mut self.buckets[bucket].head, at);
@@ -344,8 +365,8 @@ impl<P: Peer> Table<P> {
             Status::Left => return,
         };
         let place = list.len() as u32;
-        list.push(at);
-        self.row_mut(MemberIndex(at)).drawn_at = place;
+        push(list, at);
+        self.notes_mut(MemberIndex(at)).drawn_at = place;
     }
 
     /// Takes a row out of all that [`Self::link`] entered it into.
@@ -368,10 +389,10 @@ impl<P: Peer> Table<P> {
             Status::Down => &mut self.down,
             Status::Left => return,
         };
-        let place = row.drawn_at as usize;
+        let place = self.notes[at as usize].drawn_at as usize;
         list.swap_remove(place);
         if let Some(moved) = list.get(place).copied() {
-            self.row_mut(MemberIndex(moved)).drawn_at = place as u32;
+            self.notes_mut(MemberIndex(moved)).drawn_at = place as u32;
         }
     }
 
@@ -387,9 +408,14 @@ impl<P: Peer> Table<P> {
     }
 }
 
-/// A few members, drawn at random.
-pub(crate) type Sample = SmallVec<[MemberIndex; 16]>;
-
 fn row_of<P>(rows: &[Option<Row<P>>], at: u32) -> &Row<P> {
     rows[at as usize].as_ref().expect("an index in use belongs to a row")
+}
+
+/// Adds to a list that may be as long as the table. It grows by an eighth: doubled, half of it might never be used.
+pub(super) fn push<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 8 + 16);
+    }
+    list.push(item);
 }

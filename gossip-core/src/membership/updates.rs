@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::table::MemberIndex;
+use super::table::{self, MemberIndex};
 
 /// No update is sent more often than this.
 pub(super) const MAX_TRANSMISSIONS: u8 = 32;
@@ -32,6 +32,8 @@ pub(super) struct UpdateQueue {
     links: Vec<Link>,
     levels: [Level; LEVELS],
     len: usize,
+    /// The most that ever waited.
+    peak: usize,
 }
 
 /// Walks over the updates for one packet, so that none is put into it twice.
@@ -43,11 +45,15 @@ pub(super) struct Cursor {
 
 impl UpdateQueue {
     pub(super) fn new() -> Self {
-        Self { links: Vec::new(), levels: [Level { head: NONE, tail: NONE, len: 0 }; LEVELS], len: 0 }
+        Self { links: Vec::new(), levels: [Level { head: NONE, tail: NONE, len: 0 }; LEVELS], len: 0, peak: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    pub(super) fn peak(&self) -> usize {
+        self.peak
     }
 
     pub(super) fn contains(&self, index: MemberIndex) -> bool {
@@ -57,8 +63,8 @@ impl UpdateQueue {
     /// Makes the member's row an update that was never sent.
     pub(super) fn put(&mut self, index: MemberIndex) {
         let absent = Link { previous: NONE, next: NONE, sent: MAX_TRANSMISSIONS };
-        if self.links.len() <= index.0 as usize {
-            self.links.resize(index.0 as usize + 1, absent);
+        while self.links.len() <= index.0 as usize {
+            table::push(&mut self.links, absent);
         }
         self.remove(index);
         self.append(index.0, 0);
@@ -115,6 +121,7 @@ impl UpdateQueue {
         }
         level.len += 1;
         self.len += 1;
+        self.peak = self.peak.max(self.len);
         self.links[at as usize] = Link { previous, next: NONE, sent };
     }
 }

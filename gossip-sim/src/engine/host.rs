@@ -99,7 +99,8 @@ impl Host {
     pub(super) fn stop(&mut self, stage: &mut Stage, cause: Cause) {
         self.inbox.clear();
         self.halted = false;
-        if self.process.take().is_some() {
+        if let Some(process) = self.process.take() {
+            stage.observe(&Observation::Queues(process.node.queues()));
             stage.observe(&Observation::Stopped { node: self.number, cause });
         }
     }
@@ -280,6 +281,7 @@ impl Host {
         let mut writes = entries.collect::<Result<Vec<_>, _>>()?;
         writes.sort_unstable();
         stage.observe(&Observation::Contents { node: number, writes: &writes });
+        stage.observe(&Observation::Queues(process.node.queues()));
         Ok(())
     }
 

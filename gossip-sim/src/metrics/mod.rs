@@ -9,6 +9,7 @@ mod heal;
 mod join;
 mod kv;
 mod oracle;
+mod queues;
 mod restart;
 #[cfg(test)]
 mod script;
@@ -105,6 +106,7 @@ pub(crate) struct Metrics {
     traffic: traffic::Traffic,
     wake: Option<wake::Wake>,
     churn: Option<churn::Churn>,
+    queues: Option<queues::Queues>,
     broadcast: Option<broadcast::Broadcast>,
     kv: Option<kv::Kv>,
 }
@@ -121,6 +123,7 @@ impl Metrics {
             traffic: traffic::Traffic::new(plan),
             wake: plan.pause.then(|| wake::Wake::new(plan)),
             churn: plan.churn.then(churn::Churn::default),
+            queues: plan.churn.then(queues::Queues::default),
             broadcast: plan.broadcast.then(|| broadcast::Broadcast::new(plan.nodes)),
             kv: plan.kv.then(|| kv::Kv::new(plan.nodes)),
         }
@@ -147,6 +150,9 @@ impl Metrics {
         }
         if let Some(churn) = &mut self.churn {
             churn.observe(at, seen, cluster);
+        }
+        if let Some(queues) = &mut self.queues {
+            queues.observe(seen);
         }
         if let Some(broadcast) = &mut self.broadcast {
             broadcast.observe(at, seen, cluster);
@@ -177,6 +183,9 @@ impl Metrics {
         }
         if let Some(churn) = self.churn {
             churn.finish(&mut results);
+        }
+        if let Some(queues) = self.queues {
+            queues.finish(&mut results);
         }
         if let Some(broadcast) = self.broadcast {
             broadcast.finish(cluster, &mut results);
@@ -264,7 +273,7 @@ mod tests {
     #[test]
     fn a_metric_without_its_cause_does_not_appear() {
         let names = Script::new(2, 10).finish();
-        for prefix in ["restart.", "detect.", "heal", "pause.", "churn.", "broadcast.", "kv."] {
+        for prefix in ["restart.", "detect.", "heal", "pause.", "churn.", "queues.", "broadcast.", "kv."] {
             assert!(names.keys().all(|name| !name.starts_with(prefix)), "{prefix}");
         }
     }

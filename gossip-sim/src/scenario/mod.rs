@@ -82,6 +82,16 @@ impl Scenario {
         Self { document: self.document.clone(), spec: shorten::shortened(&self.spec) }
     }
 
+    /// The same with nodes that lack these safeguards.
+    #[cfg(feature = "ablation")]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without(&self, safeguards: &'static [gossip_core::config::Safeguard]) -> Self {
+        let mut ablated = self.clone();
+        ablated.spec.config.without = safeguards;
+        ablated
+    }
+
     /// The scenario's name.
     pub fn name(&self) -> &str {
         &self.spec.name

@@ -33,6 +33,7 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     packets_sent: "packets_sent_total", "Packets sent.";
     bytes_sent: "sent_bytes_total", "Bytes sent in packets.";
     frames_sent: "frames_sent_total", "Packets sent by the stream lane.";
+    pauses: "sending_paused_total", "Times that sending had to stop for max_bytes_per_second.";
     packets_received: "packets_received_total", "Packets received, dropped ones included.";
     bytes_received: "received_bytes_total", "Bytes received in packets.";
     frames_received: "frames_received_total", "Packets received by the stream lane.";

@@ -1,0 +1,65 @@
+//! `queues.*`: how full the fullest table and queues of any node were, beside their limits.
+
+use gossip_core::{Fill, Queues as Seen};
+
+use super::Results;
+use crate::trace::Observation;
+
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    fullest: Option<Seen>,
+}
+
+impl Queues {
+    pub(super) fn observe(&mut self, seen: &Observation<'_>) {
+        let Observation::Queues(seen) = *seen else { return };
+        let fullest = self.fullest.get_or_insert(seen);
+        for (most, now) in [
+            (&mut fullest.members, seen.members),
+            (&mut fullest.updates, seen.updates),
+            (&mut fullest.intents, seen.intents),
+            (&mut fullest.graves, seen.graves),
+        ] {
+            most.peak = most.peak.max(now.peak);
+        }
+    }
+
+    pub(super) fn finish(self, results: &mut Results) {
+        let of = |part: fn(Seen) -> Fill| self.fullest.map(part);
+        for (max, limit, fill) in [
+            ("queues.members_max", "queues.members_limit", of(|queues| queues.members)),
+            ("queues.updates_max", "queues.updates_limit", of(|queues| queues.updates)),
+            ("queues.intents_max", "queues.intents_limit", of(|queues| queues.intents)),
+            ("queues.graves_max", "queues.graves_limit", of(|queues| queues.graves)),
+        ] {
+            results.integer(max, fill.map(|fill| fill.peak as u64));
+            results.integer(limit, fill.map(|fill| fill.limit as u64));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gossip_core::{Config, Identity, Instant, Node, NodeId};
+
+    use crate::metrics::script::Script;
+    use crate::report::Value::Integer;
+    use crate::trace::Observation;
+
+    #[test]
+    fn the_fullest_of_all_nodes_counts() {
+        let mut script = Script::new(2, 60);
+        script.plan.churn = true;
+        let mut queues = |name: &str, members: usize| {
+            let me = Identity::new(NodeId::from_name(name), 1);
+            let node = Node::new(me, 1_u64, Config::lan(), [1; 32], Instant::ZERO).unwrap();
+            let mut queues = node.queues();
+            queues.members.peak = members;
+            script.at(1.0, Observation::Queues(queues));
+        };
+        [("a", 5), ("b", 9), ("c", 7)].into_iter().for_each(|(name, members)| queues(name, members));
+        let metrics = script.finish();
+        assert_eq!(metrics["queues.members_max"], Some(Integer(9)));
+        assert_eq!(metrics["queues.members_limit"], Some(Integer(16_384)));
+    }
+}
