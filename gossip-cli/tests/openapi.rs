@@ -35,6 +35,7 @@ fn every_answer_fits_its_schema() {
         ("get", "/v1/key", "?key=x", Value::Null),
         ("get", "/v1/keys", "", Value::Null),
         ("get", "/v1/members", "?all=true", Value::Null),
+        ("get", "/v1/members", "?why=", Value::Null),
         ("get", "/v1/info", "", Value::Null),
         ("get", "/v1/config", "", Value::Null),
         ("get", "/openapi.json", "", Value::Null),

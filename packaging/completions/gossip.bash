@@ -1112,7 +1112,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__members)
-            opts="-h --tag --status --name --all --socket --json --help"
+            opts="-h --tag --status --name --all --why --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1127,6 +1127,10 @@ _gossip() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --why)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

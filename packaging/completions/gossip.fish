@@ -131,6 +131,7 @@ suspect\t''
 down\t''
 left\t''"
 complete -c gossip -n "__fish_gossip_using_subcommand members" -l name -d 'Only members of this name; `*` stands for any text' -r
+complete -c gossip -n "__fish_gossip_using_subcommand members" -l why -d 'Say why members are held to be what they are; of one alone, if its name or id is given' -r
 complete -c gossip -n "__fish_gossip_using_subcommand members" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand members" -l all -d 'Those down and left too'
 complete -c gossip -n "__fish_gossip_using_subcommand members" -l json -d 'Print JSON, errors on standard error included'

@@ -12,7 +12,12 @@ Examples:
   gossip members
   gossip members --all                      those down and left too
   gossip members --tag role=web --status alive
-  gossip members --name 'web-*' --json";
+  gossip members --name 'web-*' --json
+  gossip members --why web-3                why it is held down: who accused it, who confirmed, when
+  gossip members --why --status down        the same of all that are down
+
+With --why members down and left are shown too. Who accused and who confirmed is known where it was asked or decided; other
+agents know who decided. Of a live member it says when it last pinged this agent, if it does, and how soon it answers.";
 const INFO_EXAMPLES: &str = "Examples:\n  gossip info\n  gossip info --json";
 const JOIN_EXAMPLES: &str =
     "Examples:\n  gossip join 10.0.0.5:7946\n  gossip join seed-1.example.net seed-2.example.net";
@@ -145,6 +150,9 @@ pub(crate) struct MembersArgs {
     /// Those down and left too
     #[arg(long)]
     pub(crate) all: bool,
+    /// Say why members are held to be what they are; of one alone, if its name or id is given
+    #[arg(long, value_name = "NAME|ID", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) why: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! What the application sees of the member table.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::row::Row;
 use super::table::Table;
@@ -33,12 +34,21 @@ impl Status {
 pub struct Verdict {
     /// Who decided it.
     pub by: NodeId,
-    /// Whose suspicion this node heard first, its own included; only where this node was asked to confirm.
+    /// Whose suspicion this node heard first, its own included; only if it heard of one besides the verdict.
     pub accused: Option<NodeId>,
-    /// The observers that got no answer either; only if this node decided.
+    /// If this node decided: the observers whose word it counted. Else whoever said so to it, or the node itself.
     pub confirmed: Vec<NodeId>,
     /// When this node came to hold it.
     pub at: Instant,
+}
+
+/// What this node itself hears of a member. Most members ping only few others, so nothing may be known of one that is well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hearing {
+    /// When it last pinged this node.
+    pub pinged: Option<Instant>,
+    /// How long it takes to answer, smoothed (RFC 6298).
+    pub round_trip: Option<Duration>,
 }
 
 /// One row of the member table.
@@ -112,9 +122,16 @@ impl<'a, P: Peer> Members<'a, P> {
         self.table.rows().map(Member::of)
     }
 
-    /// Why a member is held down; `None` if it is not, or unknown. In constant time.
+    /// Why a member is held down, or was before it was marked as left; `None` if it is not, or unknown. In constant time.
     pub fn why(&self, id: NodeId) -> Option<&'a Verdict> {
         self.table.row(self.table.find(id)?).verdict.as_deref()
+    }
+
+    /// What this node hears of a member. In constant time.
+    pub fn hearing(&self, id: NodeId) -> Option<Hearing> {
+        let row = self.table.row(self.table.find(id)?);
+        let pinged = (row.heard > Instant::ZERO).then_some(row.heard);
+        Some(Hearing { pinged, round_trip: row.rtt.smoothed() })
     }
 
     /// Grows whenever any row changes: a cheap way to see that nothing did.

@@ -30,7 +30,7 @@ use alloc::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-pub use facade::{Member, Members, Status, Verdict};
+pub use facade::{Hearing, Member, Members, Status, Verdict};
 #[cfg(feature = "direct")]
 pub(crate) use row::Row;
 pub(crate) use table::{ME, MemberIndex, Table};

@@ -117,7 +117,7 @@ impl<P: Peer> Table<P> {
         row.status = status;
         row.addr = record.addr.clone();
         row.profile_version = record.profile;
-        if status != Status::Down {
+        if status.is_live() {
             row.verdict = None;
         }
         self.link(index.0);

@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::error::ApiError;
 use super::request::{Body, Query};
-use super::{Answer, State};
+use super::{Answer, State, why};
 use crate::agent::address;
 use crate::profile::{Profile, parse_tag};
 
@@ -19,6 +19,8 @@ struct Filter {
     statuses: Vec<Status>,
     name: Option<String>,
     tags: Vec<(String, String)>,
+    /// Why they are held to be that is said, too; of the one that is named, if its name is not empty.
+    why: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +41,10 @@ pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiErro
             .collect()
     });
     members.sort_by(|(a, row_a), (b, row_b)| (&a.name, row_a["id"].as_str()).cmp(&(&b.name, row_b["id"].as_str())));
-    let members: Vec<Value> = members.into_iter().map(|(_, row)| row).collect();
+    let mut members: Vec<Value> = members.into_iter().map(|(_, row)| row).collect();
+    if let Some(named) = &filter.why {
+        why::explain(state, named, &mut members)?;
+    }
     Ok(json!({ "members": members }).into())
 }
 
@@ -94,15 +99,16 @@ pub(super) async fn leave(state: &State) -> Result<Answer, ApiError> {
 
 impl Filter {
     fn new(query: Option<&str>) -> Result<Self, ApiError> {
-        let query = Query::parse(query, &["all", "name", "status", "tag"])?;
+        let query = Query::parse(query, &["all", "name", "status", "tag", "why"])?;
+        let why = query.one("why").map(ToString::to_string);
         let named = query.all("status").map(status_named).collect::<Result<Vec<_>, _>>()?;
-        let statuses = match (named.is_empty(), query.flag("all")?) {
+        let statuses = match (named.is_empty(), query.flag("all")? || why.is_some()) {
             (false, _) => named,
             (true, true) => vec![Status::Alive, Status::Suspect, Status::Down, Status::Left],
             (true, false) => vec![Status::Alive, Status::Suspect],
         };
         let tags = query.all("tag").map(parse_tag).collect::<Result<_, _>>()?;
-        Ok(Self { statuses, name: query.one("name").map(ToString::to_string), tags })
+        Ok(Self { statuses, name: query.one("name").map(ToString::to_string), tags, why })
     }
 
     fn matches(&self, profile: &Profile, status: Status) -> bool {

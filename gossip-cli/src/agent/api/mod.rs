@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! GET    /v1/info
-//! GET    /v1/members?status=&name=&tag=&all=
+//! GET    /v1/members?status=&name=&tag=&all=&why=
 //! POST   /v1/join                 {"contacts": [..]}
 //! POST   /v1/leave
 //! GET    /v1/key?key=&own=
@@ -29,6 +29,7 @@ mod listener;
 mod members;
 mod messages;
 mod metrics;
+mod names;
 mod openapi;
 mod patient;
 mod request;
@@ -39,6 +40,7 @@ mod stream;
 mod tcp;
 mod wait;
 mod watch;
+mod why;
 mod writes;
 
 use std::net::SocketAddr;
