@@ -1,4 +1,4 @@
-//! What an operator does about members that are down: see why.
+//! What an operator does about members that are down: see why, and say that they will not come back.
 
 mod support;
 
@@ -55,4 +55,24 @@ fn a_live_member_is_said_to_be_heard_and_an_unknown_one_is_refused() {
         "{text}"
     );
     agents[0].run(&["members", "--why", "nobody"]).refused(1, &["nobody", "hint", "--all"]);
+}
+
+#[test]
+fn a_member_that_is_down_is_made_to_leave_everywhere_and_a_live_one_is_not() {
+    let site = Site::new();
+    let mut agents = joined(&site, &["a", "b", "c"]);
+    agents[0].run(&["force-leave", "b"]).refused(1, &["not down", "hint", "gossip leave"]);
+    agents[0].run(&["force-leave", "a"]).refused(1, &["this agent", "gossip leave"]);
+    agents[0].run(&["force-leave", "nobody"]).refused(1, &["nobody", "hint"]);
+    agents.pop().unwrap().kill();
+    agents[0].wait("c down", |agent| (agent.status_of("c").as_deref() == Some("down")).then_some(()));
+    let answer = agents[0].ask(&["force-leave", "c"]);
+    assert_eq!((&answer["name"], &answer["left"]), (&"c".into(), &true.into()));
+    for agent in &agents {
+        agent.wait("c left", |agent| (agent.status_of("c").as_deref() == Some("left")).then_some(()));
+    }
+    let text = agents[0].run(&["members", "--why", "c"]).ok().stdout;
+    assert!(text.contains("marked as left; before, held down"), "{text}");
+    let id = answer["id"].as_str().unwrap();
+    assert_eq!(agents[1].run(&["force-leave", id]).ok().stdout, "c is marked as left\n");
 }

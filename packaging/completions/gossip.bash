@@ -37,6 +37,9 @@ _gossip() {
             gossip,export)
                 cmd="gossip__subcmd__export"
                 ;;
+            gossip,force-leave)
+                cmd="gossip__subcmd__force__subcmd__leave"
+                ;;
             gossip,get)
                 cmd="gossip__subcmd__get"
                 ;;
@@ -126,6 +129,9 @@ _gossip() {
                 ;;
             gossip__subcmd__help,export)
                 cmd="gossip__subcmd__help__subcmd__export"
+                ;;
+            gossip__subcmd__help,force-leave)
+                cmd="gossip__subcmd__help__subcmd__force__subcmd__leave"
                 ;;
             gossip__subcmd__help,get)
                 cmd="gossip__subcmd__help__subcmd__get"
@@ -224,7 +230,7 @@ _gossip() {
 
     case "${cmd}" in
         gossip)
-            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help"
+            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave force-leave set get delete list import export publish subscribe watch send inbox query events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -535,6 +541,24 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gossip__subcmd__force__subcmd__leave)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gossip__subcmd__get)
             opts="-h --own --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -554,7 +578,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help)
-            opts="agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help"
+            opts="agent config demo sim completions man members info join leave force-leave set get delete list import export publish subscribe watch send inbox query events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -680,6 +704,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__force__subcmd__leave)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -22,6 +22,13 @@ const INFO_EXAMPLES: &str = "Examples:\n  gossip info\n  gossip info --json";
 const JOIN_EXAMPLES: &str =
     "Examples:\n  gossip join 10.0.0.5:7946\n  gossip join seed-1.example.net seed-2.example.net";
 const LEAVE_EXAMPLES: &str = "Examples:\n  gossip leave";
+const FORCE_LEAVE_EXAMPLES: &str = "\
+Examples:
+  gossip force-leave web-3
+  gossip force-leave 0f3c7a52b8e94d1c6a7be0f2d4c59318
+
+For members that went down and will not come back: they are shown as left, and nobody contacts them any more to see whether they
+are back. Exit code 1 for a live member, which would come back at once. One that is alive after all returns when it contacts others.";
 const SET_EXAMPLES: &str = "\
 Examples:
   gossip set greeting hello
@@ -107,6 +114,8 @@ pub(crate) enum ClientCommand {
     /// Make the agent leave the cluster gracefully and stop
     #[command(after_help = LEAVE_EXAMPLES)]
     Leave,
+    /// Mark a member that is down as left, everywhere
+    ForceLeave(ForceLeaveArgs),
     /// Write a key; prints the version of the write
     Set(SetArgs),
     /// Print a key's value
@@ -169,6 +178,14 @@ pub(crate) struct JoinArgs {
     /// Members to join through, HOST or HOST:PORT; one that answers is enough
     #[arg(required = true, value_name = "CONTACT")]
     pub(crate) contacts: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = FORCE_LEAVE_EXAMPLES)]
+pub(crate) struct ForceLeaveArgs {
+    /// The member, by name or by id
+    #[arg(value_name = "NAME|ID")]
+    pub(crate) member: String,
 }
 
 #[derive(Args, Debug)]

@@ -1,4 +1,4 @@
-//! `members`, `info`, `join` and `leave`.
+//! `members`, `info`, `join`, `leave` and `force-leave`.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
 use super::http::{Client, Query};
-use crate::args::{JoinArgs, MembersArgs};
+use crate::args::{ForceLeaveArgs, JoinArgs, MembersArgs};
 use crate::exit::Failure;
 use crate::output::{self, printable};
 
@@ -61,6 +61,15 @@ pub(super) async fn join(client: &Client, args: &JoinArgs, json: bool) -> Result
 pub(super) async fn leave(client: &Client, json: bool) -> Result<(), Failure> {
     let answer = client.post("/v1/leave", &Value::Null).await?;
     if json { output::json(&answer) } else { output::line("left the cluster; the agent stops") }
+}
+
+pub(super) async fn force_leave(client: &Client, args: &ForceLeaveArgs, json: bool) -> Result<(), Failure> {
+    let answer = client.post("/v1/force-leave", &json!({ "member": args.member })).await?;
+    if json {
+        output::json(&answer)
+    } else {
+        output::line(&format!("{} is marked as left", printable(&text(&answer["name"]))))
+    }
 }
 
 fn row(member: &Value) -> Vec<String> {

@@ -26,6 +26,7 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
         ClientCommand::Info => members::info(&client, json).await,
         ClientCommand::Join(args) => members::join(&client, &args, json).await,
         ClientCommand::Leave => members::leave(&client, json).await,
+        ClientCommand::ForceLeave(args) => members::force_leave(&client, &args, json).await,
         ClientCommand::Set(args) => keys::set(&client, &args, json).await,
         ClientCommand::Get(args) => keys::get(&client, &args, json).await,
         ClientCommand::Delete(args) => keys::delete(&client, &args, json).await,

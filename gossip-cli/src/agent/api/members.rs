@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
-use gossip_core::{Member, Status};
+use gossip_core::{CommandError, Member, Status};
 use gossip_handle::JoinFailure;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::error::ApiError;
+use super::names::member_named;
 use super::request::{Body, Query};
 use super::{Answer, State, why};
 use crate::agent::address;
@@ -27,6 +28,12 @@ struct Filter {
 #[serde(deny_unknown_fields)]
 struct Join {
     contacts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForceLeave {
+    member: String,
 }
 
 pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiError> {
@@ -95,6 +102,25 @@ pub(super) async fn leave(state: &State) -> Result<Answer, ApiError> {
     state.leave.notify_one();
     state.handle.leave().await;
     Ok(json!({ "left": true }).into())
+}
+
+/// Marks a member that is down as left.
+pub(super) async fn force_leave(state: &State, body: Body) -> Result<Answer, ApiError> {
+    let ForceLeave { member } = body.json().await?;
+    let (name, id) = member_named(state, &member)?;
+    let refused = |error: CommandError| {
+        let refusal = ApiError::failed(format!("{name}: {error}"));
+        match error {
+            CommandError::NotDown if id == state.me => refusal.hint("it is this agent: `gossip leave` makes it leave"),
+            CommandError::NotDown => refusal.hint(
+                "it would come back at once: `gossip leave` there makes it leave; one that has failed can be marked once it is \
+                 held down",
+            ),
+            _ => refusal,
+        }
+    };
+    state.handle.force_leave(id).map_err(refused)?;
+    Ok(json!({ "name": name, "id": id.to_string(), "left": true }).into())
 }
 
 impl Filter {

@@ -5,6 +5,7 @@
 //! GET    /v1/members?status=&name=&tag=&all=&why=
 //! POST   /v1/join                 {"contacts": [..]}
 //! POST   /v1/leave
+//! POST   /v1/force-leave          {"member"}
 //! GET    /v1/key?key=&own=
 //! PUT    /v1/key                  {"key", "value", "own", "wait", "timeout_ms"}
 //! DELETE /v1/key?key=&own=&wait=&timeout_ms=

@@ -15,12 +15,13 @@ use super::guard::Guard;
 use super::{Answer, State, direct, info, keys, members, messages, metrics, openapi, request, stream, watch};
 
 /// What can be asked for, by method and path.
-pub(super) static ROUTES: [Route; 18] = [
+pub(super) static ROUTES: [Route; 19] = [
     Route::new(Method::GET, "/v1/info", Operation::Info),
     Route::new(Method::GET, "/v1/config", Operation::Config),
     Route::new(Method::GET, "/v1/members", Operation::Members),
     Route::new(Method::POST, "/v1/join", Operation::Join),
     Route::new(Method::POST, "/v1/leave", Operation::Leave),
+    Route::new(Method::POST, "/v1/force-leave", Operation::ForceLeave),
     Route::new(Method::GET, "/v1/key", Operation::GetKey),
     Route::new(Method::PUT, "/v1/key", Operation::SetKey),
     Route::new(Method::DELETE, "/v1/key", Operation::DeleteKey),
@@ -50,6 +51,7 @@ enum Operation {
     Members,
     Join,
     Leave,
+    ForceLeave,
     GetKey,
     SetKey,
     DeleteKey,
@@ -98,6 +100,7 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
         Operation::Members => members::list(state, query),
         Operation::Join => members::join(state, body).await,
         Operation::Leave => members::leave(state).await,
+        Operation::ForceLeave => members::force_leave(state, body).await,
         Operation::GetKey => keys::get(state, query),
         Operation::SetKey => keys::set(state, body).await,
         Operation::DeleteKey => keys::delete(state, query).await,
