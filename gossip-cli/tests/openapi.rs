@@ -32,6 +32,7 @@ fn every_answer_fits_its_schema() {
         ("post", "/v1/keys", "", entries),
         ("post", "/v1/publish", "", json!({ "topic": "t", "payload": "p" })),
         ("post", "/v1/send", "", json!({ "to": "a", "data_hex": "00ff" })),
+        ("post", "/v1/reachability", "", json!({})),
         ("get", "/v1/key", "?key=x", Value::Null),
         ("get", "/v1/keys", "", Value::Null),
         ("get", "/v1/members", "?all=true", Value::Null),

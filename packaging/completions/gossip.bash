@@ -76,6 +76,9 @@ _gossip() {
             gossip,query)
                 cmd="gossip__subcmd__query"
                 ;;
+            gossip,reachability)
+                cmd="gossip__subcmd__reachability"
+                ;;
             gossip,send)
                 cmd="gossip__subcmd__send"
                 ;;
@@ -169,6 +172,9 @@ _gossip() {
             gossip__subcmd__help,query)
                 cmd="gossip__subcmd__help__subcmd__query"
                 ;;
+            gossip__subcmd__help,reachability)
+                cmd="gossip__subcmd__help__subcmd__reachability"
+                ;;
             gossip__subcmd__help,send)
                 cmd="gossip__subcmd__help__subcmd__send"
                 ;;
@@ -230,7 +236,7 @@ _gossip() {
 
     case "${cmd}" in
         gossip)
-            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave force-leave set get delete list import export publish subscribe watch send inbox query events help"
+            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave force-leave set get delete list import export publish subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -578,7 +584,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help)
-            opts="agent config demo sim completions man members info join leave force-leave set get delete list import export publish subscribe watch send inbox query events help"
+            opts="agent config demo sim completions man members info join leave force-leave set get delete list import export publish subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -886,6 +892,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help__subcmd__query)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__reachability)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1212,6 +1232,28 @@ _gossip() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__reachability)
+            opts="-h --timeout --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

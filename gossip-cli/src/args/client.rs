@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::direct::{InboxArgs, QueryArgs, SendArgs};
+use super::direct::{InboxArgs, QueryArgs, ReachabilityArgs, SendArgs};
 use super::duration;
 use crate::event_kind::EventKind;
 
@@ -140,6 +140,8 @@ pub(crate) enum ClientCommand {
     Inbox(InboxArgs),
     /// Ask all members, or some, and print their answers
     Query(QueryArgs),
+    /// Ask members who gets through to whom, and name links that carry in one direction only
+    Reachability(ReachabilityArgs),
     /// Print whatever happens in the cluster, as it happens
     Events(EventsArgs),
 }

@@ -18,7 +18,7 @@ pub(crate) use client::{
     MembersArgs, PublishArgs, SetArgs, SubscribeArgs, WaitArgs, WatchArgs,
 };
 pub(crate) use demo::DemoArgs;
-pub(crate) use direct::{InboxArgs, QueryArgs, SendArgs};
+pub(crate) use direct::{InboxArgs, QueryArgs, ReachabilityArgs, SendArgs};
 pub(crate) use reference::{CompletionsArgs, ManArgs};
 pub(crate) use sim::{Seeds, SimCommand, SimFloorsArgs, SimRunArgs};
 

@@ -5,6 +5,7 @@ mod direct;
 mod http;
 mod keys;
 mod members;
+mod reachability;
 mod stream;
 mod transfer;
 mod watch;
@@ -40,6 +41,7 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
         ClientCommand::Send(args) => direct::send(&client, &args, json).await,
         ClientCommand::Inbox(args) => direct::inbox(&client, &args, json).await,
         ClientCommand::Query(args) => direct::query(&client, &args, json).await,
+        ClientCommand::Reachability(args) => reachability::ask(&client, &args, json).await,
         ClientCommand::Events(args) => stream::events(&client, &args, json).await,
     }
 }

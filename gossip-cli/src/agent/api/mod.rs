@@ -15,6 +15,7 @@
 //! POST   /v1/send                 {"to", "data"}
 //! GET    /v1/inbox?count=         one JSON object a line, for one reader at a time
 //! POST   /v1/query                {"name", "data", "tags", "timeout_ms"}: one JSON object a line
+//! POST   /v1/reachability         {"timeout_ms"}
 //! GET    /v1/events               one JSON object a line, until the reader goes away
 //! ```
 //! Errors are `{"error", "hint", "exit"}`, the last being the exit code that a command should end with.
@@ -33,6 +34,7 @@ mod metrics;
 mod names;
 mod openapi;
 mod patient;
+mod reachability;
 mod request;
 mod route;
 mod selection;
@@ -66,6 +68,7 @@ use super::feed::Feed;
 use super::hooks;
 use super::mail::Mail;
 use super::query::Queries;
+use super::reach::Reach;
 use super::saver::Saver;
 use crate::exit::Failure;
 use guard::Refused;
@@ -93,6 +96,7 @@ pub(super) struct State {
     pub(super) hooks: Arc<hooks::Counts>,
     mail: Mail,
     pub(super) queries: Arc<Queries>,
+    reach: Arc<Reach>,
     /// Takes questions to this agent's own handlers.
     questions: mpsc::Sender<Vec<u8>>,
     leave: Notify,
@@ -127,6 +131,7 @@ impl State {
             hooks: Arc::default(),
             mail: Mail::new(node.handle()),
             queries: Arc::default(),
+            reach: Reach::spawn(node.handle()),
             questions,
             leave: Notify::new(),
         }
