@@ -9,6 +9,7 @@ mod reachability;
 mod stream;
 mod transfer;
 mod watch;
+mod why;
 
 use std::io::Read as _;
 use std::path::PathBuf;

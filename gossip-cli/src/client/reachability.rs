@@ -22,10 +22,13 @@ pub(super) async fn ask(client: &Client, args: &ReachabilityArgs, json: bool) ->
     if answer["reachable"] == true {
         return if json { Ok(()) } else { output::line(&format!("everybody is reachable: {counts}")) };
     }
-    let hint = if answer["down"] == json!([]) {
-        "a firewall or a route that lets one direction through alone is the most likely cause"
-    } else {
+    let some = |field: &str| answer[field].as_array().is_some_and(|list| !list.is_empty());
+    let hint = if some("down") {
         "`gossip members --why` says why members are down; `gossip force-leave` marks one that will not come back as left"
+    } else if some("broken") {
+        "look for a firewall or a route that lets one direction through alone, between the members named"
+    } else {
+        "a member that just failed is held down soon: `gossip members --why` then says by whom"
     };
     Err(Failure::failed(format!("not everybody is reachable: {counts}")).hint(hint))
 }
