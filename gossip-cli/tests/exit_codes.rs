@@ -21,6 +21,7 @@ fn without_an_agent_every_client_command_is_code_3_with_a_hint() {
         &["info"],
         &["join", "127.0.0.1:1"],
         &["leave"],
+        &["force-leave", "a"],
         &["set", "k", "v"],
         &["get", "k"],
         &["delete", "k"],
@@ -29,6 +30,7 @@ fn without_an_agent_every_client_command_is_code_3_with_a_hint() {
         &["export"],
         &["publish", "t", "p"],
         &["subscribe"],
+        &["reachability"],
         &["events"],
     ] {
         gossip(&[&["--socket", &socket], args].concat()).refused(3, &[&socket, "gossip agent"]);

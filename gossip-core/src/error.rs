@@ -57,6 +57,8 @@ pub enum CommandError {
     UnknownMember,
     /// The member is down or has left.
     NotLive,
+    /// The member is not held down: it would come back at once.
+    NotDown,
     /// No such port.
     UnknownPort {
         /// How many there are, from 0 on.
@@ -82,6 +84,7 @@ impl fmt::Display for CommandError {
             Self::Disabled => f.write_str("it is turned off"),
             Self::UnknownMember => f.write_str("no such member is known"),
             Self::NotLive => f.write_str("the member is down or has left"),
+            Self::NotDown => f.write_str("the member is not down"),
             Self::UnknownPort { ports } => write!(f, "no such port: they are numbered from 0 to {}", ports - 1),
             Self::TooManyPending { max } => write!(f, "too many messages are under way: at most {max}"),
             Self::TooManyContacts { max } => write!(f, "too many contacts: at most {max}"),

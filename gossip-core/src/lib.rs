@@ -61,7 +61,7 @@ pub use config::{Config, ConfigError};
 pub use error::{CommandError, PacketError};
 pub use event::{Event, JoinError, MemberChange, MemberEvent};
 pub use identity::{Identity, NodeId};
-pub use membership::{Member, Members, Status};
+pub use membership::{Hearing, Member, Members, Status, Verdict};
 pub use node::{Lane, Node, Transmit};
 pub use peer::{InvalidPeer, Peer};
 pub use snapshot::{Snapshot, SnapshotError};

@@ -463,6 +463,15 @@ impl<P: Peer> Node<P> {
         self.go_on_leaving(now);
     }
 
+    /// Marks a member that is down as left, here and everywhere: nobody contacts it any more to see whether it is back. If it
+    /// is alive after all, it returns when it contacts somebody. To say it again is harmless.
+    ///
+    /// # Errors
+    /// If the member is not known, or is not held down here; or while leaving.
+    pub fn force_leave(&mut self, now: Instant, id: NodeId) -> Result<(), CommandError> {
+        self.membership.force_leave(&mut self.shared.cx(now), id)
+    }
+
     /// States a new address of this node.
     pub fn set_address(&mut self, now: Instant, addr: P) {
         self.membership.set_address(&mut self.shared.cx(now), addr);
@@ -531,7 +540,7 @@ impl<P: Peer> Node<P> {
 
     /// Who is known.
     pub fn members(&self) -> Members<'_, P> {
-        Members::new(&self.shared.table)
+        Members::new(&self.shared.table, self.shared.now)
     }
 
     /// The key-value map, to read.

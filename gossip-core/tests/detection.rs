@@ -2,6 +2,8 @@
 
 mod cluster;
 
+use std::time::Duration;
+
 use cluster::{Cluster, id};
 use gossip_core::{Config, Event, Instant, MemberChange, Node, NodeId, Status};
 
@@ -141,8 +143,8 @@ fn an_observer_that_hears_nobody_abstains() {
 /// Two nodes; the first pings once a minute, the second once a second.
 fn slow_and_brisk() -> Cluster {
     let mut slow = Config::lan();
-    slow.membership.probe_interval = std::time::Duration::from_secs(60);
-    slow.membership.suspicion.patience = std::time::Duration::from_secs(60);
+    slow.membership.probe_interval = Duration::from_secs(60);
+    slow.membership.suspicion.patience = Duration::from_secs(60);
     let mut cluster = Cluster::empty();
     cluster.start(1, 1, slow);
     cluster.start(2, 1, Config::lan());
@@ -173,6 +175,16 @@ fn promises_that_are_kept_raise_no_doubt() {
 }
 
 #[test]
+fn what_is_heard_of_a_member_is_when_it_pinged_and_how_soon_it_answers() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    cluster.run(10);
+    let heard = cluster.nodes[&1].members().hearing(id(2)).unwrap();
+    assert!(heard.pinged.is_some_and(|at| at <= cluster.now && cluster.now.since(at) < Duration::from_secs(5)));
+    assert!((10..15).contains(&heard.round_trip.unwrap().as_millis()), "{heard:?}");
+    assert_eq!(cluster.nodes[&1].members().hearing(id(9)), None);
+}
+
+#[test]
 fn a_member_that_is_held_down_tells_why() {
     let mut cluster = Cluster::joined(8, &Config::lan());
     cluster.crash(5);
@@ -185,10 +197,14 @@ fn a_member_that_is_held_down_tells_why() {
         if why.by == id(*at) {
             assert!(why.confirmed.len() >= 3 && why.accused.is_some_and(|by| why.confirmed.contains(&by)), "{why:?}");
         } else {
-            assert!(why.confirmed.is_empty(), "at {at}: {why:?}");
+            assert_eq!(why.accused, why.confirmed.first().copied(), "at {at}: {why:?}");
         }
         assert_eq!(node.members().why(id(1)), None);
     }
+    assert!(cluster.nodes.values().any(|node| {
+        let why = node.members().why(id(5)).unwrap();
+        why.by != node.identity().id && why.confirmed.contains(&node.identity().id)
+    }));
     cluster.start(5, 2, Config::lan());
     let now = cluster.now;
     cluster.node(5).join(now, 1).unwrap();

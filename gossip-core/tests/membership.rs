@@ -3,7 +3,7 @@
 mod cluster;
 
 use cluster::{Cluster, id};
-use gossip_core::{Config, Event, Instant, MemberChange, Status};
+use gossip_core::{CommandError, Config, Event, Instant, MemberChange, Status};
 
 fn changes(cluster: &Cluster, at: u64, of: u64) -> Vec<MemberChange> {
     let batches = cluster.events[&at].iter().filter_map(|event| match event {
@@ -42,6 +42,43 @@ fn a_member_that_leaves_is_never_seen_as_failed() {
         assert_eq!(cluster.status(7, *at), Some(Status::Left), "at {at}");
         assert_eq!(changes(&cluster, *at, 7), [MemberChange::Up, MemberChange::Left], "at {at}");
     }
+}
+
+#[test]
+fn a_member_that_is_down_is_made_to_leave_everywhere_and_not_contacted_any_more() {
+    let mut cluster = Cluster::joined(12, &Config::lan());
+    assert_eq!(cluster.node(1).force_leave(Instant::ZERO, id(7)), Err(CommandError::NotDown));
+    assert_eq!(cluster.node(1).force_leave(Instant::ZERO, id(99)), Err(CommandError::UnknownMember));
+    cluster.crash(7);
+    cluster.until(20, "all hold 7 down", |cluster| {
+        cluster.nodes.keys().all(|at| cluster.status(7, *at) == Some(Status::Down))
+    });
+    let now = cluster.now;
+    cluster.node(1).force_leave(now, id(7)).unwrap();
+    cluster.until(5, "7 has left everywhere", |cluster| {
+        cluster.nodes.keys().all(|at| cluster.status(7, *at) == Some(Status::Left))
+    });
+    for at in cluster.nodes.keys() {
+        assert_eq!(changes(&cluster, *at, 7).last(), Some(&MemberChange::Left), "at {at}");
+        assert!(cluster.nodes[at].members().why(id(7)).is_some(), "why it failed is not forgotten at {at}");
+    }
+    cluster.sent_to.clear();
+    cluster.run(120);
+    assert_eq!(cluster.sent_to.get(&7), None);
+    let now = cluster.now;
+    assert_eq!(cluster.node(1).force_leave(now, id(7)), Ok(()), "to do it again is harmless");
+}
+
+#[test]
+fn a_member_that_was_made_to_leave_while_it_was_cut_off_comes_back() {
+    let mut cluster = Cluster::joined(6, &Config::lan());
+    cluster.cut = |from, to| from == 6 || to == 6;
+    cluster.until(20, "1 holds 6 down", |cluster| cluster.status(6, 1) == Some(Status::Down));
+    let now = cluster.now;
+    cluster.node(1).force_leave(now, id(6)).unwrap();
+    cluster.run(5);
+    cluster.cut = |_, _| false;
+    cluster.until(60, "6 is back everywhere", |cluster| cluster.nodes.values().all(|node| node.members().live() == 6));
 }
 
 #[test]

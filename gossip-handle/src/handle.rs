@@ -95,6 +95,17 @@ impl<P: Peer> Handle<P> {
         }
     }
 
+    /// Marks a member that is down as left, everywhere; see [`Node::force_leave`].
+    ///
+    /// # Errors
+    /// If the member is not known or not held down here, or while leaving.
+    pub fn force_leave(&self, id: NodeId) -> Result<(), CommandError> {
+        self.run(|state, now| {
+            state.writable(CommandError::Leaving)?;
+            state.node.force_leave(now, id)
+        })
+    }
+
     /// A new subscription to all events from now on, except direct messages and what became of them: those come by
     /// [`Handle::inbox`] and [`Handle::send_to`] alone. On a closed node it ends at once.
     pub fn events(&self) -> Events<P> {

@@ -37,6 +37,9 @@ _gossip() {
             gossip,export)
                 cmd="gossip__subcmd__export"
                 ;;
+            gossip,force-leave)
+                cmd="gossip__subcmd__force__subcmd__leave"
+                ;;
             gossip,get)
                 cmd="gossip__subcmd__get"
                 ;;
@@ -72,6 +75,9 @@ _gossip() {
                 ;;
             gossip,query)
                 cmd="gossip__subcmd__query"
+                ;;
+            gossip,reachability)
+                cmd="gossip__subcmd__reachability"
                 ;;
             gossip,send)
                 cmd="gossip__subcmd__send"
@@ -127,6 +133,9 @@ _gossip() {
             gossip__subcmd__help,export)
                 cmd="gossip__subcmd__help__subcmd__export"
                 ;;
+            gossip__subcmd__help,force-leave)
+                cmd="gossip__subcmd__help__subcmd__force__subcmd__leave"
+                ;;
             gossip__subcmd__help,get)
                 cmd="gossip__subcmd__help__subcmd__get"
                 ;;
@@ -162,6 +171,9 @@ _gossip() {
                 ;;
             gossip__subcmd__help,query)
                 cmd="gossip__subcmd__help__subcmd__query"
+                ;;
+            gossip__subcmd__help,reachability)
+                cmd="gossip__subcmd__help__subcmd__reachability"
                 ;;
             gossip__subcmd__help,send)
                 cmd="gossip__subcmd__help__subcmd__send"
@@ -224,7 +236,7 @@ _gossip() {
 
     case "${cmd}" in
         gossip)
-            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help"
+            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave force-leave set get delete list import export publish subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -535,6 +547,24 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gossip__subcmd__force__subcmd__leave)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gossip__subcmd__get)
             opts="-h --own --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -554,7 +584,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help)
-            opts="agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help"
+            opts="agent config demo sim completions man members info join leave force-leave set get delete list import export publish subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -680,6 +710,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__force__subcmd__leave)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -848,6 +892,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help__subcmd__query)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__reachability)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1112,7 +1170,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__members)
-            opts="-h --tag --status --name --all --socket --json --help"
+            opts="-h --tag --status --name --all --why --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1127,6 +1185,10 @@ _gossip() {
                     return 0
                     ;;
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --why)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1170,6 +1232,28 @@ _gossip() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__reachability)
+            opts="-h --timeout --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -11,6 +11,7 @@ mod idle;
 mod logs;
 mod mail;
 mod query;
+mod reach;
 mod reload;
 mod saver;
 mod settings;

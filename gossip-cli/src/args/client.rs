@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::direct::{InboxArgs, QueryArgs, SendArgs};
+use super::direct::{InboxArgs, QueryArgs, ReachabilityArgs, SendArgs};
 use super::duration;
 use crate::event_kind::EventKind;
 
@@ -12,11 +12,23 @@ Examples:
   gossip members
   gossip members --all                      those down and left too
   gossip members --tag role=web --status alive
-  gossip members --name 'web-*' --json";
+  gossip members --name 'web-*' --json
+  gossip members --why web-3                why it is held down: who accused it, who confirmed, when
+  gossip members --why --status down        the same of all that are down
+
+With --why members down and left are shown too. Who accused and who confirmed is known where it was asked or decided; other
+agents know who decided. Of a live member it says when it last pinged this agent, if it does, and how soon it answers.";
 const INFO_EXAMPLES: &str = "Examples:\n  gossip info\n  gossip info --json";
 const JOIN_EXAMPLES: &str =
     "Examples:\n  gossip join 10.0.0.5:7946\n  gossip join seed-1.example.net seed-2.example.net";
 const LEAVE_EXAMPLES: &str = "Examples:\n  gossip leave";
+const FORCE_LEAVE_EXAMPLES: &str = "\
+Examples:
+  gossip force-leave web-3
+  gossip force-leave 0f3c7a52b8e94d1c6a7be0f2d4c59318
+
+For members that went down and will not come back: they are shown as left, and nobody contacts them any more to see whether they
+are back. Exit code 1 for a live member, which would come back at once. One that is alive after all returns when it contacts others.";
 const SET_EXAMPLES: &str = "\
 Examples:
   gossip set greeting hello
@@ -102,6 +114,8 @@ pub(crate) enum ClientCommand {
     /// Make the agent leave the cluster gracefully and stop
     #[command(after_help = LEAVE_EXAMPLES)]
     Leave,
+    /// Mark a member that is down as left, everywhere
+    ForceLeave(ForceLeaveArgs),
     /// Write a key; prints the version of the write
     Set(SetArgs),
     /// Print a key's value
@@ -126,6 +140,8 @@ pub(crate) enum ClientCommand {
     Inbox(InboxArgs),
     /// Ask all members, or some, and print their answers
     Query(QueryArgs),
+    /// Ask members who gets through to whom, and name links that carry in one direction only
+    Reachability(ReachabilityArgs),
     /// Print whatever happens in the cluster, as it happens
     Events(EventsArgs),
 }
@@ -145,6 +161,9 @@ pub(crate) struct MembersArgs {
     /// Those down and left too
     #[arg(long)]
     pub(crate) all: bool,
+    /// Say why members are held to be what they are; of one alone, if its name or id is given
+    #[arg(long, value_name = "NAME|ID", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) why: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -161,6 +180,14 @@ pub(crate) struct JoinArgs {
     /// Members to join through, HOST or HOST:PORT; one that answers is enough
     #[arg(required = true, value_name = "CONTACT")]
     pub(crate) contacts: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = FORCE_LEAVE_EXAMPLES)]
+pub(crate) struct ForceLeaveArgs {
+    /// The member, by name or by id
+    #[arg(value_name = "NAME|ID")]
+    pub(crate) member: String,
 }
 
 #[derive(Args, Debug)]

@@ -1,4 +1,4 @@
-//! Commands for messages to one member, and for queries.
+//! Commands for messages to one member, for queries, and for who reaches whom.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,6 +30,14 @@ Examples:
 
 Members answer with --on-query NAME=CMD. It ends when all that were asked have said something final, or when the time is over. Exit
 code 1 if nobody answered.";
+const REACHABILITY_EXAMPLES: &str = "\
+Examples:
+  gossip reachability
+  gossip reachability --timeout 10s --json
+
+Every live member sends a few bytes to every other, to 64 drawn at random if there are more, and reports which were acknowledged
+and whose came. It ends when all have reported. Exit code 1 if a link carries in one direction only or not at all, or if a
+member is down or is heard by nobody. Members that are no agents give no answer, but are tried.";
 
 #[derive(Args, Debug)]
 #[command(after_help = SEND_EXAMPLES)]
@@ -61,6 +69,14 @@ pub(crate) struct QueryArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) tag: Vec<String>,
     /// How long to wait for answers, at most 1h
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = REACHABILITY_EXAMPLES)]
+pub(crate) struct ReachabilityArgs {
+    /// How long to wait for reports, 100ms to 60s
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration::parse)]
     pub(crate) timeout: Duration,
 }

@@ -14,11 +14,11 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use agent::{AgentArgs, LogLevel};
 pub(crate) use client::{
-    ClientCommand, DeleteArgs, EventsArgs, ExportArgs, GetArgs, ImportArgs, JoinArgs, ListArgs, MembersArgs,
-    PublishArgs, SetArgs, SubscribeArgs, WaitArgs, WatchArgs,
+    ClientCommand, DeleteArgs, EventsArgs, ExportArgs, ForceLeaveArgs, GetArgs, ImportArgs, JoinArgs, ListArgs,
+    MembersArgs, PublishArgs, SetArgs, SubscribeArgs, WaitArgs, WatchArgs,
 };
 pub(crate) use demo::DemoArgs;
-pub(crate) use direct::{InboxArgs, QueryArgs, SendArgs};
+pub(crate) use direct::{InboxArgs, QueryArgs, ReachabilityArgs, SendArgs};
 pub(crate) use reference::{CompletionsArgs, ManArgs};
 pub(crate) use sim::{Seeds, SimCommand, SimFloorsArgs, SimRunArgs};
 

@@ -1,10 +1,11 @@
-//! `members`, `info`, `join` and `leave`.
+//! `members`, `info`, `join`, `leave` and `force-leave`.
 
 use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
 use super::http::{Client, Query};
-use crate::args::{JoinArgs, MembersArgs};
+use super::why;
+use crate::args::{ForceLeaveArgs, JoinArgs, MembersArgs};
 use crate::exit::Failure;
 use crate::output::{self, printable};
 
@@ -21,11 +22,18 @@ pub(super) async fn list(client: &Client, args: &MembersArgs, json: bool) -> Res
     if let Some(name) = &args.name {
         query = query.add("name", name);
     }
+    if let Some(named) = &args.why {
+        query = query.add("why", named);
+    }
     let answer = client.get("/v1/members", query).await?;
     if json {
         return output::json(&answer);
     }
     let members = answer["members"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if args.why.is_some() {
+        let rows: Vec<Vec<String>> = members.iter().map(why::row).collect();
+        return output::table(&["NAME", "STATUS", "WHY"], &[], &rows);
+    }
     let rows: Vec<Vec<String>> = members.iter().map(row).collect();
     output::table(&["NAME", "STATUS", "ADDR", "GENERATION", "TAGS"], &[], &rows)
 }
@@ -52,6 +60,15 @@ pub(super) async fn join(client: &Client, args: &JoinArgs, json: bool) -> Result
 pub(super) async fn leave(client: &Client, json: bool) -> Result<(), Failure> {
     let answer = client.post("/v1/leave", &Value::Null).await?;
     if json { output::json(&answer) } else { output::line("left the cluster; the agent stops") }
+}
+
+pub(super) async fn force_leave(client: &Client, args: &ForceLeaveArgs, json: bool) -> Result<(), Failure> {
+    let answer = client.post("/v1/force-leave", &json!({ "member": args.member })).await?;
+    if json {
+        output::json(&answer)
+    } else {
+        output::line(&format!("{} is marked as left", printable(&text(&answer["name"]))))
+    }
 }
 
 fn row(member: &Value) -> Vec<String> {

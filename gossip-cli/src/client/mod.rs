@@ -5,9 +5,11 @@ mod direct;
 mod http;
 mod keys;
 mod members;
+mod reachability;
 mod stream;
 mod transfer;
 mod watch;
+mod why;
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -26,6 +28,7 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
         ClientCommand::Info => members::info(&client, json).await,
         ClientCommand::Join(args) => members::join(&client, &args, json).await,
         ClientCommand::Leave => members::leave(&client, json).await,
+        ClientCommand::ForceLeave(args) => members::force_leave(&client, &args, json).await,
         ClientCommand::Set(args) => keys::set(&client, &args, json).await,
         ClientCommand::Get(args) => keys::get(&client, &args, json).await,
         ClientCommand::Delete(args) => keys::delete(&client, &args, json).await,
@@ -39,6 +42,7 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
         ClientCommand::Send(args) => direct::send(&client, &args, json).await,
         ClientCommand::Inbox(args) => direct::inbox(&client, &args, json).await,
         ClientCommand::Query(args) => direct::query(&client, &args, json).await,
+        ClientCommand::Reachability(args) => reachability::ask(&client, &args, json).await,
         ClientCommand::Events(args) => stream::events(&client, &args, json).await,
     }
 }

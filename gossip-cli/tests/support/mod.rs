@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 mod http;
+pub(crate) mod relay;
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};

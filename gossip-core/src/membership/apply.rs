@@ -170,7 +170,7 @@ impl<P: Peer> Membership<P> {
         cx.stats.verdicts += 1;
         let row = cx.table.row(index);
         self.take_down(cx, index, Claimed { by: cx.me.id, member: row.member, incarnation: row.incarnation });
-        if let Some(verdict) = &mut cx.table.notes_mut(index).trouble_mut().verdict {
+        if let Some(verdict) = cx.table.notes_mut(index).verdict_mut() {
             verdict.accused = accused;
             verdict.confirmed = confirmed.into_vec();
         }

@@ -1,6 +1,7 @@
 //! What the application sees of the member table.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::table::{MemberIndex, Table};
 use crate::identity::NodeId;
@@ -32,12 +33,21 @@ impl Status {
 pub struct Verdict {
     /// Who decided it.
     pub by: NodeId,
-    /// Whose suspicion this node heard first, its own included; only where this node was asked to confirm.
+    /// Whose suspicion this node heard first, its own included; only if it heard of one besides the verdict.
     pub accused: Option<NodeId>,
-    /// The observers that got no answer either; only if this node decided.
+    /// If this node decided: the observers whose word it counted. Else whoever said so to it, or the node itself.
     pub confirmed: Vec<NodeId>,
     /// When this node came to hold it.
     pub at: Instant,
+}
+
+/// What this node itself hears of a member. Most members ping only few others, so nothing may be known of one that is well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hearing {
+    /// When it last pinged this node.
+    pub pinged: Option<Instant>,
+    /// How long it takes to answer, smoothed (RFC 6298).
+    pub round_trip: Option<Duration>,
 }
 
 /// One row of the member table.
@@ -78,11 +88,12 @@ impl<'a, P: Peer> Member<'a, P> {
 #[derive(Clone, Copy, Debug)]
 pub struct Members<'a, P> {
     table: &'a Table<P>,
+    now: Instant,
 }
 
 impl<'a, P: Peer> Members<'a, P> {
-    pub(crate) fn new(table: &'a Table<P>) -> Self {
-        Self { table }
+    pub(crate) fn new(table: &'a Table<P>, now: Instant) -> Self {
+        Self { table, now }
     }
 
     /// Live members: alive or suspect, this node included. In constant time.
@@ -112,9 +123,15 @@ impl<'a, P: Peer> Members<'a, P> {
         table.indices().map(|index| Member::of(table, index))
     }
 
-    /// Why a member is held down; `None` if it is not, or unknown. In constant time.
+    /// Why a member is held down, or was before it was marked as left; `None` if it is not, or unknown. In constant time.
     pub fn why(&self, id: NodeId) -> Option<&'a Verdict> {
         self.table.notes(self.table.find(id)?).verdict()
+    }
+
+    /// What this node hears of a member. In constant time.
+    pub fn hearing(&self, id: NodeId) -> Option<Hearing> {
+        let notes = self.table.notes(self.table.find(id)?);
+        Some(Hearing { pinged: notes.heard(self.now), round_trip: notes.rtt.smoothed() })
     }
 
     /// Grows whenever any row changes: a cheap way to see that nothing did.

@@ -1,7 +1,10 @@
-//! Leaving gracefully: first what this node alone may hold is handed over, then it says goodbye.
+//! Leaving gracefully: first what this node alone may hold is handed over, then it says goodbye. And the goodbye of a
+//! member that cannot say it any more.
 
-use super::{Intent, Membership};
+use super::{Claim, Intent, Membership, Record, Status};
+use crate::error::CommandError;
 use crate::event::Event;
+use crate::identity::NodeId;
 use crate::membership::ME;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Target};
@@ -46,6 +49,22 @@ impl<P: Peer> Membership<P> {
             let until = cx.now + cx.config.membership.leave_timeout / 2;
             self.phase = Phase::HandingOver { until, next: cx.now };
         }
+    }
+
+    /// Says goodbye for a member that is down, under the incarnation in which it failed; it comes back under a higher one if
+    /// it lives after all. Said again of one that has left, for whoever missed it: the table digest tells nobody of the dead.
+    pub(crate) fn force_leave(&mut self, cx: &mut Cx<'_, P>, id: NodeId) -> Result<(), CommandError> {
+        if !self.takes_commands() {
+            return Err(CommandError::Leaving);
+        }
+        let index = cx.table.find(id).ok_or(CommandError::UnknownMember)?;
+        let row = cx.table.row(index);
+        match row.status {
+            Status::Alive | Status::Suspect => return Err(CommandError::NotDown),
+            Status::Down => _ = self.apply(cx, &Record { claim: Claim::Left, ..cx.table.record(index) }),
+            Status::Left => self.spread(cx, index),
+        }
+        Ok(())
     }
 
     /// Takes the next step of leaving. `handed_over`: another member holds all that was written here.

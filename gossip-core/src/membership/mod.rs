@@ -33,7 +33,7 @@ use alloc::collections::VecDeque;
 
 use smallvec::SmallVec;
 
-pub use facade::{Member, Members, Status, Verdict};
+pub use facade::{Hearing, Member, Members, Status, Verdict};
 pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};
@@ -114,7 +114,13 @@ impl Urgency for Intent {
             | Self::Suspicion(_)
             | Self::Veto(_)
             | Self::WhoAreYou => 0,
-            Self::Gossip | Self::Records(_) | Self::Join { .. } | Self::Cookie(_) | Self::Welcome { .. } => 1,
+            Self::Gossip
+            | Self::Notices(_)
+            | Self::RecordRequest(_)
+            | Self::Records(_)
+            | Self::Join { .. }
+            | Self::Cookie(_)
+            | Self::Welcome { .. } => 1,
             Self::Digest | Self::Page(_) | Self::ProfileRequest(_) | Self::Profiles(_) => 2,
         }
     }

@@ -120,6 +120,10 @@ impl Notes {
         self.trouble()?.verdict.as_deref()
     }
 
+    pub(super) fn verdict_mut(&mut self) -> Option<&mut Verdict> {
+        self.trouble.as_mut()?.verdict.as_deref_mut()
+    }
+
     pub(super) fn clear_verdict(&mut self) {
         if let Some(trouble) = &mut self.trouble {
             trouble.verdict = None;
@@ -129,6 +133,11 @@ impl Notes {
     /// It sent a ping.
     pub(super) fn hear(&mut self, now: Instant) {
         self.heard = Coarse::at(now);
+    }
+
+    /// When it last sent a ping, to 16 ms.
+    pub(super) fn heard(&self, now: Instant) -> Option<Instant> {
+        self.heard.before(now)
     }
 
     /// Whether it sent a ping after `since`.
@@ -145,6 +154,12 @@ struct Coarse(u32);
 impl Coarse {
     fn at(instant: Instant) -> Self {
         Self(((instant.as_micros() >> 14) as u32).max(1))
+    }
+
+    /// The moment, if it is within two years before `now`.
+    fn before(self, now: Instant) -> Option<Instant> {
+        let ago = u64::from(Self::at(now).0.wrapping_sub(self.0)) << 14;
+        (self.0 > 0).then(|| Instant::from_micros(now.as_micros().saturating_sub(ago)))
     }
 
     fn is_after(self, other: Self) -> bool {

@@ -121,12 +121,16 @@ impl<P: Peer> Membership<P> {
     }
 
     pub(super) fn believe(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
-        self.checks.close(cx.table, index);
+        let case = self.checks.close(cx.table, index).and_then(|check| check.case);
         if self.would_be_alone(cx) {
             cx.table.set_doubt(index, false);
             return;
         }
         self.take_down(cx, index, claimed);
+        if let (Some(case), Some(verdict)) = (case, cx.table.notes_mut(index).verdict_mut()) {
+            verdict.accused = case.accusers.first().map(|accuser| accuser.by);
+            verdict.confirmed = case.accusers.iter().map(|accuser| accuser.by).collect();
+        }
     }
 
     /// The member lives. Whoever asked this node about it hears so, if the answer is fresh: one that was read late says

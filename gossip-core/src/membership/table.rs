@@ -123,7 +123,7 @@ impl<P: Peer> Table<P> {
         row.addr = record.addr.clone();
         let notes = self.notes_mut(index);
         notes.expect_profile(record.profile);
-        if status != Status::Down {
+        if status.is_live() {
             notes.clear_verdict();
         }
         self.link(index.0);

@@ -25,6 +25,8 @@ pub struct Cluster {
     pub lost_frame: fn(u64) -> bool,
     /// The frames sent: from whom, to whom, how long.
     pub frames: Vec<(u64, u64, usize)>,
+    /// How many datagrams were sent to each.
+    pub sent_to: BTreeMap<u64, u64>,
     /// By when they arrive, then in the order in which they were sent.
     packets: BTreeMap<(Instant, u64), Carried>,
     carried: u64,
@@ -65,6 +67,7 @@ impl Cluster {
             copies: |_| &[0],
             lost_frame: |_| false,
             frames: Vec::new(),
+            sent_to: BTreeMap::new(),
             packets: BTreeMap::new(),
             carried: 0,
             sent: 0,
@@ -125,6 +128,7 @@ impl Cluster {
             }
             while let Some(Transmit { to, len }) = node.poll_transmit(self.now, Lane::Datagram, &mut buf) {
                 self.sent += 1;
+                *self.sent_to.entry(to).or_default() += 1;
                 if !(self.cut)(*at, to) && !(self.lost)(self.sent) {
                     for late in (self.copies)(self.sent) {
                         let when = self.now + LATENCY + Duration::from_millis(*late);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use gossip_core::CommandError;
 use gossip_core::direct::{Direct, Undelivered};
-use gossip_core::{CommandError, NodeId};
 use gossip_handle::SendFailure;
 use hyper::StatusCode;
 use hyper::body::Bytes;
@@ -12,11 +12,12 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use super::error::ApiError;
+use super::names::{member_named, name_of};
 use super::request::{Body, Query};
 use super::{Answer, State, put_text};
 use crate::agent::mail::{self, Reader};
 use crate::agent::query::{Asked, Question};
-use crate::profile::{Profile, parse_tags};
+use crate::profile::parse_tags;
 
 /// Lines on their way to a reader: one, so that what it does not read stays in the inbox.
 const WAITING: usize = 1;
@@ -124,10 +125,10 @@ struct Names(gossip_handle::Handle<std::net::SocketAddr>);
 impl Names {
     fn received(&self, message: &Direct) -> Value {
         let id = message.from.id;
-        let metadata = self.0.with(|node, _| node.members().get(id).map(|member| member.metadata.to_vec()));
+        let name = self.0.with(|node, _| name_of(&node.members(), id));
         let mut line = Map::new();
         line.insert("event".into(), "direct".into());
-        line.insert("from".into(), Profile::decode(id, &metadata.unwrap_or_default()).name.into());
+        line.insert("from".into(), name.into());
         line.insert("id".into(), id.to_string().into());
         put_text(&mut line, "data", &message.data);
         Value::Object(line)
@@ -147,24 +148,6 @@ fn bytes(text: Option<String>, digits: Option<String>) -> Result<Vec<u8>, ApiErr
         }
         (None, Some(_)) => Err(wrong()),
     }
-}
-
-/// The member that a user means by a name or an id.
-fn member_named(state: &State, named: &str) -> Result<(String, NodeId), ApiError> {
-    let found = state.handle.with(|node, _| {
-        let members = node.members();
-        let name_of = |id| members.get(id).map(|member| Profile::decode(id, member.metadata).name);
-        // An agent's id is the hash of its name; any other member is known by what it says.
-        let by_id = [named.parse().ok(), Some(NodeId::from_name(named))].into_iter().flatten();
-        let by_id = by_id.into_iter().find_map(|id| name_of(id).map(|name| (name, id)));
-        by_id.or_else(|| {
-            let mut rows = members.iter().map(|member| (Profile::decode(member.id, member.metadata).name, member.id));
-            rows.find(|(name, _)| name == named)
-        })
-    });
-    found.ok_or_else(|| {
-        ApiError::not_found(format!("no member {named:?} is known")).hint("`gossip members` shows names and ids")
-    })
 }
 
 fn undelivered(name: &str, failure: SendFailure) -> ApiError {

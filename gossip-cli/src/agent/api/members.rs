@@ -2,15 +2,16 @@
 
 use std::net::SocketAddr;
 
-use gossip_core::{Member, Status};
+use gossip_core::{CommandError, Member, Status};
 use gossip_handle::JoinFailure;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::error::ApiError;
+use super::names::member_named;
 use super::request::{Body, Query};
-use super::{Answer, State};
+use super::{Answer, State, why};
 use crate::agent::address;
 use crate::profile::{Profile, parse_tag};
 
@@ -19,12 +20,20 @@ struct Filter {
     statuses: Vec<Status>,
     name: Option<String>,
     tags: Vec<(String, String)>,
+    /// Why they are held to be that is said, too; of the one that is named, if its name is not empty.
+    why: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Join {
     contacts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForceLeave {
+    member: String,
 }
 
 pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiError> {
@@ -39,7 +48,10 @@ pub(super) fn list(state: &State, query: Option<&str>) -> Result<Answer, ApiErro
             .collect()
     });
     members.sort_by(|(a, row_a), (b, row_b)| (&a.name, row_a["id"].as_str()).cmp(&(&b.name, row_b["id"].as_str())));
-    let members: Vec<Value> = members.into_iter().map(|(_, row)| row).collect();
+    let mut members: Vec<Value> = members.into_iter().map(|(_, row)| row).collect();
+    if let Some(named) = &filter.why {
+        why::explain(state, named, &mut members)?;
+    }
     Ok(json!({ "members": members }).into())
 }
 
@@ -92,17 +104,37 @@ pub(super) async fn leave(state: &State) -> Result<Answer, ApiError> {
     Ok(json!({ "left": true }).into())
 }
 
+/// Marks a member that is down as left.
+pub(super) async fn force_leave(state: &State, body: Body) -> Result<Answer, ApiError> {
+    let ForceLeave { member } = body.json().await?;
+    let (name, id) = member_named(state, &member)?;
+    let refused = |error: CommandError| {
+        let refusal = ApiError::failed(format!("{name}: {error}"));
+        match error {
+            CommandError::NotDown if id == state.me => refusal.hint("it is this agent: `gossip leave` makes it leave"),
+            CommandError::NotDown => refusal.hint(
+                "it would come back at once: `gossip leave` there makes it leave; one that has failed can be marked once it is \
+                 held down",
+            ),
+            _ => refusal,
+        }
+    };
+    state.handle.force_leave(id).map_err(refused)?;
+    Ok(json!({ "name": name, "id": id.to_string(), "left": true }).into())
+}
+
 impl Filter {
     fn new(query: Option<&str>) -> Result<Self, ApiError> {
-        let query = Query::parse(query, &["all", "name", "status", "tag"])?;
+        let query = Query::parse(query, &["all", "name", "status", "tag", "why"])?;
+        let why = query.one("why").map(ToString::to_string);
         let named = query.all("status").map(status_named).collect::<Result<Vec<_>, _>>()?;
-        let statuses = match (named.is_empty(), query.flag("all")?) {
+        let statuses = match (named.is_empty(), query.flag("all")? || why.is_some()) {
             (false, _) => named,
             (true, true) => vec![Status::Alive, Status::Suspect, Status::Down, Status::Left],
             (true, false) => vec![Status::Alive, Status::Suspect],
         };
         let tags = query.all("tag").map(parse_tag).collect::<Result<_, _>>()?;
-        Ok(Self { statuses, name: query.one("name").map(ToString::to_string), tags })
+        Ok(Self { statuses, name: query.one("name").map(ToString::to_string), tags, why })
     }
 
     fn matches(&self, profile: &Profile, status: Status) -> bool {

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! GET    /v1/info
-//! GET    /v1/members?status=&name=&tag=&all=
+//! GET    /v1/members?status=&name=&tag=&all=&why=
 //! POST   /v1/join                 {"contacts": [..]}
 //! POST   /v1/leave
+//! POST   /v1/force-leave          {"member"}
 //! GET    /v1/key?key=&own=
 //! PUT    /v1/key                  {"key", "value", "own", "wait", "timeout_ms"}
 //! DELETE /v1/key?key=&own=&wait=&timeout_ms=
@@ -14,6 +15,7 @@
 //! POST   /v1/send                 {"to", "data"}
 //! GET    /v1/inbox?count=         one JSON object a line, for one reader at a time
 //! POST   /v1/query                {"name", "data", "tags", "timeout_ms"}: one JSON object a line
+//! POST   /v1/reachability         {"timeout_ms"}
 //! GET    /v1/events               one JSON object a line, until the reader goes away
 //! ```
 //! Errors are `{"error", "hint", "exit"}`, the last being the exit code that a command should end with.
@@ -29,8 +31,10 @@ mod listener;
 mod members;
 mod messages;
 mod metrics;
+mod names;
 mod openapi;
 mod patient;
+mod reachability;
 mod request;
 mod route;
 mod selection;
@@ -39,6 +43,7 @@ mod stream;
 mod tcp;
 mod wait;
 mod watch;
+mod why;
 mod writes;
 
 use std::net::SocketAddr;
@@ -63,6 +68,7 @@ use super::feed::Feed;
 use super::hooks;
 use super::mail::Mail;
 use super::query::Queries;
+use super::reach::Reach;
 use super::saver::Saver;
 use crate::exit::Failure;
 use guard::Refused;
@@ -90,6 +96,7 @@ pub(super) struct State {
     pub(super) hooks: Arc<hooks::Counts>,
     mail: Mail,
     pub(super) queries: Arc<Queries>,
+    reach: Arc<Reach>,
     /// Takes questions to this agent's own handlers.
     questions: mpsc::Sender<Vec<u8>>,
     leave: Notify,
@@ -124,6 +131,7 @@ impl State {
             hooks: Arc::default(),
             mail: Mail::new(node.handle()),
             queries: Arc::default(),
+            reach: Reach::spawn(node.handle()),
             questions,
             leave: Notify::new(),
         }

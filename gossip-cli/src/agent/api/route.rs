@@ -12,15 +12,18 @@ use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::guard::Guard;
-use super::{Answer, State, direct, info, keys, members, messages, metrics, openapi, request, stream, watch};
+use super::{
+    Answer, State, direct, info, keys, members, messages, metrics, openapi, reachability, request, stream, watch,
+};
 
 /// What can be asked for, by method and path.
-pub(super) static ROUTES: [Route; 18] = [
+pub(super) static ROUTES: [Route; 20] = [
     Route::new(Method::GET, "/v1/info", Operation::Info),
     Route::new(Method::GET, "/v1/config", Operation::Config),
     Route::new(Method::GET, "/v1/members", Operation::Members),
     Route::new(Method::POST, "/v1/join", Operation::Join),
     Route::new(Method::POST, "/v1/leave", Operation::Leave),
+    Route::new(Method::POST, "/v1/force-leave", Operation::ForceLeave),
     Route::new(Method::GET, "/v1/key", Operation::GetKey),
     Route::new(Method::PUT, "/v1/key", Operation::SetKey),
     Route::new(Method::DELETE, "/v1/key", Operation::DeleteKey),
@@ -31,6 +34,7 @@ pub(super) static ROUTES: [Route; 18] = [
     Route::new(Method::POST, "/v1/send", Operation::Send),
     Route::new(Method::GET, "/v1/inbox", Operation::Inbox),
     Route::new(Method::POST, "/v1/query", Operation::Query),
+    Route::new(Method::POST, "/v1/reachability", Operation::Reachability),
     Route::new(Method::GET, "/v1/events", Operation::Events),
     Route::new(Method::GET, "/metrics", Operation::Metrics),
     Route::new(Method::GET, "/openapi.json", Operation::OpenApi),
@@ -50,6 +54,7 @@ enum Operation {
     Members,
     Join,
     Leave,
+    ForceLeave,
     GetKey,
     SetKey,
     DeleteKey,
@@ -60,6 +65,7 @@ enum Operation {
     Send,
     Inbox,
     Query,
+    Reachability,
     Events,
     Metrics,
     OpenApi,
@@ -98,6 +104,7 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
         Operation::Members => members::list(state, query),
         Operation::Join => members::join(state, body).await,
         Operation::Leave => members::leave(state).await,
+        Operation::ForceLeave => members::force_leave(state, body).await,
         Operation::GetKey => keys::get(state, query),
         Operation::SetKey => keys::set(state, body).await,
         Operation::DeleteKey => keys::delete(state, query).await,
@@ -108,6 +115,7 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
         Operation::Send => direct::send(state, body).await,
         Operation::Inbox => direct::inbox(state, query),
         Operation::Query => direct::query(state, body).await,
+        Operation::Reachability => reachability::ask(state, body).await,
         Operation::Events => stream::events(state, query),
         Operation::Metrics => Ok(metrics::show(state)),
         Operation::OpenApi => Ok(openapi::show()),
