@@ -25,6 +25,25 @@ pub enum Event<P> {
     },
     /// What changed in the member table since the last batch, one entry a member, in the order of their first change.
     Members(Vec<MemberEvent<P>>),
+    /// So many members were held down at about one time that this node may be on one side of a split network: a quarter of the
+    /// roster and three at least, or all others where there were two or more; or nobody is heard any more. Told once when that
+    /// has come to rest, and again when an eighth of the roster came or went. That many members crashed looks the same.
+    /// Where one of two loses the other nothing is told but that it is down.
+    Partition {
+        /// How many live members are left, this node included.
+        reachable: usize,
+        /// Out of how many: those, and the members that were held down since a minute before it began. Who left does not
+        /// count.
+        roster: usize,
+    },
+    /// The split that was told of is over: fewer than an eighth of the roster are missing, or at most one. They came back, left,
+    /// or were forgotten (`membership.forget_after`).
+    Healed {
+        /// As in [`Event::Partition`].
+        reachable: usize,
+        /// As in [`Event::Partition`].
+        roster: usize,
+    },
     /// The leave that was asked for is done: the node sends and answers nothing any more.
     Left,
     /// A broadcast message, delivered once.

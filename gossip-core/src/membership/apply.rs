@@ -21,7 +21,7 @@ use crate::wire::membership::{Claim, Record};
 /// leave this node without an answer.
 const MAX_INCARNATION: u64 = 1 << 40;
 /// For so long a member that was held down counts as one that should be there.
-const ROSTER_MEMORY: Duration = Duration::from_secs(60);
+pub(super) const ROSTER_MEMORY: Duration = Duration::from_secs(60);
 
 /// How a record relates to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,6 +174,7 @@ impl<P: Peer> Membership<P> {
         self.falls.push_back(cx.now);
         self.note_verdict(cx, index, record.claim);
         self.changed(cx, index, &record, Some(MemberChange::Down));
+        self.suspect_partition(cx);
     }
 
     fn note_verdict(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claim: Claim) {

@@ -14,6 +14,7 @@ mod frames;
 mod join;
 mod leave;
 mod observers;
+mod partition;
 mod profiles;
 mod promises;
 mod quorum;
@@ -40,6 +41,7 @@ use self::checks::{Checks, Claimed};
 use self::favours::Favours;
 use self::join::{Cookies, Joining};
 use self::leave::Phase;
+use self::partition::Partition;
 use self::profiles::Profiles;
 use self::promises::Promises;
 use self::repair::Repair;
@@ -115,6 +117,7 @@ pub(crate) struct Membership<P> {
     heard: Instant,
     /// When members went down, of late.
     falls: VecDeque<Instant>,
+    partition: Partition,
     joining: Joining<P>,
     cookies: Cookies,
     repair: Repair<P>,
@@ -142,6 +145,7 @@ impl<P: Peer> Membership<P> {
             wary: Wariness::default(),
             heard: now,
             falls: VecDeque::new(),
+            partition: Partition::default(),
             joining: Joining::new(),
             cookies: Cookies::new(rng),
             repair: Repair::new(now),

@@ -12,6 +12,7 @@ use super::{Claim, Record, Status};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::random::{MapHasher, Rng};
+use crate::time::Instant;
 use crate::wire::ClusterKey;
 
 /// The binary logarithm of the number of buckets that the table keeps sums of. A digest may fold them.
@@ -300,6 +301,12 @@ impl<P: Peer> Table<P> {
     /// A member that is down, drawn at random.
     pub(super) fn random_down(&self, rng: &mut Rng) -> Option<MemberIndex> {
         (!self.down.is_empty()).then(|| MemberIndex(self.down[rng.below(self.down.len())]))
+    }
+
+    /// How many members that are down were held down at that time or after it.
+    pub(super) fn fallen_since(&self, since: Instant) -> usize {
+        let fell = |at: &&u32| row_of(&self.rows, **at).verdict.as_ref().is_some_and(|verdict| verdict.at >= since);
+        self.down.iter().filter(fell).count()
     }
 
     fn link_bucket(&mut self, at: u32) {

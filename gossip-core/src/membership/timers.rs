@@ -25,6 +25,7 @@ impl<P: Peer> Membership<P> {
             self.favours.poll_timeout(),
             self.joining.poll_timeout(),
             self.repair.poll_timeout(),
+            self.partition.poll_timeout(),
             self.gossip_at,
             self.graves.front().map(|(forgotten, _)| *forgotten),
         ])
@@ -41,6 +42,7 @@ impl<P: Peer> Membership<P> {
             self.reconnect(cx);
             self.ask_contacts(cx);
             self.repair(cx);
+            self.watch_partition(cx);
             while self.graves.front().is_some_and(|(forgotten, _)| *forgotten <= cx.now) {
                 self.forget_one(cx);
             }
