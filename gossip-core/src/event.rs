@@ -44,6 +44,17 @@ pub enum Event<P> {
         /// As in [`Event::Partition`].
         roster: usize,
     },
+    /// Two live nodes claim one id; told by both of them, and by members that heard both. The later life keeps it: the one of
+    /// the higher generation, or at the lower address where they are the same. The other stops without a goodbye, and
+    /// [`Event::Left`] follows there.
+    Namesake {
+        /// The id.
+        id: NodeId,
+        /// Who keeps it.
+        winner: Claimant<P>,
+        /// Who gives it up.
+        loser: Claimant<P>,
+    },
     /// The leave that was asked for is done: the node sends and answers nothing any more.
     Left,
     /// A broadcast message, delivered once.
@@ -71,6 +82,15 @@ pub enum Event<P> {
     Lagged(u64),
 }
 
+/// One of two nodes that claim an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant<P> {
+    /// Which life of the member it says to be.
+    pub generation: u64,
+    /// Where it answers.
+    pub addr: P,
+}
+
 /// One member's change, as seen by this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEvent<P> {
@@ -94,6 +114,10 @@ pub enum MemberChange {
     Up,
     /// Its address, its metadata or its hints changed.
     Updated,
+    /// It is alive again, and flaps: three times within about ten minutes it had failed, or nearly so. Told in place of
+    /// [`Self::Up`], once; until it has been well for ten minutes it has four times the patience, and doubts of it are not
+    /// told. That it failed, and is back, still is.
+    Flapping,
     /// It does not answer; it is still a member and may refute.
     Suspect,
     /// It failed.

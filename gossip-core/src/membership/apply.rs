@@ -196,6 +196,13 @@ impl<P: Peer> Membership<P> {
     /// Tells the application about a member.
     pub(super) fn tell(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, change: MemberChange) {
         let row = cx.table.row_mut(index);
+        let flapping = row.lenience.is_flapping(cx.now);
+        let change = match change {
+            MemberChange::Up if flapping && row.lenience.take_news() => MemberChange::Flapping,
+            // It comes and goes: that it is in doubt once more is no news.
+            MemberChange::Suspect if flapping => return,
+            change => change,
+        };
         let event = MemberEvent {
             id: row.member.id,
             generation: row.member.generation,
@@ -220,6 +227,9 @@ impl<P: Peer> Membership<P> {
 
     /// What is said of this node itself: an accusation is refuted under a higher incarnation (SWIM §4.2).
     fn apply_to_me(&mut self, cx: &mut Cx<'_, P>, record: &Record<P>) -> Applied {
+        if self.has_yielded() || record.claim == Claim::Alive && self.meets_namesake(cx, record) {
+            return Applied::Known;
+        }
         let mine = cx.table.row(ME);
         if record.member.generation < cx.me.generation {
             return Applied::Older;
@@ -240,17 +250,22 @@ impl<P: Peer> Membership<P> {
         if record.incarnation == mine.incarnation && !accused {
             return Applied::Known;
         }
+        self.refute(cx, record.incarnation);
+        Applied::Known
+    }
+
+    /// Makes a statement above all that was said of this node under `incarnation`.
+    pub(super) fn refute(&mut self, cx: &mut Cx<'_, P>, incarnation: u64) {
         cx.stats.refutations += 1;
-        let mut answer = mine.record();
-        if record.incarnation < MAX_INCARNATION {
-            answer.incarnation = record.incarnation + 1;
+        let mut answer = cx.table.row(ME).record();
+        if incarnation < MAX_INCARNATION {
+            answer.incarnation = incarnation + 1;
         } else {
             cx.me.generation = cx.me.generation.saturating_add(1);
             answer.incarnation = answer.profile;
         }
         answer.member = *cx.me;
         self.publish(cx, answer);
-        Applied::Known
     }
 
     /// Takes a generation above `known`, under which a former life of this node is still remembered.
