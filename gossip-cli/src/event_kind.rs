@@ -5,8 +5,14 @@ use clap::ValueEnum;
 /// A kind of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EventKind {
-    /// A member came, changed, was suspected, failed or left
+    /// A member came, changed, was suspected, failed, flapped or left
     Member,
+    /// This member is on one side of a split network
+    Partition,
+    /// That is over
+    Healed,
+    /// Two live members claim one id: which of them keeps it
+    Namesake,
     /// A join through one contact succeeded or found no answer
     Join,
     /// A key was written or deleted
@@ -26,6 +32,9 @@ impl EventKind {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Member => "member",
+            Self::Partition => "partition",
+            Self::Healed => "healed",
+            Self::Namesake => "namesake",
             Self::Join => "join",
             Self::Key => "key",
             Self::Message => "message",

@@ -19,6 +19,8 @@ pub(crate) enum Code {
     NoAgent = 3,
     /// A write was made, and fewer members acknowledged it in time than were to.
     Unacknowledged = 4,
+    /// The agent stopped because another live member bears its name.
+    Namesake = 5,
 }
 
 impl Code {
@@ -33,6 +35,7 @@ impl Code {
             2 => Self::Input,
             3 => Self::NoAgent,
             4 => Self::Unacknowledged,
+            5 => Self::Namesake,
             _ => Self::Failed,
         }
     }
@@ -65,6 +68,11 @@ impl Failure {
     /// The write was made, but not acknowledged by as many as were to.
     pub(crate) fn unacknowledged(message: impl Display) -> Self {
         Self { code: Code::Unacknowledged, message: message.to_string(), hint: None }
+    }
+
+    /// Another member bears this one's name.
+    pub(crate) fn namesake(message: impl Display) -> Self {
+        Self { code: Code::Namesake, message: message.to_string(), hint: None }
     }
 
     /// Who read the output went away: nothing is left to do, and nobody to tell.
@@ -108,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_code_survives_its_number() {
-        for code in [Code::Failed, Code::Input, Code::NoAgent, Code::Unacknowledged] {
+        for code in [Code::Failed, Code::Input, Code::NoAgent, Code::Unacknowledged, Code::Namesake] {
             assert_eq!(Code::from_number(code.number().into()), code);
         }
     }

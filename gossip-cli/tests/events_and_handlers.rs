@@ -5,7 +5,7 @@ mod support;
 use std::fs::File;
 use std::io::Write as _;
 
-use support::Site;
+use support::{Agent, Site};
 
 #[test]
 fn a_stream_of_one_kind_shows_nothing_else() {
@@ -114,7 +114,7 @@ fn handlers_that_are_too_slow_cost_events_and_nothing_else() {
     for _ in 0..9 {
         agent.run(&["publish", "t", "p"]).ok();
     }
-    let counted = |agent: &support::Agent| agent.ask(&["info"])["on_event"].clone();
+    let counted = |agent: &Agent| agent.ask(&["info"])["on_event"].clone();
     agent.poll("the rest dropped", |agent| (counted(agent)["dropped"] == 4).then_some(()));
     let now = counted(&agent);
     assert_eq!((&now["running"], &now["waiting"]), (&2.into(), &3.into()));
@@ -123,4 +123,30 @@ fn handlers_that_are_too_slow_cost_events_and_nothing_else() {
     let mut gate = File::options().read(true).write(true).open(&pipe).unwrap();
     gate.write_all(b"\n\n\n\n\n").unwrap();
     agent.poll("all that waited run", |agent| (counted(agent)["succeeded"] == 5).then_some(()));
+}
+
+#[test]
+fn of_two_agents_of_one_name_the_later_goes_on_and_the_other_says_why_it_ends() {
+    let site = Site::new();
+    let contact = site.start("contact", &[]);
+    let mut first = site.start("twin", &["--join", contact.addr()]);
+    contact.wait_for_alive(&["twin"]);
+    let (told, own) = (contact.stream(&["events", "--only", "namesake"]), first.stream(&["events"]));
+    told.next("the start", |line| line["event"] == "start");
+    own.next("the start", |line| line["event"] == "start");
+
+    let mut args = site.agent_args("second", &["--join", contact.addr()]);
+    let name = args.iter().position(|arg| arg == "--name").unwrap();
+    args[name + 1] = "twin".into();
+    let second = Agent::spawn_by(&site, "second", &["env"], &args);
+    for reader in [&own, &told] {
+        let event = reader.next("a namesake", |line| line["event"] == "namesake");
+        assert_eq!((&event["id"], &event["addr"]), (&second.ready["id"], &second.addr().into()));
+        assert_eq!((&event["loser_addr"], &event["generation"]), (&first.addr().into(), &second.generation().into()));
+    }
+    assert_eq!(first.ended(), 5);
+    let log = first.log();
+    assert!(log.contains("bears this one's name") && log.contains(second.addr()), "{log}");
+    assert_eq!(contact.sees("twin").unwrap()["addr"], second.addr());
+    second.wait_for_alive(&["contact", "twin"]);
 }

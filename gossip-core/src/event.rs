@@ -25,6 +25,36 @@ pub enum Event<P> {
     },
     /// What changed in the member table since the last batch, one entry a member, in the order of their first change.
     Members(Vec<MemberEvent<P>>),
+    /// So many members were held down at about one time that this node may be on one side of a split network: a quarter of the
+    /// roster and three at least, or all others where there were two or more; or nobody is heard any more. Told once when that
+    /// has come to rest, and again when an eighth of the roster came or went. That many members crashed looks the same.
+    /// Where one of two loses the other nothing is told but that it is down.
+    Partition {
+        /// How many live members are left, this node included.
+        reachable: usize,
+        /// Out of how many: those, and the members that were held down since a minute before it began. Who left does not
+        /// count.
+        roster: usize,
+    },
+    /// The split that was told of is over: fewer than an eighth of the roster are missing, or at most one. They came back, left,
+    /// or were forgotten (`membership.forget_after`).
+    Healed {
+        /// As in [`Event::Partition`].
+        reachable: usize,
+        /// As in [`Event::Partition`].
+        roster: usize,
+    },
+    /// Two live nodes claim one id; told by both of them, and by members that heard both. The later life keeps it: the one of
+    /// the higher generation, or at the lower address where they are the same. The other stops without a goodbye, and
+    /// [`Event::Left`] follows there.
+    Namesake {
+        /// The id.
+        id: NodeId,
+        /// Who keeps it.
+        winner: Claimant<P>,
+        /// Who gives it up.
+        loser: Claimant<P>,
+    },
     /// The leave that was asked for is done: the node sends and answers nothing any more.
     Left,
     /// A broadcast message, delivered once.
@@ -52,6 +82,15 @@ pub enum Event<P> {
     Lagged(u64),
 }
 
+/// One of two nodes that claim an id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant<P> {
+    /// Which life of the member it says to be.
+    pub generation: u64,
+    /// Where it answers.
+    pub addr: P,
+}
+
 /// One member's change, as seen by this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberEvent<P> {
@@ -75,6 +114,10 @@ pub enum MemberChange {
     Up,
     /// Its address, its metadata or its hints changed.
     Updated,
+    /// It is alive again, and flaps: three times within about ten minutes it had failed, or nearly so. Told in place of
+    /// [`Self::Up`], once; until it has been well for ten minutes it has four times the patience, and doubts of it are not
+    /// told. That it failed, and is back, still is.
+    Flapping,
     /// It does not answer; it is still a member and may refute.
     Suspect,
     /// It failed.

@@ -59,7 +59,7 @@ struct Readme;
 
 pub use config::{Config, ConfigError};
 pub use error::{CommandError, PacketError};
-pub use event::{Event, JoinError, MemberChange, MemberEvent};
+pub use event::{Claimant, Event, JoinError, MemberChange, MemberEvent};
 pub use identity::{Identity, NodeId};
 pub use membership::{Hearing, Member, Members, Status, Verdict};
 pub use node::{Lane, Node, Transmit};

@@ -243,7 +243,8 @@ impl<P: Peer> Node<P> {
             return Err(PacketError::UnknownSender);
         }
         if source.sender == *cx.me {
-            return Err(PacketError::OwnPacket);
+            let another = self.membership.hear_namesake(cx, &source, packet.sections(source.sender.id));
+            return if another { Ok(()) } else { Err(PacketError::OwnPacket) };
         }
         let heard = self.membership.listens_to(cx.table, &source);
         for section in packet.sections::<P>(source.sender.id) {

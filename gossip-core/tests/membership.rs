@@ -218,3 +218,18 @@ fn a_node_that_is_told_of_a_moment_that_never_comes_comes_to_an_end_of_what_is_d
         assert_eq!(node.poll_timeout(), None);
     }
 }
+
+#[test]
+fn a_member_that_fails_and_returns_again_and_again_is_said_once_to_flap() {
+    let mut cluster = Cluster::joined(6, &Config::lan());
+    for _ in 0..4 {
+        cluster.paused.insert(3);
+        cluster.until(30, "3 is down", |cluster| cluster.status(3, 1) == Some(Status::Down));
+        cluster.paused.clear();
+        cluster.until(5, "3 is back", |cluster| cluster.status(3, 1) == Some(Status::Alive));
+    }
+    let mut told = changes(&cluster, 1, 3);
+    told.retain(|change| *change != MemberChange::Suspect);
+    use MemberChange::{Down, Flapping, Up};
+    assert_eq!(told, [Up, Down, Up, Down, Up, Down, Flapping, Down, Up]);
+}

@@ -507,7 +507,7 @@ _gossip() {
             fi
             case "${prev}" in
                 --only)
-                    COMPREPLY=($(compgen -W "member join key message reload left lagged" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "member partition healed namesake join key message reload left lagged" -- "${cur}"))
                     return 0
                     ;;
                 --count)

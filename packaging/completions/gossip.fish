@@ -62,7 +62,7 @@ complete -c gossip -n "__fish_gossip_using_subcommand agent" -l name -d 'This me
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l tag -d 'A tag that all members see, KEY=VALUE. Repeatable' -r
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l config -d 'TOML file with the fields that `gossip config default` prints' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l data-dir -d 'Folder that keeps identity, generation, keys and member list across restarts; one agent per folder. A write of an own key is on disk before it is answered, everything else within a second' -r -F
-complete -c gossip -n "__fish_gossip_using_subcommand agent" -l on-event -d 'A command to run when something happens, CMD or KIND=CMD or KIND,KIND=CMD: the shell runs it with the event as one line of JSON on standard input. Without KIND on every member, join, left and lagged event. Repeatable' -r
+complete -c gossip -n "__fish_gossip_using_subcommand agent" -l on-event -d 'A command to run when something happens, CMD or KIND=CMD or KIND,KIND=CMD: the shell runs it with the event as one line of JSON on standard input. Without KIND on every event but key, message and reload. Repeatable' -r
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l on-query -d 'A command that answers the queries of a name, NAME=CMD: the shell runs it with the query\'s data on standard input, and what it writes to standard output is the answer. Repeatable, each name once' -r
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l http -d 'Answer HTTP at this address too, IP or IP:PORT: what the socket answers, /metrics for Prometheus, /openapi.json. Only an address of the loopback device; the port is 7980 unless written, 0 takes a free one' -r
 complete -c gossip -n "__fish_gossip_using_subcommand agent" -l log -d 'The least severe messages to log. Default: info' -r -f -a "off\t''
@@ -211,7 +211,10 @@ complete -c gossip -n "__fish_gossip_using_subcommand reachability" -l timeout -
 complete -c gossip -n "__fish_gossip_using_subcommand reachability" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand reachability" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand reachability" -s h -l help -d 'Print help'
-complete -c gossip -n "__fish_gossip_using_subcommand events" -l only -d 'Only events of these kinds, and how many were missed' -r -f -a "member\t'A member came, changed, was suspected, failed or left'
+complete -c gossip -n "__fish_gossip_using_subcommand events" -l only -d 'Only events of these kinds, and how many were missed' -r -f -a "member\t'A member came, changed, was suspected, failed, flapped or left'
+partition\t'This member is on one side of a split network'
+healed\t'That is over'
+namesake\t'Two live members claim one id: which of them keeps it'
 join\t'A join through one contact succeeded or found no answer'
 key\t'A key was written or deleted'
 message\t'A broadcast message arrived or was sent here'

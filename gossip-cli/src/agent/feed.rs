@@ -87,6 +87,18 @@ impl Subscription {
             }
             Event::Join { contact, result } => vec![line(join(*contact, *result))],
             Event::Lagged(missed) => vec![lagged(*missed)],
+            Event::Partition { reachable, roster } | Event::Healed { reachable, roster } => {
+                vec![line(json!({ "event": kind.name(), "reachable": reachable, "roster": roster }))]
+            }
+            Event::Namesake { id, winner, loser } => vec![line(json!({
+                "event": kind.name(),
+                "name": self.name_of(*id),
+                "id": id.to_string(),
+                "addr": winner.addr.to_string(),
+                "generation": winner.generation,
+                "loser_addr": loser.addr.to_string(),
+                "loser_generation": loser.generation,
+            }))],
             Event::Left => vec![line(json!({ "event": kind.name() }))],
             _ => Vec::new(),
         }
@@ -154,6 +166,9 @@ pub(super) fn message_id(id: MessageId) -> String {
 fn kind_of(event: &Event<SocketAddr>) -> Option<EventKind> {
     Some(match event {
         Event::Members(_) => EventKind::Member,
+        Event::Partition { .. } => EventKind::Partition,
+        Event::Healed { .. } => EventKind::Healed,
+        Event::Namesake { .. } => EventKind::Namesake,
         Event::Join { .. } => EventKind::Join,
         Event::Kv(_) => EventKind::Key,
         Event::Broadcast(_) => EventKind::Message,
@@ -180,6 +195,7 @@ fn change_name(change: MemberChange) -> &'static str {
     match change {
         MemberChange::Up => "up",
         MemberChange::Updated => "updated",
+        MemberChange::Flapping => "flapping",
         MemberChange::Suspect => "suspect",
         MemberChange::Down => "down",
         MemberChange::Left => "left",

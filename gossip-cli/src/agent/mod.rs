@@ -88,9 +88,10 @@ pub(crate) async fn run(args: AgentArgs, socket: Option<PathBuf>, json: bool) ->
                 break Ok(());
             }
             Some(()) = hangups.recv() => reloader.reload().await,
-            // The task reads the node's events until the node ends, which it does not do by itself.
-            _ = &mut watching => {
-                break Err(Failure::failed("the node stopped unexpectedly").hint("the log says why"));
+            // The task reads the node's events until the node ends, which it does by itself only if its name is another's.
+            ended = &mut watching => {
+                let unknown = |error| Failure::failed(format!("the node stopped unexpectedly: {error}"));
+                break Err(ended.unwrap_or_else(unknown));
             }
         }
     };

@@ -3,21 +3,23 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use gossip_core::{Event, JoinError, MemberChange, MemberEvent, NodeId};
+use gossip_core::{Claimant, Event, JoinError, MemberChange, MemberEvent, NodeId};
 use gossip_handle::Handle;
 use tokio::task::JoinHandle;
 
+use crate::exit::Failure;
 use crate::profile::Profile;
 
-/// Logs the node's events until it ends.
-pub(super) fn spawn(handle: &Handle<SocketAddr>) -> JoinHandle<()> {
+/// Logs the node's events until it ends; why, if it did so by itself.
+pub(super) fn spawn(handle: &Handle<SocketAddr>) -> JoinHandle<Failure> {
     let handle = handle.clone();
     tokio::spawn(async move {
         let mut events = handle.events();
-        let mut log = Log { handle, announced: HashSet::new() };
+        let mut log = Log { handle, announced: HashSet::new(), lost_to: None };
         while let Some(event) = events.recv().await {
             log.event(&event);
         }
+        log.why_it_ended()
     })
 }
 
@@ -36,6 +38,8 @@ struct Log {
     handle: Handle<SocketAddr>,
     /// Live members that the log has named: a member's name follows some time after the first news of it.
     announced: HashSet<NodeId>,
+    /// Where the member is that keeps this one's name.
+    lost_to: Option<SocketAddr>,
 }
 
 impl Log {
@@ -51,8 +55,39 @@ impl Log {
                      firewall let UDP through?"
                 );
             }
+            Event::Partition { reachable, roster } => {
+                tracing::warn!("partition: {reachable} of {roster} members are reachable from here");
+            }
+            Event::Healed { reachable, roster } => {
+                tracing::info!("the partition has healed: {reachable} of {roster} members are reachable");
+            }
+            Event::Namesake { id, winner, loser } => self.namesake(*id, winner, loser),
             Event::Lagged(missed) => tracing::debug!("{missed} events were not logged: too many at once"),
             _ => {}
+        }
+    }
+
+    fn namesake(&mut self, id: NodeId, winner: &Claimant<SocketAddr>, loser: &Claimant<SocketAddr>) {
+        let (me, addr, metadata) = self.handle.with(|node, _| {
+            let (me, members) = (node.identity().id, node.members());
+            let own = members.get(me).map(|member| *member.addr);
+            (me, own, members.get(id).map(|member| member.metadata.to_vec()).unwrap_or_default())
+        });
+        let name = Profile::decode(id, &metadata).name;
+        let (winner, loser) = (winner.addr, loser.addr);
+        if id == me && addr != Some(winner) {
+            tracing::error!("another live member is {name}, too: {winner} started later and keeps the name");
+            self.lost_to = Some(winner);
+        } else {
+            tracing::warn!("two live members are {name}: {winner} keeps the name, {loser} stops");
+        }
+    }
+
+    fn why_it_ended(self) -> Failure {
+        match self.lost_to {
+            Some(winner) => Failure::namesake(format!("another live member bears this one's name: {winner} keeps it"))
+                .hint("give each member a name of its own with --name; members of one --data-dir are one member"),
+            None => Failure::failed("the node stopped unexpectedly").hint("the log says why"),
         }
     }
 
@@ -74,6 +109,10 @@ impl Log {
             MemberChange::Left => {
                 self.announced.remove(&event.id);
                 tracing::info!("{name} at {addr} has left");
+            }
+            MemberChange::Flapping => {
+                self.announced.insert(event.id);
+                tracing::warn!("{name} at {addr} is up, and flaps: it failed and came back again and again");
             }
             MemberChange::Suspect => tracing::debug!("{name} at {addr} is suspected"),
             _ => tracing::debug!("{name} at {addr} was updated"),

@@ -54,7 +54,8 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
     /// A command to run when something happens, CMD or KIND=CMD or KIND,KIND=CMD: the shell runs it with the event as one
-    /// line of JSON on standard input. Without KIND on every member, join, left and lagged event. Repeatable
+    /// line of JSON on standard input. Without KIND on every event but key, message and
+    /// reload. Repeatable
     #[arg(long, value_name = "[KIND=]CMD")]
     pub(crate) on_event: Vec<String>,
     /// A command that answers the queries of a name, NAME=CMD: the shell runs it with the query's data on standard input, and

@@ -73,6 +73,11 @@ pub(super) fn described(event: &Value) -> String {
         "join" => format!("join {}: {} members", field("contact"), field("members")),
         "reload" if !event["error"].is_null() => format!("reload failed: {}", field("error")),
         "reload" => format!("reload: {} changed, {} need a restart", keys("changed"), keys("needs_restart")),
+        "partition" => format!("partition: {} of {} members are reachable", field("reachable"), field("roster")),
+        "healed" => format!("healed: {} of {} members are reachable", field("reachable"), field("roster")),
+        "namesake" => {
+            format!("namesake {}: {} keeps the id, {} stops", field("name"), field("addr"), field("loser_addr"))
+        }
         "lagged" if !event["revision"].is_null() => format!("{} changes were missed", field("missed")),
         "lagged" => format!("{} events were missed", field("missed")),
         other => other.to_string(),
@@ -95,6 +100,10 @@ mod tests {
     fn events_are_told_in_words() {
         let member = json!({ "event": "member", "change": "down", "name": "a", "addr": "1.2.3.4:5" });
         assert_eq!(described(&member), "member down a 1.2.3.4:5");
+        let split = json!({ "event": "partition", "reachable": 32, "roster": 64 });
+        assert_eq!(described(&split), "partition: 32 of 64 members are reachable");
+        let namesake = json!({ "event": "namesake", "name": "a", "addr": "1.2.3.4:5", "loser_addr": "1.2.3.4:6" });
+        assert_eq!(described(&namesake), "namesake a: 1.2.3.4:5 keeps the id, 1.2.3.4:6 stops");
         let key = json!({ "event": "key", "key": "k", "deleted": false, "value": "v\n" });
         assert_eq!(described(&key), "key k = v\\n");
         let message = json!({ "event": "message", "from": "a", "topic": "t", "payload_hex": "ff" });

@@ -14,7 +14,9 @@ const SMALL_TABLE: u64 = 64;
 
 impl<P: Peer> Membership<P> {
     pub(super) fn handle_ping(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, ping: Ping) {
-        self.intents.push(cx.stats, Target::answer(from), Intent::Ack(ping.probe.number));
+        if !self.pinged_by_namesake(cx, from) {
+            self.intents.push(cx.stats, Target::answer(from), Intent::Ack(ping.probe.number));
+        }
         self.pinged(cx, from, ping);
         self.compare(cx, from, ping.probe.fingerprint);
     }
@@ -25,6 +27,8 @@ impl<P: Peer> Membership<P> {
         } else if let Some((asker, number)) = self.favours.answered(probe.number, from.sender) {
             let reply = PingReply { number, answered: true };
             self.intents.push(cx.stats, Target::to(asker), Intent::PingReply(reply));
+        } else {
+            self.namesake_answered(cx, from, probe.number);
         }
         self.compare(cx, from, probe.fingerprint);
     }
@@ -39,11 +43,15 @@ impl<P: Peer> Membership<P> {
             self.intents.push(cx.stats, Target::answer(from), Intent::Cookie(cookie));
             return;
         }
+        if let Some(index) = cx.table.find(from.sender.id) {
+            self.joins_elsewhere(cx, index, &join.record);
+        }
         let applied = self.apply(cx, &join.record);
         let Some(index) = cx.table.find(from.sender.id) else { return };
         let to = Target::to(from.addr.clone());
-        if applied == Applied::Older {
-            // It is held down, or known in a later life: it hears what to rise above.
+        let elsewhere = applied == Applied::Same && cx.table.row(index).addr != join.record.addr;
+        if applied == Applied::Older || elsewhere {
+            // It is held down, known in a later life, or a namesake of one: it hears what to rise above.
             self.intents.push(cx.stats, to.clone(), Intent::Records(SmallVec::from_slice(&[index])));
         }
         let generation = cx.table.row(index).member.generation;

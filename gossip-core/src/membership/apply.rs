@@ -22,7 +22,7 @@ use crate::wire::membership::{Claim, Record};
 /// leave this node without an answer.
 const MAX_INCARNATION: u64 = 1 << 40;
 /// For so long a member that was held down counts as one that should be there.
-const ROSTER_MEMORY: Duration = Duration::from_secs(60);
+pub(super) const ROSTER_MEMORY: Duration = Duration::from_secs(60);
 
 /// How a record relates to the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +184,7 @@ impl<P: Peer> Membership<P> {
         self.falls.push_back(cx.now);
         self.note_verdict(cx, index, record.claim);
         self.changed(cx, index, &record, Some(MemberChange::Down));
+        self.suspect_partition(cx);
     }
 
     fn note_verdict(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claim: Claim) {
@@ -204,6 +205,16 @@ impl<P: Peer> Membership<P> {
 
     /// Tells the application about a member.
     pub(super) fn tell(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, change: MemberChange) {
+        let trouble = cx.table.notes_mut(index).trouble_mut_if();
+        let flapping = trouble.as_ref().is_some_and(|trouble| trouble.lenience.is_flapping(cx.now));
+        let change = match change {
+            MemberChange::Up if flapping && trouble.is_some_and(|trouble| trouble.lenience.take_news()) => {
+                MemberChange::Flapping
+            }
+            // It comes and goes: that it is in doubt once more is no news.
+            MemberChange::Suspect if flapping => return,
+            change => change,
+        };
         let row = cx.table.row(index);
         let event = MemberEvent {
             id: row.member.id,
@@ -230,6 +241,9 @@ impl<P: Peer> Membership<P> {
 
     /// What is said of this node itself: an accusation is refuted under a higher incarnation (SWIM §4.2).
     fn apply_to_me(&mut self, cx: &mut Cx<'_, P>, record: &Record<P>) -> Applied {
+        if self.has_yielded() || record.claim == Claim::Alive && self.meets_namesake(cx, record) {
+            return Applied::Known;
+        }
         let mine = cx.table.row(ME);
         if record.member.generation < cx.me.generation {
             return Applied::Older;
@@ -250,17 +264,22 @@ impl<P: Peer> Membership<P> {
         if record.incarnation == mine.incarnation && !accused {
             return Applied::Known;
         }
+        self.refute(cx, record.incarnation);
+        Applied::Known
+    }
+
+    /// Makes a statement above all that was said of this node under `incarnation`.
+    pub(super) fn refute(&mut self, cx: &mut Cx<'_, P>, incarnation: u64) {
         cx.stats.refutations += 1;
         let mut answer = cx.table.record(ME);
-        if record.incarnation < MAX_INCARNATION {
-            answer.incarnation = record.incarnation + 1;
+        if incarnation < MAX_INCARNATION {
+            answer.incarnation = incarnation + 1;
         } else {
             cx.me.generation = cx.me.generation.saturating_add(1);
             answer.incarnation = answer.profile;
         }
         answer.member = *cx.me;
         self.publish(cx, answer);
-        Applied::Known
     }
 
     /// Takes a generation above `known`, under which a former life of this node is still remembered.

@@ -170,6 +170,11 @@ impl Checks {
         self.open.iter_mut()
     }
 
+    /// How many members are suspected.
+    pub(super) fn suspects(&self) -> usize {
+        self.open.iter().filter(|check| check.stage == Stage::Suspected).count()
+    }
+
     /// Something may be due at that time.
     pub(super) fn wake(&mut self, at: Instant) {
         self.next = Some(self.next.map_or(at, |next| next.min(at)));

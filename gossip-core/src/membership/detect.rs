@@ -147,6 +147,7 @@ impl<P: Peer> Membership<P> {
         self.deaf = self.deaf.saturating_add(1);
         self.checks.close(cx.table, index);
         cx.stats.abstentions += 1;
+        self.suspect_partition(cx);
     }
 
     /// Whether the member sends packets although it does not answer: it reads late, or cannot send much. Not judged by

@@ -24,6 +24,10 @@ pub(super) enum Phase {
     Leaving {
         until: Instant,
     },
+    /// Another bears its name: it says nothing any more, and still answers until then.
+    Yielding {
+        until: Instant,
+    },
     Left,
 }
 
@@ -40,6 +44,11 @@ impl<P: Peer> Membership<P> {
 
     pub(crate) fn has_left(&self) -> bool {
         self.phase == Phase::Left
+    }
+
+    /// Whether its name is another's.
+    pub(super) fn has_yielded(&self) -> bool {
+        matches!(self.phase, Phase::Yielding { .. })
     }
 
     /// Begins to leave; [`Event::Left`] follows when the goodbye has spread, or `membership.leave_timeout` is over.
@@ -85,12 +94,19 @@ impl<P: Peer> Membership<P> {
         if let Phase::Leaving { until } = self.phase {
             let told = !self.updates.contains(ME) && self.intents.is_empty();
             if told || until <= cx.now || cx.table.live().is_empty() {
-                self.phase = Phase::Left;
-                self.intents.clear();
-                self.gossip_at = None;
-                cx.events.push(Event::Left);
+                self.has_gone(cx);
             }
         }
+        if matches!(self.phase, Phase::Yielding { until } if until <= cx.now) {
+            self.has_gone(cx);
+        }
+    }
+
+    fn has_gone(&mut self, cx: &mut Cx<'_, P>) {
+        self.phase = Phase::Left;
+        self.intents.clear();
+        self.gossip_at = None;
+        cx.events.push(Event::Left);
     }
 }
 

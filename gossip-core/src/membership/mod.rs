@@ -15,8 +15,10 @@ mod frames;
 mod join;
 mod lazy;
 mod leave;
+mod namesake;
 mod notes;
 mod observers;
+mod partition;
 mod profiles;
 mod promises;
 mod quorum;
@@ -42,6 +44,8 @@ use self::favours::Favours;
 use self::join::{Cookies, Joining};
 use self::lazy::Lazy;
 use self::leave::Phase;
+use self::namesake::Namesakes;
+use self::partition::Partition;
 use self::profiles::Profiles;
 use self::promises::Promises;
 use self::repair::Repair;
@@ -78,6 +82,8 @@ pub(crate) enum Intent {
         promise: u16,
     },
     Ack(u32),
+    /// A ping to a stranger who may bear this node's name, or another's.
+    AskNamesake(u32),
     PingRequest(PingRequest),
     PingReply(PingReply),
     Suspicion(Suspicion),
@@ -113,6 +119,7 @@ impl Urgency for Intent {
             | Self::PingReply(_)
             | Self::Suspicion(_)
             | Self::Veto(_)
+            | Self::AskNamesake(_)
             | Self::WhoAreYou => 0,
             Self::Gossip
             | Self::Notices(_)
@@ -146,6 +153,8 @@ pub(crate) struct Membership<P> {
     heard: Instant,
     /// When members went down, of late.
     falls: VecDeque<Instant>,
+    partition: Partition,
+    namesakes: Namesakes<P>,
     joining: Joining<P>,
     cookies: Cookies,
     repair: Repair<P>,
@@ -175,6 +184,8 @@ impl<P: Peer> Membership<P> {
             wary: Wariness::default(),
             heard: now,
             falls: VecDeque::new(),
+            partition: Partition::default(),
+            namesakes: Namesakes::new(),
             joining: Joining::new(),
             cookies: Cookies::new(rng),
             repair: Repair::new(now),
@@ -270,6 +281,9 @@ impl<P: Peer> Membership<P> {
 
     /// Replaces this node's own row, and spreads it.
     fn publish(&mut self, cx: &mut Cx<'_, P>, record: Record<P>) {
+        if self.has_yielded() {
+            return;
+        }
         let status = if self.is_running() { Status::Alive } else { Status::Left };
         let record = Record { claim: if self.is_running() { Claim::Alive } else { Claim::Left }, ..record };
         cx.table.update(ME, &record, status);
@@ -395,6 +409,11 @@ impl<P: Peer> Protocol<P> for Membership<P> {
         let fingerprint = cx.table.fingerprint();
         let section = match intent {
             Intent::Ping { number, promise } => Section::Ping(Ping { probe: Probe { number, fingerprint }, promise }),
+            Intent::AskNamesake(number) => {
+                // With this node's record, so that the question is longer than its answer.
+                self.write_records(cx, &[ME], packet);
+                Section::Ping(Ping { probe: Probe { number, fingerprint }, promise: 0 })
+            }
             Intent::Ack(number) => Section::Ack(Probe { number, fingerprint }),
             Intent::PingRequest(request) => Section::PingRequest(request),
             Intent::PingReply(reply) => Section::PingReply(reply),

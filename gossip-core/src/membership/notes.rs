@@ -112,6 +112,10 @@ impl Notes {
         self.trouble.get_or_insert_default()
     }
 
+    pub(super) fn trouble_mut_if(&mut self) -> Option<&mut Trouble> {
+        self.trouble.as_deref_mut()
+    }
+
     pub(super) fn lenience(&self) -> Lenience {
         self.trouble().map_or_else(Lenience::default, |trouble| trouble.lenience)
     }

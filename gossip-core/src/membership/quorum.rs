@@ -202,6 +202,14 @@ impl<P: Peer> Membership<P> {
             let Some(check) = self.checks.get_mut(cx.table, index) else { return };
             check.case().ranked = ranked;
         }
+        // Only the member itself confirms, not whoever writes its name.
+        let by_itself = |row: MemberIndex| {
+            let row = cx.table.row(row);
+            row.member == from.sender && row.addr == *from.addr
+        };
+        if !from.row.is_some_and(by_itself) {
+            return;
+        }
         let patience = self.patience(cx, index);
         let Some(check) = self.checks.get_mut(cx.table, index) else { return };
         // By others' word alone no more than half of the time is over.

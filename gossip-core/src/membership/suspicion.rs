@@ -82,21 +82,36 @@ impl Case {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Lenience {
     refuted: u8,
+    /// Whether it is to be told that the member flaps.
+    news: bool,
     at: Instant,
 }
 
 impl Lenience {
-    const MOST: u8 = 2;
+    const MOST: u8 = 3;
+    /// Patience doubles so often.
+    const DOUBLINGS: u8 = 2;
     /// A refutation is forgotten after this long.
     const MEMORY: Duration = Duration::from_secs(600);
 
     /// The member answered after it had seemed to fail.
     pub(super) fn refuted(&mut self, now: Instant) {
-        *self = Self { refuted: (self.level(now) + 1).min(Self::MOST), at: now };
+        let news = self.news || self.level(now) + 1 == Self::MOST;
+        *self = Self { refuted: (self.level(now) + 1).min(Self::MOST), at: now, news };
     }
 
     pub(super) fn patience(&self, now: Instant, config: &SuspicionConfig) -> Duration {
-        config.patience * (1 << self.level(now))
+        config.patience * (1 << self.level(now).min(Self::DOUBLINGS))
+    }
+
+    /// Whether the member seems to fail and comes back again and again.
+    pub(super) fn is_flapping(&self, now: Instant) -> bool {
+        self.level(now) == Self::MOST
+    }
+
+    /// Whether it began to, and that was not told yet; then it is.
+    pub(super) fn take_news(&mut self) -> bool {
+        core::mem::take(&mut self.news)
     }
 
     fn level(&self, now: Instant) -> u8 {
@@ -182,7 +197,20 @@ mod tests {
             lenience.refuted(at(now));
             assert_eq!(times(&lenience, now), expected);
         }
-        assert_eq!([5601, 5603, 6203].map(|now| times(&lenience, now)), [4, 2, 1]);
+        assert_eq!([5601, 5603, 6203, 6803].map(|now| times(&lenience, now)), [4, 4, 2, 1]);
+    }
+
+    #[test]
+    fn a_member_flaps_from_its_third_refutation_on_until_it_was_well_for_ten_minutes() {
+        let mut lenience = Lenience::default();
+        let told: [bool; 5] = core::array::from_fn(|now| {
+            lenience.refuted(at(5000 + now as u64));
+            lenience.take_news()
+        });
+        assert_eq!(told, [false, false, true, false, false]);
+        assert!(lenience.is_flapping(at(5603)) && !lenience.is_flapping(at(5604)));
+        lenience.refuted(at(5700));
+        assert!(lenience.take_news(), "it flaps anew");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::{Claim, Record, Status};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::random::{MapHasher, Rng};
+use crate::time::Instant;
 use crate::wire::ClusterKey;
 
 /// The binary logarithm of the number of buckets that the table keeps sums of. A digest may fold them.
@@ -321,6 +322,12 @@ impl<P: Peer> Table<P> {
 
     pub(super) fn position(&self, index: MemberIndex) -> u32 {
         self.row(index).position
+    }
+
+    /// How many members that are down were held down at that time or after it.
+    pub(super) fn fallen_since(&self, since: Instant) -> usize {
+        let fell = |at: &&u32| self.notes(MemberIndex(**at)).verdict().is_some_and(|verdict| verdict.at >= since);
+        self.down.iter().filter(fell).count()
     }
 
     fn link_bucket(&mut self, at: u32) {

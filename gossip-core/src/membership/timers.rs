@@ -14,6 +14,7 @@ impl<P: Peer> Membership<P> {
             Phase::Left => return None,
             Phase::Leaving { until } => return Some(self.gossip_at.map_or(until, |at| at.min(until))),
             Phase::HandingOver { until, next } => Some(until.min(next)),
+            Phase::Yielding { until } => return Some(until),
             Phase::Running => None,
         };
         earliest([
@@ -25,6 +26,8 @@ impl<P: Peer> Membership<P> {
             self.favours.poll_timeout(),
             self.joining.poll_timeout(),
             self.repair.poll_timeout(),
+            self.partition.poll_timeout(),
+            self.namesakes.poll_timeout(),
             self.gossip_at,
             self.graves.front().map(|(forgotten, _)| *forgotten),
         ])
@@ -41,6 +44,8 @@ impl<P: Peer> Membership<P> {
             self.reconnect(cx);
             self.ask_contacts(cx);
             self.repair(cx);
+            self.watch_partition(cx);
+            self.ask_namesakes(cx);
             while self.graves.front().is_some_and(|(forgotten, _)| *forgotten <= cx.now) {
                 self.forget_one(cx);
             }

@@ -2,7 +2,7 @@
 
 use gossip_core::wire::membership::{Claim, Suspicion};
 use gossip_core::wire::{section_sizes, tag};
-use gossip_core::{Config, Identity, NodeId, Status};
+use gossip_core::{Config, Event, Identity, Node, NodeId, Status};
 
 use super::kinds::{STRANGER, record, section, stranger};
 use super::lab::{Lab, id, packet};
@@ -177,4 +177,43 @@ fn whoever_invents_verdicts_is_soon_not_heard_any_more() {
     assert!((1..=32 + 5).contains(&claims), "{claims} claims of 300");
     lab.run(30);
     assert!(all_alive(&lab));
+}
+
+#[test]
+fn a_record_that_puts_a_member_where_another_or_nobody_is_makes_nobody_stop() {
+    let mut lab = lab();
+    for (later, addr) in [(0, 3), (0, STRANGER), (1, 3), (1, STRANGER)] {
+        let mut member = lab.identity(5);
+        member.generation += later;
+        let forged = record(member, 9, Claim::Alive, addr);
+        let news = packet(lab.identity(2), true, |w| section(w, tag::UPDATES, |w| w.item(&forged)));
+        lab.forge(2, 5, &news).unwrap();
+        lab.run(5);
+        let victim = lab.node(5);
+        assert!(victim.members().live() as u64 == COUNT && victim.poll_timeout().is_some(), "{later} {addr}");
+        let told: Vec<_> = std::iter::from_fn(|| victim.poll_event()).collect();
+        assert!(!told.iter().any(|event| matches!(event, Event::Namesake { .. } | Event::Left)), "{told:?}");
+    }
+}
+
+#[test]
+fn one_member_cannot_confirm_a_suspicion_under_the_names_of_others() {
+    let mut lab = lab();
+    let dead: Vec<Identity> = (5..=COUNT).map(|at| lab.nodes.remove(&at).unwrap().identity()).collect();
+    for _ in 0..15 {
+        for suspect in &dead {
+            for sender in dead.iter().filter(|sender| *sender != suspect) {
+                let suspicion = Suspicion { suspect: *suspect, age: u8::MAX, patience: 0 };
+                let forged = packet(*sender, true, |w| section(w, tag::SUSPICION, |w| w.item(&suspicion)));
+                [1, 3, 4].iter().for_each(|to| lab.forge(2, *to, &forged).unwrap());
+            }
+        }
+        lab.run(1);
+    }
+    let why =
+        |node: &Node<u64>| dead.iter().filter_map(|dead| node.members().why(dead.id).cloned()).collect::<Vec<_>>();
+    let verdicts: Vec<_> = lab.nodes.values().flat_map(why).collect();
+    assert_eq!(verdicts.len(), 4 * dead.len());
+    let confirmed = |by: &Identity| verdicts.iter().any(|verdict| verdict.confirmed.contains(&by.id));
+    assert!(!dead.iter().any(confirmed), "{verdicts:?}");
 }

@@ -152,4 +152,12 @@ impl Task {
 
 /// The kinds that run a handler which names none: rare, and about the cluster. Keys and messages can come by the
 /// thousand and have to be asked for.
-const DEFAULT_KINDS: [EventKind; 4] = [EventKind::Member, EventKind::Join, EventKind::Left, EventKind::Lagged];
+const DEFAULT_KINDS: [EventKind; 7] = [
+    EventKind::Member,
+    EventKind::Partition,
+    EventKind::Healed,
+    EventKind::Namesake,
+    EventKind::Join,
+    EventKind::Left,
+    EventKind::Lagged,
+];
