@@ -141,34 +141,46 @@ pub(crate) struct Intents<P, I> {
     frames: VecDeque<(Target<P>, I)>,
     /// How many wait at most for a datagram.
     max: usize,
-    /// How many ever waited for one.
+    /// How many wait for one, and ever did.
+    waiting: usize,
     peak: usize,
 }
 
 impl<P, I: Urgency> Intents<P, I> {
     pub(crate) fn new(max: usize) -> Self {
-        Self { datagrams: [const { VecDeque::new() }; RANKS], frames: VecDeque::new(), max, peak: 0 }
+        Self { datagrams: [const { VecDeque::new() }; RANKS], frames: VecDeque::new(), max, waiting: 0, peak: 0 }
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, stats: &mut Stats, to: Target<P>, intent: I) {
+        let rank = intent.rank();
         if self.is_full(to.lane) {
             stats.dropped_intents += 1;
-            let less_urgent =
-                if to.lane == Lane::Stream { &mut [][..] } else { &mut self.datagrams[intent.rank() + 1..] };
-            if less_urgent.iter_mut().rev().find_map(VecDeque::pop_back).is_none() {
+            let sheds = to.lane == Lane::Datagram
+                && self.datagrams[rank + 1..].iter_mut().rev().find_map(VecDeque::pop_back).is_some();
+            if !sheds {
                 return;
             }
+            self.waiting -= 1;
         }
         match to.lane {
-            Lane::Datagram => self.datagrams[intent.rank()].push_back((to, intent)),
+            Lane::Datagram => {
+                self.datagrams[rank].push_back((to, intent));
+                self.waiting += 1;
+                self.peak = self.peak.max(self.waiting);
+            }
             Lane::Stream => self.frames.push_back((to, intent)),
         }
-        self.peak = self.peak.max(self.waiting());
     }
 
+    #[inline]
     pub(crate) fn pop(&mut self, lane: Lane) -> Option<(Target<P>, I)> {
         match lane {
-            Lane::Datagram => self.datagrams.iter_mut().find_map(VecDeque::pop_front),
+            Lane::Datagram if self.waiting == 0 => None,
+            Lane::Datagram => {
+                self.waiting -= 1;
+                self.datagrams.iter_mut().find(|queue| !queue.is_empty())?.pop_front()
+            }
             Lane::Stream => self.frames.pop_front(),
         }
     }
@@ -176,7 +188,7 @@ impl<P, I: Urgency> Intents<P, I> {
     /// Whether the next one would be dropped, or another for it.
     pub(crate) fn is_full(&self, lane: Lane) -> bool {
         match lane {
-            Lane::Datagram => self.waiting() >= self.max,
+            Lane::Datagram => self.waiting >= self.max,
             Lane::Stream => self.frames.len() >= MAX_FRAMES.min(self.max),
         }
     }
@@ -193,16 +205,13 @@ impl<P, I: Urgency> Intents<P, I> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting() == 0 && self.frames.is_empty()
+        self.waiting == 0 && self.frames.is_empty()
     }
 
     pub(crate) fn clear(&mut self) {
         self.datagrams.iter_mut().for_each(VecDeque::clear);
+        self.waiting = 0;
         self.frames.clear();
-    }
-
-    fn waiting(&self) -> usize {
-        self.datagrams.iter().map(VecDeque::len).sum()
     }
 }
 

@@ -47,7 +47,8 @@ pub struct MembershipConfig {
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub forget_after: Duration,
     /// The most members the table holds, this node, those down and those that left included: 2 to 1 048 576, default
-    /// 16 384. At the limit unknown members are ignored and counted.
+    /// 16 384. At the limit the member that has been down or gone for longest makes way; while there is none, unknown members
+    /// are ignored and counted. The updates that wait are bounded by it, too.
     pub max_members: usize,
     /// The longest metadata of any member, in bytes, at most 512. Default 512.
     pub max_metadata: usize,
