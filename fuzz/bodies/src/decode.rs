@@ -50,6 +50,8 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         Section::Membership(membership::Section::Updates(list)) => _ = list.iter().count(),
         Section::Membership(membership::Section::TablePage(page)) => _ = page.records.iter().count(),
         Section::Membership(membership::Section::ProfileRequest(ids)) => _ = ids.iter().count(),
+        Section::Membership(membership::Section::Notices(list)) => _ = list.iter().count(),
+        Section::Membership(membership::Section::RecordRequest(list)) => _ = list.iter().count(),
         Section::Broadcast(broadcast::Section::Messages(list)) => {
             return list.iter().map(|message| message.payload.len()).sum();
         }

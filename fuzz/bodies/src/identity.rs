@@ -136,5 +136,7 @@ fn model_of_membership<'a>(section: &membership::Section<'a, u64>) -> Model<'a> 
         Section::Profile(profile) => Model::Profile(*profile),
         Section::Suspicion(suspicion) => Model::Suspicion(*suspicion),
         Section::Veto(member) => Model::Veto(*member),
+        Section::Notices(list) => Model::Notices(list.iter().collect()),
+        Section::RecordRequest(list) => Model::RecordRequest(list.iter().collect()),
     }
 }

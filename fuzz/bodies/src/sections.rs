@@ -5,7 +5,7 @@ use gossip_core::wire::broadcast::{Announcement, MAX_TOPIC, Message, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::{Entry, MAX_KEY, Receipt};
 use gossip_core::wire::membership::{
-    Claim, Join, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
+    Claim, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
 use gossip_core::wire::{Item, NoSpace, Writer, tag};
 
@@ -32,6 +32,8 @@ pub(crate) enum Model<'a> {
     Profile(Profile<'a>),
     Suspicion(Suspicion),
     Veto(gossip_core::Identity),
+    Notices(Vec<Notice>),
+    RecordRequest(Vec<u32>),
     Messages(Vec<Message<'a>>),
     Announcements(Vec<Announcement>),
     Wanted(Vec<Wanted>),
@@ -54,7 +56,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(27) {
+        match input.below(29) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -100,6 +102,8 @@ impl<'a> Model<'a> {
                 many(input, |input| Answer { sequence: input.counter(), taken: input.flag() }),
             ),
             25 => Self::Suspicion(Suspicion { suspect: input.identity(), age: input.byte(), patience: input.byte() }),
+            26 => Self::Notices(many(input, |input| Notice { name: input.u32(), incarnation: input.number() })),
+            27 => Self::RecordRequest(many(input, Input::u32)),
             _ => Self::Veto(input.identity()),
         }
     }
@@ -126,6 +130,8 @@ impl<'a> Model<'a> {
             Self::Profile(_) => tag::PROFILE,
             Self::Suspicion(_) => tag::SUSPICION,
             Self::Veto(_) => tag::VETO,
+            Self::Notices(_) => tag::NOTICES,
+            Self::RecordRequest(_) => tag::RECORD_REQUEST,
             Self::Messages(_) => tag::MESSAGES,
             Self::Announcements(_) => tag::MESSAGE_DIGEST,
             Self::Wanted(_) => tag::MESSAGE_PULL,
@@ -173,6 +179,8 @@ impl<'a> Model<'a> {
             Self::Profile(profile) => w.item(profile),
             Self::Suspicion(suspicion) => w.item(suspicion),
             Self::Veto(member) => w.item(member),
+            Self::Notices(notices) => all(w, notices),
+            Self::RecordRequest(names) => all(w, names),
             Self::Messages(messages) => all(w, messages),
             Self::Announcements(announcements) => all(w, announcements),
             Self::Wanted(wanted) => all(w, wanted),

@@ -1,6 +1,6 @@
-//! Lazy push (as in Plumtree: Leitao, Pereira, Rodrigues, SRDS 2007 §3): an update is sent whole once or twice, and told
-//! of in five bytes after that. Who lacks it asks for the record. While many join, most updates meet members that have
-//! them already, and a whole record is six times as long.
+//! Lazy push (as in Plumtree: Leitao, Pereira, Rodrigues, SRDS 2007 §3): an update is sent whole once, and told of in five
+//! bytes after that. Who lacks it asks for the record. While many join, most updates meet members that have them already,
+//! and a whole record is six times as long.
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
@@ -81,7 +81,7 @@ impl<P: Peer> Membership<P> {
                 _ => {}
             }
         }
-        if !lacking.is_empty() {
+        if !lacking.is_empty() && from.answer == usize::MAX {
             self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::RecordRequest(lacking));
         }
     }

@@ -4,7 +4,7 @@ use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct};
 use gossip_core::wire::kv::{Entry, Receipt};
 use gossip_core::wire::membership::{
-    Claim, Join, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
+    Claim, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
 use gossip_core::wire::{ClusterKey, NoSpace, Writer, tag};
 use gossip_core::{Identity, NodeId};
@@ -77,6 +77,10 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
             w.item(&Suspicion { suspect: node(1), age: 1, patience: 0 })
         }),
         one("veto", tag::VETO, &|w| w.item(&node(2))),
+        one("notices", tag::NOTICES, &|w| {
+            (1..=200).try_for_each(|name| w.item(&Notice { name, incarnation: u64::MAX }))
+        }),
+        one("record_request", tag::RECORD_REQUEST, &|w| (1..=200).try_for_each(|name: u32| w.item(&name))),
         one("messages", tag::MESSAGES, &|w| w.item(&message)),
         one("message_digest", tag::MESSAGE_DIGEST, &|w| {
             w.item(&Announcement { origin: stranger(), first: 1, last: u64::MAX })

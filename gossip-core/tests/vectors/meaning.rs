@@ -73,6 +73,13 @@ fn membership<P: Peer + Display>(section: &Membership<'_, P>, names: Names<'_>) 
             vec![format!("suspicion {} age={age} patience={patience}", identity(*suspect, names))]
         }
         Membership::Veto(member) => vec![format!("veto {}", identity(*member, names))],
+        Membership::Notices(list) => items(
+            "notices".into(),
+            list.iter().map(|notice| format!("notice {:08x} incarnation={}", notice.name, notice.incarnation)),
+        ),
+        Membership::RecordRequest(list) => {
+            items("record_request".into(), list.iter().map(|name| format!("name {name:08x}")))
+        }
     }
 }
 
