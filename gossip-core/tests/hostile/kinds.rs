@@ -78,9 +78,9 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
         }),
         one("veto", tag::VETO, &|w| w.item(&node(2))),
         one("notices", tag::NOTICES, &|w| {
-            (1..=200).try_for_each(|name| w.item(&Notice { name, incarnation: u64::MAX }))
+            (1..=50).try_for_each(|name| w.item(&Notice { name, incarnation: u64::MAX }))
         }),
-        one("record_request", tag::RECORD_REQUEST, &|w| (1..=200).try_for_each(|name: u32| w.item(&name))),
+        one("record_request", tag::RECORD_REQUEST, &|w| (1..=50).try_for_each(|name: u32| w.item(&name))),
         one("messages", tag::MESSAGES, &|w| w.item(&message)),
         one("message_digest", tag::MESSAGE_DIGEST, &|w| {
             w.item(&Announcement { origin: stranger(), first: 1, last: u64::MAX })
