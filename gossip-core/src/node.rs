@@ -380,7 +380,7 @@ impl<P: Peer> Node<P> {
         }
         let header = packet.len();
         let probe =
-            matches!(purpose, Purpose::Membership(membership::Intent::Ping { .. } | membership::Intent::Ack(_)));
+            matches!(purpose, Purpose::Membership(membership::Intent::Ping { .. } | membership::Intent::Ack { .. }));
         match purpose {
             Purpose::Membership(intent) => self.membership.write(cx, to, intent, &mut packet),
             #[cfg(feature = "direct")]

@@ -1,6 +1,8 @@
 //! What happened, in order of time: all that the metrics ever see. A test writes such a trace by hand, and knows the
 //! right answer.
 
+use std::time::Duration;
+
 use gossip_core::broadcast::MessageId;
 use gossip_core::{MemberChange, Status};
 
@@ -43,6 +45,8 @@ pub(crate) enum Observation<'a> {
     Written { write: usize, key: usize, node: usize, deleted: bool, seen: Option<usize> },
     /// A key's newest write at a node, from now on.
     Applied { write: usize, node: usize },
+    /// What a node makes of the round trip between two others at the end, and what it is.
+    Estimated { estimate: Option<Duration>, actual: Duration },
     /// All live entries of a node at the end: writes, ascending.
     Contents { node: usize, writes: &'a [usize] },
 }

@@ -136,5 +136,6 @@ fn model_of_membership<'a>(section: &membership::Section<'a, u64>) -> Model<'a> 
         Section::Profile(profile) => Model::Profile(*profile),
         Section::Suspicion(suspicion) => Model::Suspicion(*suspicion),
         Section::Veto(member) => Model::Veto(*member),
+        Section::Coordinate(coordinate) => Model::Coordinate(*coordinate),
     }
 }

@@ -5,7 +5,7 @@ use gossip_core::wire::broadcast::{Announcement, MAX_TOPIC, Message, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::{Entry, MAX_KEY, Receipt};
 use gossip_core::wire::membership::{
-    Claim, Join, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
+    Claim, Coordinate, Join, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
 use gossip_core::wire::{Item, NoSpace, Writer, tag};
 
@@ -32,6 +32,7 @@ pub(crate) enum Model<'a> {
     Profile(Profile<'a>),
     Suspicion(Suspicion),
     Veto(gossip_core::Identity),
+    Coordinate(Coordinate),
     Messages(Vec<Message<'a>>),
     Announcements(Vec<Announcement>),
     Wanted(Vec<Wanted>),
@@ -54,7 +55,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(27) {
+        match input.below(28) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -100,7 +101,12 @@ impl<'a> Model<'a> {
                 many(input, |input| Answer { sequence: input.counter(), taken: input.flag() }),
             ),
             25 => Self::Suspicion(Suspicion { suspect: input.identity(), age: input.byte(), patience: input.byte() }),
-            _ => Self::Veto(input.identity()),
+            26 => Self::Veto(input.identity()),
+            _ => Self::Coordinate(Coordinate {
+                position: [(); 3].map(|()| i16::from_be_bytes(input.array())),
+                height: input.byte(),
+                error: input.byte(),
+            }),
         }
     }
 
@@ -126,6 +132,7 @@ impl<'a> Model<'a> {
             Self::Profile(_) => tag::PROFILE,
             Self::Suspicion(_) => tag::SUSPICION,
             Self::Veto(_) => tag::VETO,
+            Self::Coordinate(_) => tag::COORDINATE,
             Self::Messages(_) => tag::MESSAGES,
             Self::Announcements(_) => tag::MESSAGE_DIGEST,
             Self::Wanted(_) => tag::MESSAGE_PULL,
@@ -173,6 +180,7 @@ impl<'a> Model<'a> {
             Self::Profile(profile) => w.item(profile),
             Self::Suspicion(suspicion) => w.item(suspicion),
             Self::Veto(member) => w.item(member),
+            Self::Coordinate(coordinate) => w.item(coordinate),
             Self::Messages(messages) => all(w, messages),
             Self::Announcements(announcements) => all(w, announcements),
             Self::Wanted(wanted) => all(w, wanted),

@@ -208,6 +208,7 @@ impl<P: Peer> Membership<P> {
             self.deaf = 0;
             cx.table.row_mut(index).rtt.sample(rtt);
             self.rtt.sample(rtt);
+            self.coordinates.measured(index);
         }
         self.clear(cx, index, fresh);
         true

@@ -1,9 +1,10 @@
 //! What the application sees of the member table.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::row::Row;
-use super::table::Table;
+use super::table::{ME, Table};
 use crate::identity::NodeId;
 use crate::peer::Peer;
 use crate::time::Instant;
@@ -110,6 +111,18 @@ impl<'a, P: Peer> Members<'a, P> {
     /// All rows, this node's first, the others in an order that depends on the node's history alone.
     pub fn iter(&self) -> impl Iterator<Item = Member<'a, P>> + use<'a, P> {
         self.table.rows().map(Member::of)
+    }
+
+    /// The round trip between two members. If one of them is this node: as measured here, where it was. Else estimated
+    /// from their network coordinates; `None` until both are known. In constant time.
+    pub fn rtt(&self, a: NodeId, b: NodeId) -> Option<Duration> {
+        let (a, b) = (self.table.find(a)?, self.table.find(b)?);
+        let measured = match (a, b) {
+            _ if a == b => Some(Duration::ZERO),
+            (ME, other) | (other, ME) => self.table.row(other).rtt.smoothed(),
+            _ => None,
+        };
+        measured.or_else(|| Some(self.table.row(a).place?.round_trip(self.table.row(b).place?)))
     }
 
     /// Why a member is held down; `None` if it is not, or unknown. In constant time.

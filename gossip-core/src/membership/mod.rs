@@ -7,6 +7,7 @@
 mod answer;
 mod apply;
 mod checks;
+mod coordinates;
 mod detect;
 mod facade;
 mod favours;
@@ -37,6 +38,7 @@ pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};
 use self::checks::{Checks, Claimed};
+use self::coordinates::Coordinates;
 use self::favours::Favours;
 use self::join::{Cookies, Joining};
 use self::leave::Phase;
@@ -72,7 +74,10 @@ pub(crate) enum Intent {
         number: u32,
         promise: u16,
     },
-    Ack(u32),
+    Ack {
+        number: u32,
+        place: bool,
+    },
     PingRequest(PingRequest),
     PingReply(PingReply),
     Suspicion(Suspicion),
@@ -107,6 +112,7 @@ pub(crate) struct Membership<P> {
     favours: Favours<P>,
     /// Over all members.
     rtt: RoundTrip,
+    coordinates: Coordinates,
     loss: Loss,
     /// How often too few helpers were heard since the last fresh answer.
     deaf: u8,
@@ -137,6 +143,7 @@ impl<P: Peer> Membership<P> {
             checks: Checks::default(),
             favours: Favours::new(),
             rtt: RoundTrip::default(),
+            coordinates: Coordinates::new(),
             loss: Loss::default(),
             deaf: 0,
             wary: Wariness::default(),
@@ -325,6 +332,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
             Section::Profile(profile) => self.handle_profile(cx, profile),
             Section::Suspicion(suspicion) => self.handle_suspicion(cx, from, suspicion),
             Section::Veto(member) => self.handle_veto(cx, from, member),
+            Section::Coordinate(coordinate) => self.handle_coordinate(cx, from, coordinate),
         }
     }
 
@@ -349,7 +357,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
         let fingerprint = cx.table.fingerprint();
         let section = match intent {
             Intent::Ping { number, promise } => Section::Ping(Ping { probe: Probe { number, fingerprint }, promise }),
-            Intent::Ack(number) => Section::Ack(Probe { number, fingerprint }),
+            Intent::Ack { number, place } => return self.write_ack(Probe { number, fingerprint }, place, packet),
             Intent::PingRequest(request) => Section::PingRequest(request),
             Intent::PingReply(reply) => Section::PingReply(reply),
             Intent::Suspicion(suspicion) => Section::Suspicion(suspicion),

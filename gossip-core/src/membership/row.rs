@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 
 use super::apply::Allowance;
+use super::coordinates::Place;
 use super::facade::Verdict;
 use super::rtt::RoundTrip;
 use super::suspicion::Lenience;
@@ -55,6 +56,8 @@ pub(crate) struct Row<P> {
     /// When it last sent a ping.
     pub(super) heard: Instant,
     pub(super) rtt: RoundTrip,
+    /// Where it is, by its own word.
+    pub(super) place: Option<Place>,
     pub(super) lenience: Lenience,
     /// The place of the open check of it; [`checks::NONE`].
     pub(super) check: u32,
@@ -91,6 +94,7 @@ impl<P: Peer> Row<P> {
             event: BatchPlace::default(),
             heard: Instant::ZERO,
             rtt: RoundTrip::default(),
+            place: None,
             lenience: Lenience::default(),
             check: checks::NONE,
             claims: Allowance::default(),

@@ -25,6 +25,11 @@ impl RoundTrip {
         }
     }
 
+    /// The smoothed round trip, if it was measured.
+    pub(super) fn smoothed(&self) -> Option<Duration> {
+        (self.smoothed > 0).then(|| Duration::from_micros(self.smoothed.into()))
+    }
+
     /// How long to wait for an answer of a member whose round trip this is, or, if it was not measured yet, one of `all`.
     pub(super) fn timeout(&self, all: &Self, config: &MembershipConfig) -> Duration {
         let measured = if self.smoothed > 0 { self } else { all };

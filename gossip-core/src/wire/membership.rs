@@ -1,6 +1,7 @@
 //! Sections of membership.
 
 use super::codec::{DecodeError, Item, List, NoSpace, Reader};
+pub use super::coordinate::Coordinate;
 use super::{Writer, tag};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
@@ -38,6 +39,8 @@ pub enum Section<'a, P> {
     Suspicion(Suspicion),
     /// See [`tag::VETO`].
     Veto(Identity),
+    /// See [`tag::COORDINATE`].
+    Coordinate(Coordinate),
 }
 
 impl<'a, P: Peer> Section<'a, P> {
@@ -59,6 +62,7 @@ impl<'a, P: Peer> Section<'a, P> {
             tag::PROFILE => Self::Profile(Profile::read(reader)?),
             tag::SUSPICION => Self::Suspicion(Suspicion::read(reader)?),
             tag::VETO => Self::Veto(Identity::read(reader)?),
+            tag::COORDINATE => Self::Coordinate(Coordinate::read(reader)?),
             _ => return Ok(None),
         }))
     }
@@ -81,6 +85,7 @@ impl<'a, P: Peer> Section<'a, P> {
             Self::Profile(_) => tag::PROFILE,
             Self::Suspicion(_) => tag::SUSPICION,
             Self::Veto(_) => tag::VETO,
+            Self::Coordinate(_) => tag::COORDINATE,
         }
     }
 
@@ -107,6 +112,7 @@ impl<'a, P: Peer> Section<'a, P> {
             Self::Profile(profile) => profile.write(writer),
             Self::Suspicion(suspicion) => suspicion.write(writer),
             Self::Veto(member) => member.write(writer),
+            Self::Coordinate(coordinate) => coordinate.write(writer),
         }
     }
 }

@@ -12,6 +12,7 @@
 pub mod broadcast;
 mod cluster;
 mod codec;
+mod coordinate;
 pub mod direct;
 pub mod kv;
 pub mod membership;
@@ -87,6 +88,8 @@ pub mod tag {
     pub const DIRECT: u8 = 48;
     /// What became of direct messages: [`super::direct::Answers`].
     pub const DIRECT_ACK: u8 = 49;
+    /// Where the sender is in the space of round trips: [`super::membership::Coordinate`].
+    pub const COORDINATE: u8 = 64;
     /// The ids that sections refer to; the last section, if there are any.
     pub const IDS: u8 = 127;
 }

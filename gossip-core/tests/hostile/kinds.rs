@@ -77,6 +77,7 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
             w.item(&Suspicion { suspect: node(1), age: 1, patience: 0 })
         }),
         one("veto", tag::VETO, &|w| w.item(&node(2))),
+        one("coordinate", tag::COORDINATE, &|w| w.u64(u64::MAX)),
         one("messages", tag::MESSAGES, &|w| w.item(&message)),
         one("message_digest", tag::MESSAGE_DIGEST, &|w| {
             w.item(&Announcement { origin: stranger(), first: 1, last: u64::MAX })

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use gossip_core::wire::broadcast::Section as Broadcast;
 use gossip_core::wire::direct::Section as Direct;
 use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
-use gossip_core::wire::membership::{Claim, Ping, Record, Section as Membership, Suspicion};
+use gossip_core::wire::membership::{Claim, Coordinate, Ping, Record, Section as Membership, Suspicion};
 use gossip_core::wire::{List, Section};
 use gossip_core::{Identity, NodeId, Peer};
 
@@ -73,6 +73,9 @@ fn membership<P: Peer + Display>(section: &Membership<'_, P>, names: Names<'_>) 
             vec![format!("suspicion {} age={age} patience={patience}", identity(*suspect, names))]
         }
         Membership::Veto(member) => vec![format!("veto {}", identity(*member, names))],
+        Membership::Coordinate(Coordinate { position: [x, y, z], height, error }) => {
+            vec![format!("coordinate position={x},{y},{z} height={height} error={error}")]
+        }
     }
 }
 
