@@ -73,6 +73,9 @@ _gossip() {
             gossip,query)
                 cmd="gossip__subcmd__query"
                 ;;
+            gossip,rtt)
+                cmd="gossip__subcmd__rtt"
+                ;;
             gossip,send)
                 cmd="gossip__subcmd__send"
                 ;;
@@ -163,6 +166,9 @@ _gossip() {
             gossip__subcmd__help,query)
                 cmd="gossip__subcmd__help__subcmd__query"
                 ;;
+            gossip__subcmd__help,rtt)
+                cmd="gossip__subcmd__help__subcmd__rtt"
+                ;;
             gossip__subcmd__help,send)
                 cmd="gossip__subcmd__help__subcmd__send"
                 ;;
@@ -224,7 +230,7 @@ _gossip() {
 
     case "${cmd}" in
         gossip)
-            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help"
+            opts="-h -V --socket --json --help --version agent config demo sim completions man members rtt info join leave set get delete list import export publish subscribe watch send inbox query events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -554,7 +560,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help)
-            opts="agent config demo sim completions man members info join leave set get delete list import export publish subscribe watch send inbox query events help"
+            opts="agent config demo sim completions man members rtt info join leave set get delete list import export publish subscribe watch send inbox query events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -848,6 +854,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help__subcmd__query)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__rtt)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1174,6 +1194,24 @@ _gossip() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__rtt)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

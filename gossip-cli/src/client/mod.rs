@@ -5,6 +5,7 @@ mod direct;
 mod http;
 mod keys;
 mod members;
+mod rtt;
 mod stream;
 mod transfer;
 mod watch;
@@ -23,6 +24,7 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
     let client = Client::new(socket::path(socket));
     match command {
         ClientCommand::Members(args) => members::list(&client, &args, json).await,
+        ClientCommand::Rtt(args) => rtt::show(&client, &args, json).await,
         ClientCommand::Info => members::info(&client, json).await,
         ClientCommand::Join(args) => members::join(&client, &args, json).await,
         ClientCommand::Leave => members::leave(&client, json).await,

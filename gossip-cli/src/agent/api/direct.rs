@@ -150,7 +150,7 @@ fn bytes(text: Option<String>, digits: Option<String>) -> Result<Vec<u8>, ApiErr
 }
 
 /// The member that a user means by a name or an id.
-fn member_named(state: &State, named: &str) -> Result<(String, NodeId), ApiError> {
+pub(super) fn member_named(state: &State, named: &str) -> Result<(String, NodeId), ApiError> {
     let found = state.handle.with(|node, _| {
         let members = node.members();
         let name_of = |id| members.get(id).map(|member| Profile::decode(id, member.metadata).name);

@@ -3,6 +3,7 @@
 //! ```text
 //! GET    /v1/info
 //! GET    /v1/members?status=&name=&tag=&all=
+//! GET    /v1/rtt?from=&to=
 //! POST   /v1/join                 {"contacts": [..]}
 //! POST   /v1/leave
 //! GET    /v1/key?key=&own=
@@ -33,6 +34,7 @@ mod openapi;
 mod patient;
 mod request;
 mod route;
+mod rtt;
 mod selection;
 mod server;
 mod stream;

@@ -12,13 +12,14 @@ use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::guard::Guard;
-use super::{Answer, State, direct, info, keys, members, messages, metrics, openapi, request, stream, watch};
+use super::{Answer, State, direct, info, keys, members, messages, metrics, openapi, request, rtt, stream, watch};
 
 /// What can be asked for, by method and path.
-pub(super) static ROUTES: [Route; 18] = [
+pub(super) static ROUTES: [Route; 19] = [
     Route::new(Method::GET, "/v1/info", Operation::Info),
     Route::new(Method::GET, "/v1/config", Operation::Config),
     Route::new(Method::GET, "/v1/members", Operation::Members),
+    Route::new(Method::GET, "/v1/rtt", Operation::Rtt),
     Route::new(Method::POST, "/v1/join", Operation::Join),
     Route::new(Method::POST, "/v1/leave", Operation::Leave),
     Route::new(Method::GET, "/v1/key", Operation::GetKey),
@@ -48,6 +49,7 @@ enum Operation {
     Info,
     Config,
     Members,
+    Rtt,
     Join,
     Leave,
     GetKey,
@@ -96,6 +98,7 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
         Operation::Info => info::show(state),
         Operation::Config => Ok(state.config().into()),
         Operation::Members => members::list(state, query),
+        Operation::Rtt => rtt::show(state, query),
         Operation::Join => members::join(state, body).await,
         Operation::Leave => members::leave(state).await,
         Operation::GetKey => keys::get(state, query),
