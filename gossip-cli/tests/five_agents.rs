@@ -145,9 +145,8 @@ fn each_agent_tells_how_far_the_others_are_the_nearest_first() {
         (rtts.len() == 4).then_some(rtts)
     });
     assert!(near.is_sorted() && near.iter().all(|rtt| (0.0..1000.0).contains(rtt)), "{near:?}");
-    let between = agents[0].poll("an estimate between two others", |agent| {
-        agent.ask(&["rtt", "b", "c"])["members"][0]["rtt_ms"].as_f64()
-    });
+    let between = agents[0]
+        .poll("an estimate between two others", |agent| agent.ask(&["rtt", "b", "c"])["members"][0]["rtt_ms"].as_f64());
     assert!((0.0..1000.0).contains(&between), "{between} ms over loopback");
     let shown = agents[0].run(&["rtt", "b"]).ok().stdout;
     assert!(shown.contains("FROM") && shown.contains(" ms"), "{shown}");

@@ -76,6 +76,7 @@ impl<'a> Model<'a> {
                 version: input.number(),
                 metadata: input.bytes(512),
                 hints: input.bytes(256),
+                zone: input.bytes(32),
             }),
             14 => Self::Messages(many(input, message)),
             15 => Self::Announcements(many(input, announcement)),

@@ -59,6 +59,8 @@ pub struct Member<'a, P> {
     pub metadata: &'a [u8],
     /// The transport's bytes; empty until they have arrived.
     pub hints: &'a [u8],
+    /// The name of its zone; empty: none, or not arrived yet.
+    pub zone: &'a [u8],
 }
 
 impl<'a, P> Member<'a, P> {
@@ -72,6 +74,7 @@ impl<'a, P> Member<'a, P> {
             addr: &row.addr,
             metadata: profile.map_or(&[], |profile| &profile.metadata),
             hints: profile.map_or(&[], |profile| &profile.hints),
+            zone: profile.map_or(&[], |profile| &profile.zone),
         }
     }
 }

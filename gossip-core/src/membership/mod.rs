@@ -22,6 +22,7 @@ mod repair;
 mod row;
 mod rtt;
 mod schedule;
+mod selection;
 mod suspicion;
 mod table;
 mod timers;
@@ -172,7 +173,7 @@ impl<P: Peer> Membership<P> {
         self.restate(cx, |record| record.addr = addr);
     }
 
-    /// Replaces this node's own metadata or hints.
+    /// Replaces this node's own metadata or hints; its zone is as configured.
     pub(crate) fn set_profile(
         &mut self,
         cx: &mut Cx<'_, P>,
@@ -188,7 +189,7 @@ impl<P: Peer> Membership<P> {
             }
         }
         let version = cx.table.row(ME).incarnation + 1;
-        Profiles::set_own(cx.table, version, metadata, hints);
+        Profiles::set_own(cx.table, version, metadata, hints, &cx.config.membership.zone);
         self.restate(cx, |record| record.profile = version);
         Ok(())
     }

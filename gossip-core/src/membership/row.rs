@@ -6,6 +6,7 @@ use super::apply::Allowance;
 use super::coordinates::Place;
 use super::facade::Verdict;
 use super::rtt::RoundTrip;
+use super::selection::WEIGHT;
 use super::suspicion::Lenience;
 use super::{Claim, Record, Status, checks};
 use crate::event::BatchPlace;
@@ -16,12 +17,14 @@ use crate::time::Instant;
 /// No place in a list.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// Metadata and hints of a member.
+/// Metadata, hints and zone of a member.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Profile {
     pub(crate) version: u64,
     pub(crate) metadata: Box<[u8]>,
     pub(crate) hints: Box<[u8]>,
+    /// The name of its zone; empty: none.
+    pub(crate) zone: Box<[u8]>,
 }
 
 /// Whether a member can be reached over the stream lane.
@@ -58,6 +61,8 @@ pub(crate) struct Row<P> {
     pub(super) rtt: RoundTrip,
     /// Where it is, by its own word.
     pub(super) place: Option<Place>,
+    /// How often this node tells it news, against others.
+    pub(super) weight: u16,
     pub(super) lenience: Lenience,
     /// The place of the open check of it; [`checks::NONE`].
     pub(super) check: u32,
@@ -95,6 +100,7 @@ impl<P: Peer> Row<P> {
             heard: Instant::ZERO,
             rtt: RoundTrip::default(),
             place: None,
+            weight: WEIGHT,
             lenience: Lenience::default(),
             check: checks::NONE,
             claims: Allowance::default(),
@@ -107,6 +113,11 @@ impl<P: Peer> Row<P> {
             next_in_bucket: NONE,
             previous_in_bucket: NONE,
         }
+    }
+
+    /// The zone that it says it is in; empty: none, or not known yet.
+    pub(super) fn zone(&self) -> &[u8] {
+        self.profile.as_ref().map_or(&[], |profile| &profile.zone)
     }
 
     /// Whether a short name will do towards this member.

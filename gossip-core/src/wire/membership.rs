@@ -310,7 +310,7 @@ pub struct Record<P> {
     pub claim: Claim,
     /// Where the member is reached.
     pub addr: P,
-    /// The incarnation at which its metadata or hints changed last; 0: it never had any.
+    /// The incarnation at which its metadata, hints or zone changed last; 0: it never had any.
     pub profile: u64,
 }
 
@@ -415,8 +415,8 @@ impl<'a, P: Peer> TablePage<'a, P> {
     }
 }
 
-/// A member's metadata and hints: id, generation (varint), version (varint, as in [`Record::profile`]), metadata
-/// (length, at most 512 bytes), hints (length, at most 256 bytes).
+/// A member's metadata, hints and zone: id, generation (varint), version (varint, as in [`Record::profile`]), metadata
+/// (length, at most 512 bytes), hints (length, at most 256 bytes), zone (length, at most 32 bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile<'a> {
     /// Whose they are.
@@ -427,6 +427,8 @@ pub struct Profile<'a> {
     pub metadata: &'a [u8],
     /// The transport's bytes.
     pub hints: &'a [u8],
+    /// The name of its zone; empty: none.
+    pub zone: &'a [u8],
 }
 
 impl<'a> Item<'a> for Profile<'a> {
@@ -436,6 +438,7 @@ impl<'a> Item<'a> for Profile<'a> {
             version: reader.varint()?,
             metadata: reader.blob(512)?,
             hints: reader.blob(256)?,
+            zone: reader.blob(32)?,
         })
     }
 
@@ -443,6 +446,7 @@ impl<'a> Item<'a> for Profile<'a> {
         self.member.write(writer)?;
         writer.varint(self.version)?;
         writer.blob(self.metadata)?;
-        writer.blob(self.hints)
+        writer.blob(self.hints)?;
+        writer.blob(self.zone)
     }
 }

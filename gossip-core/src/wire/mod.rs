@@ -60,9 +60,9 @@ pub mod tag {
     pub const TABLE_DIGEST: u8 = 10;
     /// All records of a part of the table: [`super::membership::TablePage`].
     pub const TABLE_PAGE: u8 = 11;
-    /// Asks for metadata and hints: ids.
+    /// Asks for metadata, hints and zone: ids.
     pub const PROFILE_REQUEST: u8 = 12;
-    /// A member's metadata and hints: [`super::membership::Profile`].
+    /// A member's metadata, hints and zone: [`super::membership::Profile`].
     pub const PROFILE: u8 = 13;
     /// The sender got no answer from a member: [`super::membership::Suspicion`].
     pub const SUSPICION: u8 = 14;

@@ -62,11 +62,12 @@ fn membership<P: Peer + Display>(section: &Membership<'_, P>, names: Names<'_>) 
             items("profile_request".into(), ids.iter().map(|id| format!("id {}", names(id))))
         }
         Membership::Profile(profile) => vec![format!(
-            "profile {} version={} metadata={} hints={}",
+            "profile {} version={} metadata={} hints={} zone={}",
             identity(profile.member, names),
             profile.version,
             bytes(profile.metadata),
             bytes(profile.hints),
+            bytes(profile.zone),
         )],
         Membership::Suspicion(suspicion) => {
             let Suspicion { suspect, age, patience } = suspicion;
