@@ -9,6 +9,9 @@ use gossip_core::{Config, Instant, Lane, Node, Transmit};
 
 use crate::{addr, identity, scattered};
 
+/// The length of the section with a network coordinate.
+const COORDINATE: usize = 10;
+
 /// A packet and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Sent {
@@ -66,7 +69,8 @@ impl Known {
             self.handle(&mut ping);
             self.answer();
         }
-        let longest = self.ping(1).bytes.len();
+        // An answer tells where the node is, besides.
+        let longest = self.ping(1).bytes.len() + COORDINATE;
         loop {
             let mut ping = self.ping(1);
             self.handle(&mut ping);

@@ -43,7 +43,7 @@ pub const KINDS: &[Kind] = &[
     }),
     ("profile request", |w| w.section(tag::PROFILE_REQUEST, |w| (2..6).try_for_each(|at| w.id(identity(at).id)))),
     ("profile of 64 bytes", |w| {
-        let profile = Profile { member: identity(9), version: 3, metadata: &[5; 64], hints: &[] };
+        let profile = Profile { member: identity(9), version: 3, metadata: &[5; 64], hints: &[], zone: &[] };
         member(w, Membership::Profile(profile))
     }),
     ("broadcast message of 64 bytes", |w| w.section(tag::MESSAGES, |w| w.item(&message(9)))),

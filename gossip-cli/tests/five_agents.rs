@@ -134,3 +134,21 @@ fn agents_of_different_clusters_refuse_and_count_each_others_packets() {
     assert_eq!(first.status_of("b"), None);
     assert_eq!(second.status_of("a"), None);
 }
+
+#[test]
+fn each_agent_tells_how_far_the_others_are_the_nearest_first() {
+    let site = Site::new();
+    let agents = five(&site);
+    let near = agents[0].poll("four measured round trips", |agent| {
+        let answer = agent.ask(&["rtt"]);
+        let rtts: Vec<f64> = answer["members"].as_array()?.iter().filter_map(|row| row["rtt_ms"].as_f64()).collect();
+        (rtts.len() == 4).then_some(rtts)
+    });
+    assert!(near.is_sorted() && near.iter().all(|rtt| (0.0..1000.0).contains(rtt)), "{near:?}");
+    let between = agents[0]
+        .poll("an estimate between two others", |agent| agent.ask(&["rtt", "b", "c"])["members"][0]["rtt_ms"].as_f64());
+    assert!((0.0..1000.0).contains(&between), "{between} ms over loopback");
+    let shown = agents[0].run(&["rtt", "b"]).ok().stdout;
+    assert!(shown.contains("FROM") && shown.contains(" ms"), "{shown}");
+    agents[0].run(&["rtt", "nobody"]).refused(1, &["nobody", "gossip members"]);
+}

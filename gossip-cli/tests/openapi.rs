@@ -37,6 +37,8 @@ fn every_answer_fits_its_schema() {
         ("get", "/v1/keys", "", Value::Null),
         ("get", "/v1/members", "?all=true", Value::Null),
         ("get", "/v1/members", "?why=", Value::Null),
+        ("get", "/v1/rtt", "", Value::Null),
+        ("get", "/v1/rtt", "?from=b&to=a", Value::Null),
         ("get", "/v1/info", "", Value::Null),
         ("get", "/v1/config", "", Value::Null),
         ("get", "/openapi.json", "", Value::Null),

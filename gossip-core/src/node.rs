@@ -148,7 +148,7 @@ impl<P: Peer> Node<P> {
         let now = now.min(Instant::LAST);
         let key = ClusterKey::new(&config.cluster);
         let mut rng = Rng::new(seed);
-        Ok(Self {
+        let mut node = Self {
             membership: Membership::new(now, &config.membership, &mut rng),
             #[cfg(feature = "direct")]
             direct: direct::DirectState::new(&config),
@@ -169,7 +169,12 @@ impl<P: Peer> Node<P> {
                 ids: Vec::new(),
                 config,
             },
-        })
+        };
+        if !node.shared.config.membership.zone.is_empty() {
+            // A node that was just made takes commands, and nothing is too long.
+            _ = node.membership.set_profile(&mut node.shared.cx(now), None, None);
+        }
+        Ok(node)
     }
 
     /// What this node would need after a restart.
@@ -381,7 +386,7 @@ impl<P: Peer> Node<P> {
         }
         let header = packet.len();
         let probe =
-            matches!(purpose, Purpose::Membership(membership::Intent::Ping { .. } | membership::Intent::Ack(_)));
+            matches!(purpose, Purpose::Membership(membership::Intent::Ping { .. } | membership::Intent::Ack { .. }));
         match purpose {
             Purpose::Membership(intent) => self.membership.write(cx, to, intent, &mut packet),
             #[cfg(feature = "direct")]
@@ -492,6 +497,16 @@ impl<P: Peer> Node<P> {
     /// Longer than 256 bytes, or while leaving.
     pub fn set_hints(&mut self, now: Instant, bytes: &[u8]) -> Result<(), CommandError> {
         self.membership.set_profile(&mut self.shared.cx(now), None, Some(bytes))
+    }
+
+    /// How often this node tells a member its news, against other members: twice as often at twice the weight. Every
+    /// member weighs 100 at first; none counts as less than a sixteenth of the heaviest, so that nobody is left out.
+    /// Probes of failure detection do not follow it. It is this node's own affair, and over when the member is forgotten.
+    ///
+    /// # Errors
+    /// Of a member that is not known.
+    pub fn set_weight(&mut self, id: NodeId, weight: u16) -> Result<(), CommandError> {
+        self.shared.table.set_weight(id, weight)
     }
 
     /// Sends a message to one member, which gets it at most once. What became of it is told by [`Event::Sent`] within

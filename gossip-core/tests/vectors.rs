@@ -15,7 +15,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 28] = [
+const TAGS: [u8; 29] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -41,6 +41,7 @@ const TAGS: [u8; 28] = [
     tag::KV_RECEIPT,
     tag::DIRECT,
     tag::DIRECT_ACK,
+    tag::COORDINATE,
     tag::NOTICES,
     tag::RECORD_REQUEST,
     tag::IDS,

@@ -37,6 +37,7 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         "membership/forge",
         "membership/churn",
         "membership/stale",
+        "membership/plane",
     ]
 }
 

@@ -1,6 +1,8 @@
 //! What happened, in order of time: all that the metrics ever see. A test writes such a trace by hand, and knows the
 //! right answer.
 
+use std::time::Duration;
+
 use gossip_core::broadcast::MessageId;
 use gossip_core::{MemberChange, Queues, Status};
 
@@ -45,6 +47,8 @@ pub(crate) enum Observation<'a> {
     Applied { write: usize, node: usize },
     /// How full a node's queues were, at its end or that of the run.
     Queues(Queues),
+    /// What a node makes of the round trip between two others at the end, and what it is.
+    Estimated { estimate: Option<Duration>, actual: Duration },
     /// All live entries of a node at the end: writes, ascending.
     Contents { node: usize, writes: &'a [usize] },
 }

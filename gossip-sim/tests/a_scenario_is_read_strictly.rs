@@ -109,6 +109,7 @@ fn a_mistake_is_named_with_file_line_and_key() {
         (8, "latency = \"5ms\"", "f.toml:8: network.latency:", "table"),
         (8, "latency = { uniform = [\"50ms\", \"5ms\"] }", "f.toml:8: network.latency.uniform:", "shorter one first"),
         (8, "latency = { fixed = \"5ms\", per_pair = [\"5ms\", \"5ms\"] }", "f.toml:8: network.latency:", "one of"),
+        (8, "latency = { plane = [\"50ms\", \"5ms\"] }", "f.toml:8: network.latency.plane:", "shorter one first"),
         (8, "latncy = { fixed = \"5ms\" }", "f.toml:7: network.latency:", "missing"),
         (9, "losss = 0.1", "f.toml:9: network.losss:", "did you mean `loss`?"),
         (9, "loss = 1.5", "f.toml:9: network.loss:", "from 0 to 1"),

@@ -79,6 +79,9 @@ _gossip() {
             gossip,reachability)
                 cmd="gossip__subcmd__reachability"
                 ;;
+            gossip,rtt)
+                cmd="gossip__subcmd__rtt"
+                ;;
             gossip,send)
                 cmd="gossip__subcmd__send"
                 ;;
@@ -175,6 +178,9 @@ _gossip() {
             gossip__subcmd__help,reachability)
                 cmd="gossip__subcmd__help__subcmd__reachability"
                 ;;
+            gossip__subcmd__help,rtt)
+                cmd="gossip__subcmd__help__subcmd__rtt"
+                ;;
             gossip__subcmd__help,send)
                 cmd="gossip__subcmd__help__subcmd__send"
                 ;;
@@ -236,7 +242,7 @@ _gossip() {
 
     case "${cmd}" in
         gossip)
-            opts="-h -V --socket --json --help --version agent config demo sim completions man members info join leave force-leave set get delete list import export publish subscribe watch send inbox query reachability events help"
+            opts="-h -V --socket --json --help --version agent config demo sim completions man members rtt info join leave force-leave set get delete list import export publish subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -584,7 +590,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help)
-            opts="agent config demo sim completions man members info join leave force-leave set get delete list import export publish subscribe watch send inbox query reachability events help"
+            opts="agent config demo sim completions man members rtt info join leave force-leave set get delete list import export publish subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -906,6 +912,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help__subcmd__reachability)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__rtt)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1258,6 +1278,24 @@ _gossip() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__rtt)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

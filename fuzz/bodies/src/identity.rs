@@ -138,5 +138,6 @@ fn model_of_membership<'a>(section: &membership::Section<'a, u64>) -> Model<'a> 
         Section::Veto(member) => Model::Veto(*member),
         Section::Notices(list) => Model::Notices(list.iter().collect()),
         Section::RecordRequest(list) => Model::RecordRequest(list.iter().collect()),
+        Section::Coordinate(coordinate) => Model::Coordinate(*coordinate),
     }
 }

@@ -5,7 +5,7 @@ use gossip_core::wire::broadcast::{Announcement, MAX_TOPIC, Message, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::{Entry, MAX_KEY, Receipt};
 use gossip_core::wire::membership::{
-    Claim, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
+    Claim, Coordinate, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
 use gossip_core::wire::{Item, NoSpace, Writer, tag};
 
@@ -34,6 +34,7 @@ pub(crate) enum Model<'a> {
     Veto(gossip_core::Identity),
     Notices(Vec<Notice>),
     RecordRequest(Vec<u32>),
+    Coordinate(Coordinate),
     Messages(Vec<Message<'a>>),
     Announcements(Vec<Announcement>),
     Wanted(Vec<Wanted>),
@@ -56,7 +57,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(29) {
+        match input.below(30) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -77,6 +78,7 @@ impl<'a> Model<'a> {
                 version: input.number(),
                 metadata: input.bytes(512),
                 hints: input.bytes(256),
+                zone: input.bytes(32),
             }),
             14 => Self::Messages(many(input, message)),
             15 => Self::Announcements(many(input, announcement)),
@@ -104,6 +106,11 @@ impl<'a> Model<'a> {
             25 => Self::Suspicion(Suspicion { suspect: input.identity(), age: input.byte(), patience: input.byte() }),
             26 => Self::Notices(many(input, |input| Notice { name: input.u32(), incarnation: input.number() })),
             27 => Self::RecordRequest(many(input, Input::u32)),
+            28 => Self::Coordinate(Coordinate {
+                position: [(); 3].map(|()| i16::from_be_bytes(input.array())),
+                height: input.byte(),
+                error: input.byte(),
+            }),
             _ => Self::Veto(input.identity()),
         }
     }
@@ -132,6 +139,7 @@ impl<'a> Model<'a> {
             Self::Veto(_) => tag::VETO,
             Self::Notices(_) => tag::NOTICES,
             Self::RecordRequest(_) => tag::RECORD_REQUEST,
+            Self::Coordinate(_) => tag::COORDINATE,
             Self::Messages(_) => tag::MESSAGES,
             Self::Announcements(_) => tag::MESSAGE_DIGEST,
             Self::Wanted(_) => tag::MESSAGE_PULL,
@@ -181,6 +189,7 @@ impl<'a> Model<'a> {
             Self::Veto(member) => w.item(member),
             Self::Notices(notices) => all(w, notices),
             Self::RecordRequest(names) => all(w, names),
+            Self::Coordinate(coordinate) => w.item(coordinate),
             Self::Messages(messages) => all(w, messages),
             Self::Announcements(announcements) => all(w, announcements),
             Self::Wanted(wanted) => all(w, wanted),

@@ -18,6 +18,15 @@ Examples:
 
 With --why members down and left are shown too. Who accused and who confirmed is known where it was asked or decided; other
 agents know who decided. Of a live member it says when it last pinged this agent, if it does, and how soon it answers.";
+const RTT_EXAMPLES: &str = "\
+Examples:
+  gossip rtt                          from this member to all others, the nearest first
+  gossip rtt web-1
+  gossip rtt web-1 db-1               between two others
+  gossip rtt --json | jq -r '.members[0].name'
+
+From this member it is measured by probes, as far as it was; anything else is estimated from the coordinates that members
+give themselves by such measurements. They are learned in the first minutes.";
 const INFO_EXAMPLES: &str = "Examples:\n  gossip info\n  gossip info --json";
 const JOIN_EXAMPLES: &str =
     "Examples:\n  gossip join 10.0.0.5:7946\n  gossip join seed-1.example.net seed-2.example.net";
@@ -106,6 +115,8 @@ With --json the first line is {\"event\":\"start\"}: everything that happens fro
 pub(crate) enum ClientCommand {
     /// Show who is in the cluster
     Members(MembersArgs),
+    /// Show how long a packet takes from one member to another and back
+    Rtt(RttArgs),
     /// Show the local agent: identity, address, counters
     #[command(after_help = INFO_EXAMPLES)]
     Info,
@@ -172,6 +183,15 @@ pub(crate) enum StatusName {
     Suspect,
     Down,
     Left,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = RTT_EXAMPLES)]
+pub(crate) struct RttArgs {
+    /// To this member, by name or id; with B: from this one. Default: to all
+    pub(crate) a: Option<String>,
+    /// To this member
+    pub(crate) b: Option<String>,
 }
 
 #[derive(Args, Debug)]

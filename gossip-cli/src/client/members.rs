@@ -35,7 +35,7 @@ pub(super) async fn list(client: &Client, args: &MembersArgs, json: bool) -> Res
         return output::table(&["NAME", "STATUS", "WHY"], &[], &rows);
     }
     let rows: Vec<Vec<String>> = members.iter().map(row).collect();
-    output::table(&["NAME", "STATUS", "ADDR", "GENERATION", "TAGS"], &[], &rows)
+    output::table(&["NAME", "STATUS", "ADDR", "GENERATION", "ZONE", "TAGS"], &[], &rows)
 }
 
 pub(super) async fn info(client: &Client, json: bool) -> Result<(), Failure> {
@@ -76,7 +76,7 @@ fn row(member: &Value) -> Vec<String> {
         .as_object()
         .map(|tags| tags.iter().map(|(key, value)| format!("{key}={}", text(value))).collect::<Vec<_>>().join(" "));
     let mut row: Vec<String> =
-        ["name", "status", "addr", "generation"].iter().map(|field| text(&member[*field])).collect();
+        ["name", "status", "addr", "generation", "zone"].iter().map(|field| text(&member[*field])).collect();
     row.push(tags.unwrap_or_default());
     row
 }

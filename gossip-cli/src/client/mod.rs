@@ -6,6 +6,7 @@ mod http;
 mod keys;
 mod members;
 mod reachability;
+mod rtt;
 mod stream;
 mod transfer;
 mod watch;
@@ -25,6 +26,7 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
     let client = Client::new(socket::path(socket));
     match command {
         ClientCommand::Members(args) => members::list(&client, &args, json).await,
+        ClientCommand::Rtt(args) => rtt::show(&client, &args, json).await,
         ClientCommand::Info => members::info(&client, json).await,
         ClientCommand::Join(args) => members::join(&client, &args, json).await,
         ClientCommand::Leave => members::leave(&client, json).await,

@@ -99,7 +99,7 @@ impl<P: Peer> Broadcast<P> {
         self.forget_old(cx);
         let origin = cx.table.find(id);
         let other = |index| Some(index) != origin && from.is_none_or(|from| cx.table.row(index).addr != *from);
-        for index in cx.table.sample(cx.rng, cx.config.broadcast.fanout, other) {
+        for index in cx.table.pick(cx.rng, cx.config.broadcast.fanout, other) {
             let to = Target::to(cx.table.row(index).addr.clone());
             self.intents.push(cx.stats, to, Intent::Messages(SmallVec::from_slice(&[place])));
         }

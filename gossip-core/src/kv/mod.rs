@@ -195,7 +195,7 @@ impl<P: Peer> KvState<P> {
         }
         // A packet holds a few entries: where many wait, more are sent at a time.
         let packets = (self.hot.len() / 8).clamp(cx.config.kv.fanout, 16);
-        let members = cx.table.sample(cx.rng, packets, |_| true);
+        let members = cx.table.pick(cx.rng, packets, |_| true);
         for index in members.iter().cycle().take(packets) {
             self.intents.push(cx.stats, Target::to(cx.table.row(*index).addr.clone()), Intent::Push);
         }

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::wire::membership::{Claim, Join, Ping, PingReply, Probe, Welcome};
+use crate::wire::{Item as _, Writer, tag};
 
 /// A table of this many live members is sent to a joiner as a whole.
 const SMALL_TABLE: u64 = 64;
@@ -15,7 +16,8 @@ const SMALL_TABLE: u64 = 64;
 impl<P: Peer> Membership<P> {
     pub(super) fn handle_ping(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, ping: Ping) {
         if !self.pinged_by_namesake(cx, from) {
-            self.intents.push(cx.stats, Target::answer(from), Intent::Ack(ping.probe.number));
+            let place = from.answer == usize::MAX && self.coordinates.is_told(ping);
+            self.intents.push(cx.stats, Target::answer(from), Intent::Ack { number: ping.probe.number, place });
         }
         self.pinged(cx, from, ping);
         self.compare(cx, from, ping.probe.fingerprint);
@@ -31,6 +33,15 @@ impl<P: Peer> Membership<P> {
             self.namesake_answered(cx, from, probe.number);
         }
         self.compare(cx, from, probe.fingerprint);
+    }
+
+    /// The answer to a ping, perhaps with the place of this node.
+    pub(super) fn write_ack(&self, probe: Probe, place: bool, packet: &mut Writer<'_>) {
+        let written = packet.section(tag::ACK, |w| probe.write(w));
+        if written.is_ok() && place {
+            let coordinate = self.coordinates.coordinate();
+            _ = packet.section(tag::COORDINATE, |w| coordinate.write(w));
+        }
     }
 
     /// A joiner proves its address by a cookie first, so that nobody can have a table sent to a third party.

@@ -211,6 +211,7 @@ impl<P: Peer> Membership<P> {
             self.deaf = 0;
             cx.table.notes_mut(index).rtt.sample(rtt);
             self.rtt.sample(rtt);
+            self.coordinates.measured(index);
         }
         self.clear(cx, index, fresh);
         true

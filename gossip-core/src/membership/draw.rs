@@ -7,7 +7,7 @@ use crate::peer::Peer;
 use crate::random::Rng;
 
 /// A few members, drawn at random.
-type Sample = SmallVec<[MemberIndex; 16]>;
+pub(super) type Sample = SmallVec<[MemberIndex; 16]>;
 
 impl<P: Peer> Table<P> {
     /// Up to `count` different live members, drawn at random, never this node.

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use super::table::{MemberIndex, Table};
+use super::table::{ME, MemberIndex, Table};
 use crate::identity::NodeId;
 use crate::peer::Peer;
 use crate::time::Instant;
@@ -67,6 +67,8 @@ pub struct Member<'a, P> {
     pub metadata: &'a [u8],
     /// The transport's bytes; empty until they have arrived.
     pub hints: &'a [u8],
+    /// The name of its zone; empty: none, or not arrived yet.
+    pub zone: &'a [u8],
 }
 
 impl<'a, P: Peer> Member<'a, P> {
@@ -80,6 +82,7 @@ impl<'a, P: Peer> Member<'a, P> {
             addr: &row.addr,
             metadata: profile.map_or(&[], |profile| &profile.metadata),
             hints: profile.map_or(&[], |profile| &profile.hints),
+            zone: profile.map_or(&[], |profile| &profile.zone),
         }
     }
 }
@@ -121,6 +124,18 @@ impl<'a, P: Peer> Members<'a, P> {
     pub fn iter(&self) -> impl Iterator<Item = Member<'a, P>> + use<'a, P> {
         let table = self.table;
         table.indices().map(|index| Member::of(table, index))
+    }
+
+    /// The round trip between two members. If one of them is this node: as measured here, where it was. Else estimated
+    /// from their network coordinates; `None` until both are known. In constant time.
+    pub fn rtt(&self, a: NodeId, b: NodeId) -> Option<Duration> {
+        let (a, b) = (self.table.find(a)?, self.table.find(b)?);
+        let measured = match (a, b) {
+            _ if a == b => Some(Duration::ZERO),
+            (ME, other) | (other, ME) => self.table.notes(other).rtt.smoothed(),
+            _ => None,
+        };
+        measured.or_else(|| Some(self.table.notes(a).place?.round_trip(self.table.notes(b).place?)))
     }
 
     /// Why a member is held down, or was before it was marked as left; `None` if it is not, or unknown. In constant time.

@@ -7,6 +7,7 @@
 mod answer;
 mod apply;
 mod checks;
+mod coordinates;
 mod detect;
 mod draw;
 mod facade;
@@ -26,6 +27,7 @@ mod repair;
 mod row;
 mod rtt;
 mod schedule;
+mod selection;
 mod suspicion;
 mod table;
 mod timers;
@@ -40,6 +42,7 @@ pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};
 use self::checks::{Checks, Claimed};
+use self::coordinates::Coordinates;
 use self::favours::Favours;
 use self::join::{Cookies, Joining};
 use self::lazy::Lazy;
@@ -81,7 +84,10 @@ pub(crate) enum Intent {
         number: u32,
         promise: u16,
     },
-    Ack(u32),
+    Ack {
+        number: u32,
+        place: bool,
+    },
     /// A ping to a stranger who may bear this node's name, or another's.
     AskNamesake(u32),
     PingRequest(PingRequest),
@@ -114,7 +120,7 @@ impl Urgency for Intent {
     fn rank(&self) -> usize {
         match self {
             Self::Ping { .. }
-            | Self::Ack(_)
+            | Self::Ack { .. }
             | Self::PingRequest(_)
             | Self::PingReply(_)
             | Self::Suspicion(_)
@@ -145,6 +151,7 @@ pub(crate) struct Membership<P> {
     favours: Favours<P>,
     /// Over all members.
     rtt: RoundTrip,
+    coordinates: Coordinates,
     loss: Loss,
     /// How often too few helpers were heard since the last fresh answer.
     deaf: u8,
@@ -179,6 +186,7 @@ impl<P: Peer> Membership<P> {
             checks: Checks::default(),
             favours: Favours::new(),
             rtt: RoundTrip::default(),
+            coordinates: Coordinates::new(),
             loss: Loss::default(),
             deaf: 0,
             wary: Wariness::default(),
@@ -210,7 +218,7 @@ impl<P: Peer> Membership<P> {
         self.restate(cx, |record| record.addr = addr);
     }
 
-    /// Replaces this node's own metadata or hints.
+    /// Replaces this node's own metadata or hints; its zone is as configured.
     pub(crate) fn set_profile(
         &mut self,
         cx: &mut Cx<'_, P>,
@@ -226,7 +234,7 @@ impl<P: Peer> Membership<P> {
             }
         }
         let version = cx.table.row(ME).incarnation + 1;
-        Profiles::set_own(cx.table, version, metadata, hints);
+        Profiles::set_own(cx.table, version, metadata, hints, &cx.config.membership.zone);
         self.restate(cx, |record| record.profile = version);
         Ok(())
     }
@@ -385,6 +393,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
             Section::Veto(member) => self.handle_veto(cx, from, member),
             Section::Notices(notices) => self.handle_notices(cx, from, notices),
             Section::RecordRequest(names) => self.handle_record_request(cx, from, names),
+            Section::Coordinate(coordinate) => self.handle_coordinate(cx, from, coordinate),
         }
     }
 
@@ -414,7 +423,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
                 self.write_records(cx, &[ME], packet);
                 Section::Ping(Ping { probe: Probe { number, fingerprint }, promise: 0 })
             }
-            Intent::Ack(number) => Section::Ack(Probe { number, fingerprint }),
+            Intent::Ack { number, place } => return self.write_ack(Probe { number, fingerprint }, place, packet),
             Intent::PingRequest(request) => Section::PingRequest(request),
             Intent::PingReply(reply) => Section::PingReply(reply),
             Intent::Suspicion(suspicion) => Section::Suspicion(suspicion),

@@ -167,7 +167,11 @@ impl<P: Peer> Membership<P> {
                 Section::Ping(ping) if self.is_own_question(ping.probe.number) => self.namesakes.own = None,
                 Section::Ping(ping) => {
                     if !self.pinged_by_namesake(cx, from) {
-                        self.intents.push(cx.stats, Target::answer(from), Intent::Ack(ping.probe.number));
+                        self.intents.push(
+                            cx.stats,
+                            Target::answer(from),
+                            Intent::Ack { number: ping.probe.number, place: false },
+                        );
                     }
                     heard = true;
                 }

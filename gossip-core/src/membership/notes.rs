@@ -5,14 +5,16 @@ use alloc::boxed::Box;
 
 use super::apply::Allowance;
 use super::checks;
+use super::coordinates::Place;
 use super::facade::Verdict;
 use super::row::NONE;
 use super::rtt::RoundTrip;
+use super::selection::WEIGHT;
 use super::suspicion::Lenience;
 use crate::event::BatchPlace;
 use crate::time::Instant;
 
-/// Metadata and hints of a member.
+/// Metadata, hints and zone of a member.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Profile {
     /// The newest version that was heard of.
@@ -21,6 +23,8 @@ pub(crate) struct Profile {
     pub(crate) version: u64,
     pub(crate) metadata: Box<[u8]>,
     pub(crate) hints: Box<[u8]>,
+    /// The name of its zone; empty: none.
+    pub(crate) zone: Box<[u8]>,
 }
 
 /// What is noted of each member.
@@ -33,12 +37,16 @@ pub(super) struct Notes {
     /// When it last sent a ping.
     heard: Coarse,
     pub(super) rtt: RoundTrip,
+    /// Where it is, by its own word.
+    pub(super) place: Option<Place>,
     /// Its place among the live or the down members.
     pub(super) drawn_at: u32,
     /// The place of the open check of it; [`checks::NONE`].
     pub(super) check: u16,
     /// The last table page in which the member stood as it stands here.
     pub(super) page: u16,
+    /// How often this node tells it news, against others.
+    pub(super) weight: u16,
 }
 
 const _: () = assert!(size_of::<Notes>() <= 48);
@@ -67,9 +75,11 @@ impl Notes {
             event: BatchPlace::default(),
             heard: Coarse::default(),
             rtt: RoundTrip::default(),
+            place: None,
             drawn_at: NONE,
             check: checks::NONE,
             page: 0,
+            weight: WEIGHT,
         }
     }
 
@@ -88,6 +98,11 @@ impl Notes {
     /// The profile, once it has arrived.
     pub(super) fn profile(&self) -> Option<&Profile> {
         self.profile.as_deref().filter(|profile| profile.version > 0)
+    }
+
+    /// The zone that it says it is in; empty: none, or not known yet.
+    pub(super) fn zone(&self) -> &[u8] {
+        self.profile.as_ref().map_or(&[], |profile| &profile.zone)
     }
 
     /// The version of the profile that is here.

@@ -1,4 +1,4 @@
-//! Metadata and hints: records carry their version alone, the bytes are asked for.
+//! Metadata, hints and zone: records carry their version alone, the bytes are asked for.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -29,7 +29,13 @@ pub(super) struct Profiles {
 
 impl Profiles {
     /// Replaces this node's own profile.
-    pub(super) fn set_own<P: Peer>(table: &mut Table<P>, version: u64, metadata: Option<&[u8]>, hints: Option<&[u8]>) {
+    pub(super) fn set_own<P: Peer>(
+        table: &mut Table<P>,
+        version: u64,
+        metadata: Option<&[u8]>,
+        hints: Option<&[u8]>,
+        zone: &str,
+    ) {
         let notes = table.notes_mut(ME);
         let (old_metadata, old_hints) =
             notes.drop_profile().map_or_else(Default::default, |old| (old.metadata, old.hints));
@@ -38,6 +44,7 @@ impl Profiles {
             version,
             metadata: metadata.map_or(old_metadata, Box::from),
             hints: hints.map_or(old_hints, Box::from),
+            zone: Box::from(zone.as_bytes()),
         });
     }
 
@@ -86,6 +93,7 @@ impl Profiles {
                 version: profile.version,
                 metadata: &profile.metadata,
                 hints: &profile.hints,
+                zone: &profile.zone,
             };
             if packet.section(tag::PROFILE, |w| item.write(w)).is_err() {
                 return;
@@ -121,6 +129,7 @@ impl<P: Peer> Membership<P> {
             version: profile.version,
             metadata: Box::from(profile.metadata),
             hints: Box::from(profile.hints),
+            zone: Box::from(profile.zone),
         });
         cx.table.touch();
         if !self.profiles.is_stale(cx.table, index) {

@@ -32,7 +32,7 @@ impl RoundTrip {
 
     /// What was measured, smoothed.
     pub(super) fn smoothed(&self) -> Option<Duration> {
-        (self.smoothed > 0).then(|| Duration::from_micros(self.smoothed.into()))
+        (self.smoothed > 0).then(|| Duration::from_micros(u64::from(self.smoothed) * UNIT_MICROS as u64))
     }
 
     /// How long to wait for an answer of a member whose round trip this is, or, if it was not measured yet, one of `all`.
@@ -64,6 +64,14 @@ mod tests {
         assert!((Duration::from_millis(200)..config.probe_timeout).contains(&rtt.timeout(&all, &config)));
         (0..50).for_each(|_| rtt.sample(Duration::from_secs(9)));
         assert_eq!(rtt.timeout(&all, &config), config.probe_timeout);
+    }
+
+    #[test]
+    fn a_steady_round_trip_is_told_as_it_is() {
+        let mut rtt = RoundTrip::default();
+        assert_eq!(rtt.smoothed(), None);
+        (0..50).for_each(|_| rtt.sample(Duration::from_millis(32)));
+        assert_eq!(rtt.smoothed(), Some(Duration::from_millis(32)));
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(crate) struct Table<P> {
     buckets: Box<[Bucket; 1 << LOG_BUCKETS]>,
     fingerprint: u64,
     revision: u64,
+    /// No member is heavier; 0: all weigh the same.
+    pub(super) heaviest: u16,
     /// The rows that changed last, in a ring.
     recent: [u32; RECENT],
     recent_at: usize,
@@ -76,6 +78,7 @@ impl<P: Peer> Table<P> {
             buckets: Box::new([Bucket { sum: 0, head: NONE }; 1 << LOG_BUCKETS]),
             fingerprint: 0,
             revision: 0,
+            heaviest: 0,
             recent: [NONE; RECENT],
             recent_at: 0,
         };

@@ -93,7 +93,7 @@ impl<P: Peer> Membership<P> {
         }
         let updates = self.updates.len() + self.lazy.queue.len() > 0;
         if updates {
-            for index in cx.table.sample(cx.rng, cx.config.membership.fanout, |_| true) {
+            for index in cx.table.pick(cx.rng, cx.config.membership.fanout, |_| true) {
                 self.intents.push(cx.stats, Target::to(cx.table.row(index).addr.clone()), Intent::Gossip);
             }
         }

@@ -1,6 +1,7 @@
 //! Sections of membership.
 
 use super::codec::{DecodeError, Item, List, NoSpace, Reader};
+pub use super::coordinate::Coordinate;
 use super::{Writer, tag};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
@@ -38,6 +39,8 @@ pub enum Section<'a, P> {
     Suspicion(Suspicion),
     /// See [`tag::VETO`].
     Veto(Identity),
+    /// See [`tag::COORDINATE`].
+    Coordinate(Coordinate),
     /// See [`tag::NOTICES`].
     Notices(List<'a, Notice>),
     /// See [`tag::RECORD_REQUEST`].
@@ -63,6 +66,7 @@ impl<'a, P: Peer> Section<'a, P> {
             tag::PROFILE => Self::Profile(Profile::read(reader)?),
             tag::SUSPICION => Self::Suspicion(Suspicion::read(reader)?),
             tag::VETO => Self::Veto(Identity::read(reader)?),
+            tag::COORDINATE => Self::Coordinate(Coordinate::read(reader)?),
             tag::NOTICES => Self::Notices(List::read(reader)?),
             tag::RECORD_REQUEST => Self::RecordRequest(List::read(reader)?),
             _ => return Ok(None),
@@ -87,6 +91,7 @@ impl<'a, P: Peer> Section<'a, P> {
             Self::Profile(_) => tag::PROFILE,
             Self::Suspicion(_) => tag::SUSPICION,
             Self::Veto(_) => tag::VETO,
+            Self::Coordinate(_) => tag::COORDINATE,
             Self::Notices(_) => tag::NOTICES,
             Self::RecordRequest(_) => tag::RECORD_REQUEST,
         }
@@ -115,6 +120,7 @@ impl<'a, P: Peer> Section<'a, P> {
             Self::Profile(profile) => profile.write(writer),
             Self::Suspicion(suspicion) => suspicion.write(writer),
             Self::Veto(member) => member.write(writer),
+            Self::Coordinate(coordinate) => coordinate.write(writer),
             Self::Notices(notices) => notices.write(writer),
             Self::RecordRequest(names) => names.write(writer),
         }
@@ -314,7 +320,7 @@ pub struct Record<P> {
     pub claim: Claim,
     /// Where the member is reached.
     pub addr: P,
-    /// The incarnation at which its metadata or hints changed last; 0: it never had any.
+    /// The incarnation at which its metadata, hints or zone changed last; 0: it never had any.
     pub profile: u64,
 }
 
@@ -450,8 +456,8 @@ impl<'a, P: Peer> TablePage<'a, P> {
     }
 }
 
-/// A member's metadata and hints: id, generation (varint), version (varint, as in [`Record::profile`]), metadata
-/// (length, at most 512 bytes), hints (length, at most 256 bytes).
+/// A member's metadata, hints and zone: id, generation (varint), version (varint, as in [`Record::profile`]), metadata
+/// (length, at most 512 bytes), hints (length, at most 256 bytes), zone (length, at most 32 bytes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Profile<'a> {
     /// Whose they are.
@@ -462,6 +468,8 @@ pub struct Profile<'a> {
     pub metadata: &'a [u8],
     /// The transport's bytes.
     pub hints: &'a [u8],
+    /// The name of its zone; empty: none.
+    pub zone: &'a [u8],
 }
 
 impl<'a> Item<'a> for Profile<'a> {
@@ -471,6 +479,7 @@ impl<'a> Item<'a> for Profile<'a> {
             version: reader.varint()?,
             metadata: reader.blob(512)?,
             hints: reader.blob(256)?,
+            zone: reader.blob(32)?,
         })
     }
 
@@ -478,6 +487,7 @@ impl<'a> Item<'a> for Profile<'a> {
         self.member.write(writer)?;
         writer.varint(self.version)?;
         writer.blob(self.metadata)?;
-        writer.blob(self.hints)
+        writer.blob(self.hints)?;
+        writer.blob(self.zone)
     }
 }

@@ -12,6 +12,7 @@
 pub mod broadcast;
 mod cluster;
 mod codec;
+mod coordinate;
 pub mod direct;
 pub mod kv;
 pub mod membership;
@@ -59,9 +60,9 @@ pub mod tag {
     pub const TABLE_DIGEST: u8 = 10;
     /// All records of a part of the table: [`super::membership::TablePage`].
     pub const TABLE_PAGE: u8 = 11;
-    /// Asks for metadata and hints: ids.
+    /// Asks for metadata, hints and zone: ids.
     pub const PROFILE_REQUEST: u8 = 12;
-    /// A member's metadata and hints: [`super::membership::Profile`].
+    /// A member's metadata, hints and zone: [`super::membership::Profile`].
     pub const PROFILE: u8 = 13;
     /// The sender got no answer from a member: [`super::membership::Suspicion`].
     pub const SUSPICION: u8 = 14;
@@ -87,6 +88,8 @@ pub mod tag {
     pub const DIRECT: u8 = 48;
     /// What became of direct messages: [`super::direct::Answers`].
     pub const DIRECT_ACK: u8 = 49;
+    /// Where the sender is in the space of round trips: [`super::membership::Coordinate`].
+    pub const COORDINATE: u8 = 64;
     /// Tells of members in short: [`super::membership::Notice`]s.
     pub const NOTICES: u8 = 65;
     /// Asks for the records of members: short names, 4 bytes each.

@@ -167,7 +167,7 @@ fn split_ids(reader: Reader<'_>) -> Result<(&[u8], &[u8], bool), DecodeError> {
 }
 
 /// Sections of which any bytes of this length are a valid body.
-const PLAIN: [(u8, usize); 3] = [(tag::PING, 10), (tag::ACK, 8), (tag::KV_SUMMARY, 8)];
+const PLAIN: [(u8, usize); 4] = [(tag::PING, 10), (tag::ACK, 8), (tag::KV_SUMMARY, 8), (tag::COORDINATE, 8)];
 
 /// An id that the list does not hold, for the sender whose id only its receiver knows: what is compared while the packet
 /// is checked compares the same once that id is known.
@@ -198,7 +198,7 @@ fn next_section<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), DecodeErr
 #[inline(always)]
 fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'a, P>, DecodeError> {
     let section = match tag {
-        ..tag::MESSAGES | tag::NOTICES..tag::IDS => membership::Section::read(tag, body)?.map(Section::Membership),
+        ..tag::MESSAGES | tag::COORDINATE..tag::IDS => membership::Section::read(tag, body)?.map(Section::Membership),
         tag::MESSAGES..tag::KV_ENTRIES => broadcast::Section::read(tag, body)?.map(Section::Broadcast),
         tag::KV_ENTRIES..tag::DIRECT => kv::Section::read(tag, body)?.map(Section::Kv),
         _ => direct::Section::read(tag, body)?.map(Section::Direct),

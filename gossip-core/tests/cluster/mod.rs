@@ -31,6 +31,8 @@ pub struct Cluster {
     packets: BTreeMap<(Instant, u64), Carried>,
     carried: u64,
     sent: u64,
+    /// Bytes of datagrams, by sender and receiver.
+    pub bytes: BTreeMap<(u64, u64), u64>,
 }
 
 /// By which way, from whom, to whom, and the packet.
@@ -71,6 +73,7 @@ impl Cluster {
             packets: BTreeMap::new(),
             carried: 0,
             sent: 0,
+            bytes: BTreeMap::new(),
         }
     }
 
@@ -129,6 +132,7 @@ impl Cluster {
             while let Some(Transmit { to, len }) = node.poll_transmit(self.now, Lane::Datagram, &mut buf) {
                 self.sent += 1;
                 *self.sent_to.entry(to).or_default() += 1;
+                *self.bytes.entry((*at, to)).or_default() += len as u64;
                 if !(self.cut)(*at, to) && !(self.lost)(self.sent) {
                     for late in (self.copies)(self.sent) {
                         let when = self.now + LATENCY + Duration::from_millis(*late);

@@ -46,7 +46,7 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
     let me = record(stranger(), 1, Claim::Alive, STRANGER);
     let victim = record(Identity::new(NodeId::from_name("victim"), 1), 1, Claim::Alive, VICTIM);
     let accused = record(node(1), 0, Claim::Down { by: stranger().id }, 1);
-    let profile = Profile { member: stranger(), version: 1, metadata: b"m", hints: b"h" };
+    let profile = Profile { member: stranger(), version: 1, metadata: b"m", hints: b"h", zone: b"z" };
     let message = Message { origin: stranger(), sequence: 1, hops: 1, topic: b"t", payload: b"p" };
     let entry =
         Entry { writer: stranger(), counter: 1, stamp: 1 << 40, own: false, key: b"k", value: Some(b"v".as_slice()) };
@@ -81,6 +81,7 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
             (1..=50).try_for_each(|name| w.item(&Notice { name, incarnation: u64::MAX }))
         }),
         one("record_request", tag::RECORD_REQUEST, &|w| (1..=50).try_for_each(|name: u32| w.item(&name))),
+        one("coordinate", tag::COORDINATE, &|w| w.u64(u64::MAX)),
         one("messages", tag::MESSAGES, &|w| w.item(&message)),
         one("message_digest", tag::MESSAGE_DIGEST, &|w| {
             w.item(&Announcement { origin: stranger(), first: 1, last: u64::MAX })

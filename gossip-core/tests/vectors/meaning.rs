@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use gossip_core::wire::broadcast::Section as Broadcast;
 use gossip_core::wire::direct::Section as Direct;
 use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
-use gossip_core::wire::membership::{Claim, Ping, Record, Section as Membership, Suspicion};
+use gossip_core::wire::membership::{Claim, Coordinate, Ping, Record, Section as Membership, Suspicion};
 use gossip_core::wire::{List, Section};
 use gossip_core::{Identity, NodeId, Peer};
 
@@ -62,17 +62,21 @@ fn membership<P: Peer + Display>(section: &Membership<'_, P>, names: Names<'_>) 
             items("profile_request".into(), ids.iter().map(|id| format!("id {}", names(id))))
         }
         Membership::Profile(profile) => vec![format!(
-            "profile {} version={} metadata={} hints={}",
+            "profile {} version={} metadata={} hints={} zone={}",
             identity(profile.member, names),
             profile.version,
             bytes(profile.metadata),
             bytes(profile.hints),
+            bytes(profile.zone),
         )],
         Membership::Suspicion(suspicion) => {
             let Suspicion { suspect, age, patience } = suspicion;
             vec![format!("suspicion {} age={age} patience={patience}", identity(*suspect, names))]
         }
         Membership::Veto(member) => vec![format!("veto {}", identity(*member, names))],
+        Membership::Coordinate(Coordinate { position: [x, y, z], height, error }) => {
+            vec![format!("coordinate position={x},{y},{z} height={height} error={error}")]
+        }
         Membership::Notices(list) => items(
             "notices".into(),
             list.iter().map(|notice| format!("notice {:08x} incarnation={}", notice.name, notice.incarnation)),

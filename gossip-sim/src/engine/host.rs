@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip_core::{Config, Event, Identity, Instant, Lane, MemberChange, MemberEvent, Node};
+use gossip_core::{Config, Event, Identity, Instant, Lane, MemberChange, MemberEvent, Node, NodeId};
 
 use super::clock::Clock;
 use super::inbox::Inbox;
@@ -298,6 +298,11 @@ impl Host {
     /// Who the running process is.
     pub(super) fn identity(&self) -> Option<Identity> {
         self.process.as_ref().map(|process| process.node.identity())
+    }
+
+    /// What a running process makes of the round trip between two nodes.
+    pub(super) fn rtt(&self, a: NodeId, b: NodeId) -> Option<Duration> {
+        self.process.as_ref()?.node.members().rtt(a, b)
     }
 
     /// The running process's generation and its snapshot.

@@ -2,6 +2,7 @@
 
 mod churn;
 mod clock;
+mod distances;
 mod faults;
 mod forge;
 mod host;
@@ -94,6 +95,7 @@ pub fn run(scenario: &Scenario, seed: u64, progress: &mut dyn FnMut(Progress)) -
     }
     world.stage.now = end;
     world.audit().map_err(|what| error(end, what))?;
+    world.estimate();
     progress(Progress { seed, at: spec.duration, of: spec.duration });
     Ok(SeedReport { seed, metrics: world.stage.into_metrics().finish(end) })
 }

@@ -79,6 +79,26 @@ impl Network {
         self.partitions.iter().all(|(_, sides)| sides[from] == sides[to])
     }
 
+    /// How long every packet between two nodes travels, if that is the same for all of them.
+    pub(super) fn between(&self, from: usize, to: usize) -> Option<Duration> {
+        match self.spec.latency {
+            Latency::PerPair(least, most) => {
+                let pair = (from.min(to) as u64) << 32 | from.max(to) as u64;
+                Some(least + within(mix(self.pairs ^ mix(pair)), most - least))
+            }
+            Latency::Plane(least, most) => {
+                let point = |node: usize| {
+                    let drawn = mix(self.pairs ^ mix(node as u64));
+                    [drawn >> 32, drawn & 0xffff_ffff].map(|axis| axis as f64 / f64::from(u32::MAX))
+                };
+                let (a, b) = (point(from), point(to));
+                let share = ((a[0] - b[0]).powi(2) + (a[1] - b[1]).powi(2)).sqrt() / f64::sqrt(2.0);
+                Some(least + (most - least).mul_f64(share))
+            }
+            Latency::Fixed(_) | Latency::Uniform(..) => None,
+        }
+    }
+
     /// When the packet has left the uplink; `None` if its queue is full.
     fn depart(&mut self, now: Instant, from: usize, len: usize) -> Option<Instant> {
         let Some(bits_per_second) = self.spec.rate.map(u128::from) else { return Some(now) };
@@ -98,10 +118,7 @@ impl Network {
         let latency = match self.spec.latency {
             Latency::Fixed(latency) => latency,
             Latency::Uniform(least, most) => self.random.between(least, most),
-            Latency::PerPair(least, most) => {
-                let pair = (from.min(to) as u64) << 32 | from.max(to) as u64;
-                least + within(mix(self.pairs ^ mix(pair)), most - least)
-            }
+            Latency::PerPair(..) | Latency::Plane(..) => self.between(from, to).unwrap_or_default(),
         };
         let extra = if self.spec.reorder.is_zero() {
             Duration::ZERO
@@ -175,6 +192,19 @@ mod tests {
         assert_eq!(delay(0, 1), delay(0, 1));
         assert_eq!(delay(0, 1), delay(1, 0));
         assert_ne!(delay(0, 1), delay(0, 2));
+    }
+
+    #[test]
+    fn latencies_of_a_plane_are_symmetric_within_their_range_and_keep_the_triangle_inequality() {
+        let (least, most) = (Duration::from_millis(5), Duration::from_millis(50));
+        let network = Network::new(&Spec { latency: Latency::Plane(least, most), ..spec() }, 64, 1);
+        let far = |a, b| network.between(a, b).unwrap() - least;
+        for (a, b, c) in (0..64).map(|node| (node, (node + 7) % 64, (node + 29) % 64)) {
+            assert!(far(a, b) == far(b, a) && far(a, b) <= most - least);
+            assert!(far(a, b) <= far(a, c) + far(c, b) + Duration::from_micros(1));
+        }
+        let all = (0..64).flat_map(|a| (0..a).map(move |b| far(a, b)));
+        assert!(all.clone().min() < Some(least) && all.max() > Some(most / 2), "they fill the square");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod broadcast;
 mod churn;
 mod cluster;
 mod detect;
+mod distance;
 mod heal;
 mod join;
 mod kv;
@@ -104,6 +105,7 @@ pub(crate) struct Metrics {
     accuracy: accuracy::Accuracy,
     heal: Option<heal::Heal>,
     traffic: traffic::Traffic,
+    distance: distance::Distance,
     wake: Option<wake::Wake>,
     churn: Option<churn::Churn>,
     queues: Option<queues::Queues>,
@@ -121,6 +123,7 @@ impl Metrics {
             accuracy: accuracy::Accuracy::new(plan),
             heal: plan.partition.then(heal::Heal::default),
             traffic: traffic::Traffic::new(plan),
+            distance: distance::Distance::default(),
             wake: plan.pause.then(|| wake::Wake::new(plan)),
             churn: plan.churn.then(churn::Churn::default),
             queues: plan.churn.then(queues::Queues::default),
@@ -136,6 +139,7 @@ impl Metrics {
         self.join.observe(at, seen, cluster);
         self.accuracy.observe(at, seen, cluster);
         self.traffic.observe(at, seen, cluster);
+        self.distance.observe(at, seen);
         if let Some(restart) = &mut self.restart {
             restart.observe(at, seen, cluster);
         }
@@ -169,6 +173,7 @@ impl Metrics {
         self.join.finish(&mut results);
         self.accuracy.finish(cluster, &mut results);
         self.traffic.finish(end, &mut results);
+        self.distance.finish(&mut results);
         if let Some(restart) = self.restart {
             restart.finish(&mut results);
         }

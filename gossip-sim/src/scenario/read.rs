@@ -84,12 +84,15 @@ fn read_latency(field: &Field<'_>) -> Result<Latency, ScenarioError> {
         section.optional("fixed").map(|field| field.duration().map(Latency::Fixed)),
         section.optional("uniform").map(|field| read_range(&field).map(|(from, to)| Latency::Uniform(from, to))),
         section.optional("per_pair").map(|field| read_range(&field).map(|(from, to)| Latency::PerPair(from, to))),
+        section.optional("plane").map(|field| read_range(&field).map(|(from, to)| Latency::Plane(from, to))),
     ];
     section.finish()?;
     let mut latencies = latencies.into_iter().flatten();
     match (latencies.next(), latencies.next()) {
         (Some(latency), None) => latency,
-        _ => Err(field.error("must be one of { fixed = … }, { uniform = [from, to] } and { per_pair = [from, to] }")),
+        _ => Err(field.error(
+            "must be one of { fixed = … }, { uniform = [from, to] }, { per_pair = [from, to] } and { plane = [from, to] }",
+        )),
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) enum Latency {
     Uniform(Duration, Duration),
     /// Drawn once for each pair of nodes, the same in both directions.
     PerPair(Duration, Duration),
+    /// Nodes are points in a square, drawn once: the shorter one at one point, the longer one from corner to corner.
+    Plane(Duration, Duration),
 }
 
 /// What a node handles first when a packet and a timer are due at one instant.

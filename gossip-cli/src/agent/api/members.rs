@@ -153,6 +153,7 @@ fn row(profile: &Profile, member: &Member<'_, SocketAddr>, local: bool) -> Value
         "incarnation": member.incarnation,
         "status": status_name(member.status),
         "tags": profile.tags,
+        "zone": String::from_utf8_lossy(member.zone),
         "local": local,
     })
 }

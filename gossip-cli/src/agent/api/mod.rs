@@ -3,6 +3,7 @@
 //! ```text
 //! GET    /v1/info
 //! GET    /v1/members?status=&name=&tag=&all=&why=
+//! GET    /v1/rtt?from=&to=
 //! POST   /v1/join                 {"contacts": [..]}
 //! POST   /v1/leave
 //! POST   /v1/force-leave          {"member"}
@@ -37,6 +38,7 @@ mod patient;
 mod reachability;
 mod request;
 mod route;
+mod rtt;
 mod selection;
 mod server;
 mod stream;

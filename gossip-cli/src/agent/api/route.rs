@@ -13,14 +13,15 @@ use tokio::sync::mpsc;
 use super::error::ApiError;
 use super::guard::Guard;
 use super::{
-    Answer, State, direct, info, keys, members, messages, metrics, openapi, reachability, request, stream, watch,
+    Answer, State, direct, info, keys, members, messages, metrics, openapi, reachability, request, rtt, stream, watch,
 };
 
 /// What can be asked for, by method and path.
-pub(super) static ROUTES: [Route; 20] = [
+pub(super) static ROUTES: [Route; 21] = [
     Route::new(Method::GET, "/v1/info", Operation::Info),
     Route::new(Method::GET, "/v1/config", Operation::Config),
     Route::new(Method::GET, "/v1/members", Operation::Members),
+    Route::new(Method::GET, "/v1/rtt", Operation::Rtt),
     Route::new(Method::POST, "/v1/join", Operation::Join),
     Route::new(Method::POST, "/v1/leave", Operation::Leave),
     Route::new(Method::POST, "/v1/force-leave", Operation::ForceLeave),
@@ -52,6 +53,7 @@ enum Operation {
     Info,
     Config,
     Members,
+    Rtt,
     Join,
     Leave,
     ForceLeave,
@@ -102,6 +104,7 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
         Operation::Info => info::show(state),
         Operation::Config => Ok(state.config().into()),
         Operation::Members => members::list(state, query),
+        Operation::Rtt => rtt::show(state, query),
         Operation::Join => members::join(state, body).await,
         Operation::Leave => members::leave(state).await,
         Operation::ForceLeave => members::force_leave(state, body).await,
