@@ -32,7 +32,7 @@ impl RoundTrip {
 
     /// What was measured, smoothed.
     pub(super) fn smoothed(&self) -> Option<Duration> {
-        (self.smoothed > 0).then(|| Duration::from_micros(self.smoothed.into()))
+        (self.smoothed > 0).then(|| Duration::from_micros(u64::from(self.smoothed) * UNIT_MICROS as u64))
     }
 
     /// How long to wait for an answer of a member whose round trip this is, or, if it was not measured yet, one of `all`.
