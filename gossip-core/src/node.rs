@@ -344,6 +344,10 @@ impl<P: Peer> Node<P> {
 
     /// The most urgent purpose of all protocols.
     fn poll_purpose(&mut self, lane: Lane) -> Option<(Target<P>, Purpose)> {
+        if self.shared.pacing.is_short() {
+            // What is left is kept for what detection waits for.
+            return self.membership.poll_urgent(lane).map(|(to, intent)| (to, Purpose::Membership(intent)));
+        }
         if let Some((to, intent)) = self.membership.poll_intent(lane) {
             return Some((to, Purpose::Membership(intent)));
         }
@@ -397,8 +401,8 @@ impl<P: Peer> Node<P> {
             Purpose::Kv(intent) => self.kv.write(cx, to, intent, &mut packet),
         }
         // What waits to be spread goes to many, a little to each.
-        // Where sending has to wait, probes and answers go alone: the next ones must not wait for what rides on these.
-        let alone = probe && self.shared.pacing.is_short();
+        // Where sending has to wait, probes go alone: the next ones must not wait for what rides on these.
+        let alone = self.shared.pacing.is_short();
         if row.is_some() && to.limit == usize::MAX && to.lane == Lane::Datagram && !alone {
             self.fill(now, &mut packet, probe);
         }
@@ -448,7 +452,7 @@ impl<P: Peer> Node<P> {
             self.broadcast.poll_timeout(),
             #[cfg(feature = "kv")]
             self.kv.poll_timeout(),
-            if waits { self.shared.pacing.poll_timeout() } else { None },
+            if waits { self.shared.pacing.poll_timeout(self.membership.has_urgent()) } else { None },
         ])
     }
 

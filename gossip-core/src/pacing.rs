@@ -28,12 +28,13 @@ impl Pacing {
         self.tokens > 0
     }
 
-    /// Whether sending has to wait now.
+    /// Whether that was the moment from which all that is not urgent has to wait.
     pub(crate) fn spend(&mut self, bytes: usize) -> bool {
+        let before = self.is_short();
         if self.rate > 0 {
             self.tokens -= bytes as i128 * 1_000_000;
         }
-        self.rate > 0 && self.tokens <= 0
+        !before && self.is_short()
     }
 
     /// Whether less than half a second's worth is left.
@@ -42,11 +43,13 @@ impl Pacing {
     }
 
     /// When sending goes on, if it has to wait.
-    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        if self.rate == 0 || self.tokens > 0 {
+    pub(crate) fn poll_timeout(&self, urgent: bool) -> Option<Instant> {
+        let waits = if urgent { self.rate > 0 && self.tokens <= 0 } else { self.is_short() };
+        if !waits {
             return None;
         }
-        let micros = -self.tokens / i128::from(self.rate) + 1;
+        let enough = if urgent { 0 } else { i128::from(self.rate) * 500_000 };
+        let micros = (enough - self.tokens) / i128::from(self.rate) + 1;
         Some(self.at + Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)))
     }
 }
@@ -61,9 +64,12 @@ mod tests {
         assert!(!pacing.is_short());
         assert!(pacing.spend(1500) && pacing.is_short());
         assert!(!pacing.allows(Instant::ZERO));
-        let on = pacing.poll_timeout().unwrap();
+        let on = pacing.poll_timeout(true).unwrap();
         assert!((500_000..500_010).contains(&on.as_micros()), "{on:?}");
-        assert!(pacing.allows(on));
+        assert!(pacing.allows(on) && pacing.is_short());
+        assert_eq!(pacing.poll_timeout(true), None);
+        let rest = pacing.poll_timeout(false).unwrap();
+        assert!(pacing.allows(rest) && !pacing.is_short());
     }
 
     #[test]
@@ -71,6 +77,6 @@ mod tests {
         let mut pacing = Pacing::new(Instant::ZERO, 0);
         assert!(!pacing.spend(1 << 40) && !pacing.is_short());
         assert!(pacing.allows(Instant::ZERO));
-        assert_eq!(pacing.poll_timeout(), None);
+        assert_eq!(pacing.poll_timeout(false), None);
     }
 }

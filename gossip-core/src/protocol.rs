@@ -185,6 +185,16 @@ impl<P, I: Urgency> Intents<P, I> {
         }
     }
 
+    /// As [`Self::pop`], of the highest rank alone.
+    pub(crate) fn pop_urgent(&mut self, lane: Lane) -> Option<(Target<P>, I)> {
+        (lane == Lane::Datagram && self.has_urgent()).then(|| self.pop(lane)).flatten()
+    }
+
+    /// Whether one of the highest rank waits for a datagram.
+    pub(crate) fn has_urgent(&self) -> bool {
+        !self.datagrams[0].is_empty()
+    }
+
     /// Whether the next one would be dropped, or another for it.
     pub(crate) fn is_full(&self, lane: Lane) -> bool {
         match lane {

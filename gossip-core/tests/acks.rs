@@ -58,7 +58,7 @@ fn all_acknowledge_in_one_round_trip_where_nothing_is_lost() {
 fn a_tenth_lost_costs_a_retry_or_two() {
     let mut cluster = Cluster::joined(5, &Config::local());
     // A tenth, without a pattern that questions and answers could follow.
-    cluster.lost = |packet| packet.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & 0xff < 26;
+    cluster.lost = |packet| cluster::is_lost(packet, 100);
     let mut times: Vec<u128> = (0..100)
         .map(|number| {
             let version = write(&mut cluster, &format!("k{number}"), Quorum::All);

@@ -158,7 +158,7 @@ fn a_member_that_changes_its_address_is_no_namesake_of_itself() {
 #[test]
 fn one_of_two_stops_although_packets_are_lost() {
     let mut cluster = Cluster::joined(8, &Config::lan());
-    cluster.lost = |number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & 1023 < 307;
+    cluster.lost = |number| cluster::is_lost(number, 300);
     start_namesake(&mut cluster, 5, 50, 2);
     cluster.until(30, "5 has stopped", |cluster| has_left(cluster, 5));
     cluster.run(30);

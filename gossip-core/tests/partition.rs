@@ -21,12 +21,13 @@ fn both_halves_tell_that_they_are_one_and_that_it_is_over() {
     cluster.cut = |a, b| (a <= 32) != (b <= 32);
     cluster.run(60);
     for at in 1..=64 {
-        assert_eq!(told(&cluster, at), [(32, 64, false)], "at {at}");
+        // Once: one or two of the other side may fall after that.
+        assert!(matches!(told(&cluster, at)[..], [(32..=34, 64, false)]), "at {at}: {:?}", told(&cluster, at));
     }
     cluster.cut = |_, _| false;
     cluster.run(20);
     for at in 1..=64 {
-        assert_eq!(told(&cluster, at), [(32, 64, false), (64, 64, true)], "at {at}");
+        assert!(matches!(told(&cluster, at)[..], [_, (64, 64, true)]), "at {at}: {:?}", told(&cluster, at));
     }
 }
 
@@ -81,7 +82,7 @@ fn members_that_crash_one_by_one_are_no_split() {
 #[test]
 fn loss_is_no_split() {
     let mut cluster = Cluster::joined(24, &Config::lan());
-    cluster.lost = |number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32 & 1023 < 307;
+    cluster.lost = |number| cluster::is_lost(number, 300);
     cluster.run(600);
     assert!(cluster.nodes.keys().all(|at| told(&cluster, *at).is_empty()));
 }

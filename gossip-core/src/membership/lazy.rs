@@ -72,11 +72,11 @@ impl<P: Peer> Membership<P> {
         for Notice { name, incarnation } in notices.iter() {
             let known = cx.table.find_short(name, from.addr);
             match known {
-                Some(index) if cx.table.row(index).incarnation >= incarnation => {
-                    if cx.table.row(index).incarnation == incarnation && self.lazy.queue.contains(index) {
-                        self.lazy.queue.sent(index, NOTICES);
-                    }
+                // That others tell it is as good as having told it: see [`Self::hear`].
+                Some(index) if cx.table.row(index).incarnation == incarnation && self.lazy.queue.contains(index) => {
+                    self.lazy.queue.sent(index, NOTICES);
                 }
+                Some(index) if cx.table.row(index).incarnation >= incarnation => {}
                 _ if self.lazy.asks(cx.now, cx.config.membership.sync_interval / 2, name) => lacking.push(name),
                 _ => {}
             }

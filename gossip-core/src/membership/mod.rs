@@ -13,6 +13,7 @@ mod draw;
 mod facade;
 mod favours;
 mod frames;
+mod intent;
 mod join;
 mod lazy;
 mod leave;
@@ -38,6 +39,7 @@ use alloc::collections::VecDeque;
 use smallvec::SmallVec;
 
 pub use facade::{Hearing, Member, Members, Status, Verdict};
+pub(crate) use intent::Intent;
 pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};
@@ -58,14 +60,13 @@ use self::suspicion::{Loss, Wariness};
 use self::updates::{MAX_TRANSMISSIONS, UpdateQueue};
 use crate::config::MembershipConfig;
 use crate::error::CommandError;
-use crate::identity::Identity;
 use crate::node::Lane;
 use crate::peer::Peer;
-use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
+use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::random::Rng;
 use crate::stats::{Fill, Queues};
 use crate::time::Instant;
-use crate::wire::membership::{Claim, Join, Ping, PingReply, PingRequest, Probe, Record, Section, Suspicion, Welcome};
+use crate::wire::membership::{Claim, Join, Ping, Probe, Record, Section, Welcome};
 use crate::wire::{Item as _, Writer, tag};
 
 /// So often an update goes out whole; after that in short, unless it is that somebody failed or left.
@@ -76,68 +77,6 @@ const MAX_INTENTS: usize = 4096;
 const REMEMBERED: usize = 8;
 /// The longest hints, in bytes: room for a few multiaddresses.
 pub(crate) const MAX_HINTS: usize = 256;
-
-/// What membership wants to send.
-#[derive(Clone, Debug)]
-pub(crate) enum Intent {
-    Ping {
-        number: u32,
-        promise: u16,
-    },
-    Ack {
-        number: u32,
-        place: bool,
-    },
-    /// A ping to a stranger who may bear this node's name, or another's.
-    AskNamesake(u32),
-    PingRequest(PingRequest),
-    PingReply(PingReply),
-    Suspicion(Suspicion),
-    Veto(Identity),
-    Join {
-        cookie: u64,
-    },
-    Cookie(u64),
-    Welcome {
-        live: u64,
-        generation: u64,
-    },
-    WhoAreYou,
-    /// Nothing but what rides along.
-    Gossip,
-    /// These members' records.
-    Records(SmallVec<[MemberIndex; 4]>),
-    Digest,
-    Page(repair::PageIntent),
-    RecordRequest(SmallVec<[u32; 4]>),
-    Notices(SmallVec<[MemberIndex; 4]>),
-    ProfileRequest(SmallVec<[MemberIndex; 4]>),
-    Profiles(SmallVec<[MemberIndex; 4]>),
-}
-
-impl Urgency for Intent {
-    /// What detection waits for; what is news; what can wait for a quiet moment.
-    fn rank(&self) -> usize {
-        match self {
-            Self::Ping { .. }
-            | Self::Ack { .. }
-            | Self::PingRequest(_)
-            | Self::PingReply(_)
-            | Self::Suspicion(_)
-            | Self::Veto(_)
-            | Self::AskNamesake(_)
-            | Self::WhoAreYou => 0,
-            Self::Gossip
-            | Self::Notices(_)
-            | Self::RecordRequest(_)
-            | Self::Records(_)
-            | Self::Join { .. }
-            | Self::Cookie(_)
-            | Self::Welcome { .. } => 1,
-            Self::Digest | Self::Page(_) | Self::ProfileRequest(_) | Self::Profiles(_) => 2,
-        }
-    }
-}
 
 /// The ground floor: everything above reads the table it keeps.
 #[derive(Debug)]
@@ -176,6 +115,16 @@ pub(crate) struct Membership<P> {
 }
 
 impl<P: Peer> Membership<P> {
+    /// Takes an intent that detection waits for.
+    pub(crate) fn poll_urgent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
+        self.intents.pop_urgent(lane)
+    }
+
+    /// Whether there is one.
+    pub(crate) fn has_urgent(&self) -> bool {
+        self.intents.has_urgent()
+    }
+
     pub(crate) fn new(now: Instant, config: &MembershipConfig, rng: &mut Rng) -> Self {
         Self {
             intents: Intents::new(MAX_INTENTS),

@@ -172,3 +172,11 @@ impl Cluster {
         }
     }
 }
+
+/// Whether a packet is one of those so many in a thousand that are lost. Mixed well, or whether one is lost would hang
+/// together with whether those before it were.
+pub fn is_lost(number: u64, permille: u64) -> bool {
+    let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (mixed >> 40) % 1000 < permille
+}
