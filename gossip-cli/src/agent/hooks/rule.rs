@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_misspelt_kind_is_refused_rather_than_run_by_the_shell() {
         let failure = Rule::parse("membr=./notify", "--on-event").unwrap_err();
-        assert!(failure.message.contains("`membr`") && failure.hint.unwrap().contains("member, join"));
+        assert!(failure.message.contains("`membr`") && failure.hint.unwrap().contains("kinds are member, "));
     }
 
     #[test]
