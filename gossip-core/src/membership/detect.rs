@@ -86,7 +86,8 @@ impl<P: Peer> Membership<P> {
             let (stage, attempts, claimed) = (check.stage, check.attempts, check.claim.is_some());
             match stage {
                 Stage::Direct if attempts < if claimed { 2 + self.loss.unlikely() / 4 } else { DIRECT_PINGS } => {
-                    if attempts == 1 {
+                    // Of whom others hold down it says nothing about the network.
+                    if attempts == 1 && !claimed {
                         self.loss.sample(false);
                     }
                     self.ping(cx, index, None);

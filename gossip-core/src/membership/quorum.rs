@@ -64,7 +64,7 @@ impl<P: Peer> Membership<P> {
         let soon = silent + config.probe_interval >= patience;
         if case.pings == 0 || (case.pings % 4 == 0 || !brisk) && (soon || !settled) {
             case.spares += u8::from(!settled);
-            for observer in case.to_tell(&config.suspicion).iter().filter(|observer| **observer != ME) {
+            for observer in case.to_tell(&config.suspicion, cx.table).iter().filter(|observer| **observer != ME) {
                 let to = Target::to(cx.table.row(*observer).addr.clone());
                 self.intents.push(cx.stats, to, Intent::Suspicion(suspicion));
             }
@@ -145,7 +145,7 @@ impl<P: Peer> Membership<P> {
         }
         self.acquit(cx, index, &check);
         let Some(case) = check.case.filter(|_| fresh) else { return };
-        let told = if case.pings > 0 { case.to_tell(&cx.config.membership.suspicion) } else { &[] };
+        let told = if case.pings > 0 { case.to_tell(&cx.config.membership.suspicion, cx.table) } else { &[] };
         let mut concerned: SmallVec<[MemberIndex; 16]> = told.iter().copied().collect();
         concerned.extend(case.accusers.iter().filter_map(|accuser| cx.table.find(accuser.by)));
         concerned.sort_unstable();

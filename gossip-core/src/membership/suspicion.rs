@@ -5,6 +5,7 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::observers::Ranked;
+use super::Status;
 use super::table::{MemberIndex, Table};
 use crate::config::SuspicionConfig;
 use crate::identity::NodeId;
@@ -50,9 +51,12 @@ impl Case {
         }
     }
 
-    /// The observers to tell by now: spare ones too if those of higher rank did not settle it.
-    pub(super) fn to_tell(&self, config: &SuspicionConfig) -> &[MemberIndex] {
-        let reach = config.observers + SPARES * usize::from(self.spares.saturating_sub(1));
+    /// The observers to tell by now: spare ones too if those of higher rank did not settle it, or as many of them as are in
+    /// doubt themselves.
+    pub(super) fn to_tell<P: Peer>(&self, config: &SuspicionConfig, table: &Table<P>) -> &[MemberIndex] {
+        let doubtful = |index: &&MemberIndex| table.row(**index).status == Status::Suspect;
+        let doubtful = self.ranked.iter().take(config.observers).filter(doubtful).count();
+        let reach = config.observers + doubtful + SPARES * usize::from(self.spares.saturating_sub(1));
         &self.ranked[..reach.min(self.ranked.len())]
     }
 
