@@ -401,9 +401,10 @@ impl<P: Peer> Node<P> {
             Purpose::Kv(intent) => self.kv.write(cx, to, intent, &mut packet),
         }
         // What waits to be spread goes to many, a little to each.
+        let heard = row.is_some_and(|row| !self.membership.doubts(cx.table, row));
         // Where sending has to wait, probes go alone: the next ones must not wait for what rides on these.
         let alone = self.shared.pacing.is_short();
-        if row.is_some() && to.limit == usize::MAX && to.lane == Lane::Datagram && !alone {
+        if heard && to.limit == usize::MAX && to.lane == Lane::Datagram && !alone {
             self.fill(now, &mut packet, probe);
         }
         (packet.len() > header).then(|| packet.finish(&self.shared.key))

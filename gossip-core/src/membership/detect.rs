@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::checks::Stage;
 use super::favours::Need;
-use super::table::MemberIndex;
+use super::table::{MemberIndex, Table};
 use super::{Intent, Membership, Status};
 use crate::config::Safeguard;
 use crate::event::MemberChange;
@@ -149,6 +149,11 @@ impl<P: Peer> Membership<P> {
         self.checks.close(cx.table, index);
         cx.stats.abstentions += 1;
         self.suspect_partition(cx);
+    }
+
+    /// Whether the member did not answer of late, or is held down by others: news told to it may be told in vain.
+    pub(crate) fn doubts(&self, table: &Table<P>, index: MemberIndex) -> bool {
+        self.checks.get(table, index).is_some_and(|check| check.claim.is_some() || check.attempts > 1)
     }
 
     /// Whether the member sends packets although it does not answer: it reads late, or cannot send much. Not judged by

@@ -265,7 +265,7 @@ mod tests {
         let mut case = Case { ranked: (1..=10).map(MemberIndex).collect(), ..Case::default() };
         let told = [0, 2, 3, 9].map(|spares| {
             case.spares = spares;
-            case.to_tell(&config).len()
+            case.to_tell(&config, &table).len()
         });
         assert_eq!(told, [5, 8, 10, 10]);
     }
