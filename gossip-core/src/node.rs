@@ -401,11 +401,14 @@ impl<P: Peer> Node<P> {
             Purpose::Kv(intent) => self.kv.write(cx, to, intent, &mut packet),
         }
         // What waits to be spread goes to many, a little to each.
-        let heard = row.is_some_and(|row| !self.membership.doubts(cx.table, row));
         // Where sending has to wait, probes go alone: the next ones must not wait for what rides on these.
         let alone = self.shared.pacing.is_short();
-        if heard && to.limit == usize::MAX && to.lane == Lane::Datagram && !alone {
-            self.fill(now, &mut packet, probe);
+        let spare = to.limit == usize::MAX && to.lane == Lane::Datagram && !alone;
+        let table = &self.shared.table;
+        match row.filter(|_| spare) {
+            Some(row) if self.membership.doubts(table, row) => self.membership.accuse(table, row, &mut packet),
+            Some(_) => self.fill(now, &mut packet, probe),
+            None => (),
         }
         (packet.len() > header).then(|| packet.finish(&self.shared.key))
     }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::checks::{Check, Claimed};
+use super::checks::Claimed;
 use super::facade::Verdict;
 use super::table::{ME, MemberIndex, Table};
 use super::{Membership, Status};
@@ -91,13 +91,13 @@ impl<P: Peer> Membership<P> {
         };
         let revived = !before.is_live() && status.is_live();
         let moved = row.addr != record.addr || cx.table.notes(index).profile_version() != record.profile;
-        let refutes = same_life && before.is_live() && status.is_live() && !moved;
-        let silent = |check: &Check| check.claim.is_some() && check.attempts > 1;
-        if refutes && self.checks.get(cx.table, index).is_some_and(silent) {
-            // It answers a verdict that this node was about to believe.
+        if same_life && before.is_live() && status.is_live() && !moved {
+            // A new statement that says nothing new: it answers a verdict that was believed elsewhere.
             cx.table.notes_mut(index).trouble_mut().lenience.refuted(cx.now);
         }
-        if before != status || !same_life {
+        // A verdict that waits to be believed is answered by this.
+        let answered = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
+        if before != status || !same_life || answered {
             self.checks.close(cx.table, index);
         }
         cx.table.update(index, record, status);

@@ -16,6 +16,7 @@ use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
 use crate::wire::membership::{Ping, PingReply, PingRequest};
+use crate::wire::{Item as _, Writer, tag};
 
 /// So many pings go out before helpers are asked.
 const DIRECT_PINGS: u32 = 2;
@@ -154,6 +155,14 @@ impl<P: Peer> Membership<P> {
     /// Whether the member did not answer of late, or is held down by others: news told to it may be told in vain.
     pub(crate) fn doubts(&self, table: &Table<P>, index: MemberIndex) -> bool {
         self.checks.get(table, index).is_some_and(|check| check.claim.is_some() || check.attempts > 1)
+    }
+
+    /// Tells a member what others say of it, if they hold it down: it may want to refute that.
+    pub(crate) fn accuse(&self, table: &Table<P>, index: MemberIndex, packet: &mut Writer<'_>) {
+        if self.checks.get(table, index).is_some_and(|check| check.claim.is_some()) {
+            let mut news = Some(self.news(table, index));
+            packet.list(tag::UPDATES, |w| news.take().map_or(Ok(false), |news| news.write(w).map(|()| true)));
+        }
     }
 
     /// Whether the member sends packets although it does not answer: it reads late, or cannot send much. Not judged by
