@@ -404,9 +404,9 @@ impl<P: Peer> Node<P> {
         // Where sending has to wait, probes go alone: the next ones must not wait for what rides on these.
         let alone = self.shared.pacing.is_short();
         let spare = to.limit == usize::MAX && to.lane == Lane::Datagram && !alone;
-        let table = &self.shared.table;
+        let Shared { table, now: at, .. } = &self.shared;
         match row.filter(|_| spare) {
-            Some(row) if self.membership.doubts(table, row) => self.membership.accuse(table, row, &mut packet),
+            Some(row) if self.membership.doubts(table, row) => self.membership.accuse(*at, table, row, &mut packet),
             Some(_) => self.fill(now, &mut packet, probe),
             None => (),
         }

@@ -157,9 +157,11 @@ impl<P: Peer> Membership<P> {
         self.checks.get(table, index).is_some_and(|check| check.claim.is_some() || check.attempts > 1)
     }
 
-    /// Tells a member what others say of it, if they hold it down: it may want to refute that.
-    pub(crate) fn accuse(&self, table: &Table<P>, index: MemberIndex, packet: &mut Writer<'_>) {
-        if self.checks.get(table, index).is_some_and(|check| check.claim.is_some()) {
+    /// Tells a member what others say of it, if they hold it down: it may want to refute that. Once, and not while such
+    /// verdicts prove idle.
+    pub(crate) fn accuse(&self, now: Instant, table: &Table<P>, index: MemberIndex, packet: &mut Writer<'_>) {
+        let check = self.checks.get(table, index);
+        if check.is_some_and(|check| check.claim.is_some() && check.attempts == 1) && !self.wary.is_wary(now) {
             let mut news = Some(self.news(table, index));
             packet.list(tag::UPDATES, |w| news.take().map_or(Ok(false), |news| news.write(w).map(|()| true)));
         }
