@@ -211,7 +211,7 @@ impl<P: Peer> Node<P> {
         stats.frames_received += u64::from(lane == Lane::Stream);
         stats.packets_received += 1;
         stats.bytes_received += packet.len() as u64;
-        let handled = self.handle_sections(now, from, packet);
+        let handled = self.handle_sections(now, lane, from, packet);
         let stats = &mut self.shared.stats;
         match handled {
             Ok(()) => (),
@@ -224,7 +224,7 @@ impl<P: Peer> Node<P> {
         handled
     }
 
-    fn handle_sections(&mut self, now: Instant, from: &P, bytes: &[u8]) -> Result<(), PacketError> {
+    fn handle_sections(&mut self, now: Instant, lane: Lane, from: &P, bytes: &[u8]) -> Result<(), PacketError> {
         if self.membership.has_left() {
             return Err(PacketError::NotRunning);
         }
@@ -242,7 +242,7 @@ impl<P: Peer> Node<P> {
             self.membership.hears_frames(cx, row, from, packet.takes_frames());
         }
         let answer = if known { usize::MAX } else { bytes.len() };
-        let source = Source { addr: from, sender: sender.unwrap_or(*cx.me), row, answer };
+        let source = Source { addr: from, sender: sender.unwrap_or(*cx.me), row, answer, lane };
         if sender.is_none() {
             self.membership.ask_who(cx, &source);
             return Err(PacketError::UnknownSender);

@@ -54,6 +54,8 @@ pub(crate) struct Source<'a, P> {
     /// How long an answer may be: without limit to the address of a live member, no longer than the question to any
     /// other, so that nobody can make this node flood a third party.
     pub(crate) answer: usize,
+    /// The lane it came by.
+    pub(crate) lane: Lane,
 }
 
 /// Where a packet goes, by which way, and how long it may be.

@@ -211,3 +211,16 @@ fn a_member_that_is_held_down_tells_why() {
     cluster.until(8, "5 is back", |cluster| down_at(cluster, 5).is_empty());
     assert!(cluster.nodes.values().all(|node| node.members().why(id(5)).is_none()));
 }
+
+#[test]
+fn a_member_whose_datagrams_are_lost_lives_as_long_as_frames_get_through() {
+    let mut config = Config::lan();
+    config.transport.stream = Some(64 << 10);
+    let mut cluster = Cluster::joined(3, &config);
+    cluster.run(10);
+    cluster.cut_datagrams = |a, b| a == 3 || b == 3;
+    cluster.run(60);
+    assert!(cluster.nodes.values().all(|node| node.members().live() == 3));
+    cluster.cut = |a, b| a == 3 || b == 3;
+    cluster.until(20, "3 is held down", |cluster| cluster.nodes[&1].members().live() == 2);
+}

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::repair::PageIntent;
 use super::{Applied, Intent, Membership, Status};
 use crate::event::Event;
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::wire::membership::{Claim, Join, Ping, PingReply, Probe, Welcome};
@@ -17,7 +18,10 @@ impl<P: Peer> Membership<P> {
     pub(super) fn handle_ping(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, ping: Ping) {
         if !self.pinged_by_namesake(cx, from) {
             let place = from.answer == usize::MAX && self.coordinates.is_told(ping);
-            self.intents.push(cx.stats, Target::answer(from), Intent::Ack { number: ping.probe.number, place });
+            // By the lane of the question: the other one may not carry.
+            let lane = if from.answer == usize::MAX { from.lane } else { Lane::Datagram };
+            let to = Target { lane, ..Target::answer(from) };
+            self.intents.push(cx.stats, to, Intent::Ack { number: ping.probe.number, place });
         }
         self.pinged(cx, from, ping);
         self.compare(cx, from, ping.probe.fingerprint);

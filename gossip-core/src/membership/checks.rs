@@ -80,6 +80,11 @@ impl Check {
         self.number.wrapping_add(self.attempts - 1)
     }
 
+    /// The number of the last ping.
+    pub(super) fn last_number(&self) -> u32 {
+        self.number.wrapping_add(self.attempts.saturating_sub(1))
+    }
+
     /// How long the answer to the ping of this number took, if it is one of the last four.
     pub(super) fn round_trip(&self, now: Instant, number: u32) -> Option<Duration> {
         let attempt = number.wrapping_sub(self.number);

@@ -12,6 +12,7 @@ use super::table::{MemberIndex, Table};
 use super::{Intent, Membership, Status};
 use crate::config::Safeguard;
 use crate::event::MemberChange;
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
@@ -104,6 +105,7 @@ impl<P: Peer> Membership<P> {
 
     fn ask_helpers(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
         self.ping(cx, index, None);
+        self.ping_by_stream(cx, index);
         let Some(check) = self.checks.get_mut(cx.table, index) else { return };
         let request = PingRequest { number: cx.rng.u32(), target: check.member.id };
         let count = cx.config.membership.indirect_probes;
@@ -121,6 +123,18 @@ impl<P: Peer> Membership<P> {
         // A helper gives up after `probe_timeout`, and its answer takes a while.
         let wait = self.patience_for_ack(cx, index) + cx.config.membership.probe_timeout;
         self.wait(cx, index, wait);
+    }
+
+    /// The last ping once more over the stream lane, if there is one: of a member whose datagrams are lost on the way that
+    /// tells that it lives (memberlist's TCP fallback).
+    fn ping_by_stream(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex) {
+        if cx.config.transport.stream.is_none() || !cx.table.takes_frames(index, cx.now) {
+            return;
+        }
+        let Some(check) = self.checks.get(cx.table, index) else { return };
+        let number = check.last_number();
+        let to = Target { lane: Lane::Stream, ..Target::to(cx.table.row(index).addr.clone()) };
+        self.intents.push(cx.stats, to, Intent::Ping { number, promise: 0 });
     }
 
     /// No ping was answered, and no helper got an answer.
@@ -226,6 +240,9 @@ impl<P: Peer> Membership<P> {
         }
         if fresh {
             self.deaf = 0;
+        }
+        // What went by a stream, and perhaps opened one, tells nothing of datagrams.
+        if fresh && from.lane == Lane::Datagram {
             cx.table.notes_mut(index).rtt.sample(rtt);
             self.rtt.sample(rtt);
             self.coordinates.measured(index);

@@ -15,6 +15,8 @@ pub struct Cluster {
     pub events: BTreeMap<u64, Vec<Event<u64>>>,
     /// Pairs between which nothing gets through.
     pub cut: fn(u64, u64) -> bool,
+    /// Whether no datagram gets from the one to the other, though frames do.
+    pub cut_datagrams: fn(u64, u64) -> bool,
     /// Of a packet with this number, whether it is lost.
     pub lost: fn(u64) -> bool,
     /// Nodes that do not run; what is sent to them waits in their sockets.
@@ -64,6 +66,7 @@ impl Cluster {
             nodes: BTreeMap::new(),
             events: BTreeMap::new(),
             cut: |_, _| false,
+            cut_datagrams: |_, _| false,
             lost: |_| false,
             paused: BTreeSet::new(),
             copies: |_| &[0],
@@ -133,7 +136,7 @@ impl Cluster {
                 self.sent += 1;
                 *self.sent_to.entry(to).or_default() += 1;
                 *self.bytes.entry((*at, to)).or_default() += len as u64;
-                if !(self.cut)(*at, to) && !(self.lost)(self.sent) {
+                if !(self.cut)(*at, to) && !(self.cut_datagrams)(*at, to) && !(self.lost)(self.sent) {
                     for late in (self.copies)(self.sent) {
                         let when = self.now + LATENCY + Duration::from_millis(*late);
                         self.carried += 1;
