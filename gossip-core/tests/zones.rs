@@ -1,5 +1,7 @@
 //! Zones: what is told stays at home for the most part, and reaches everybody all the same.
 
+#![cfg(feature = "broadcast")]
+
 mod cluster;
 
 use cluster::{Cluster, id};
