@@ -153,7 +153,7 @@ impl<P: Peer> Node<P> {
             #[cfg(feature = "direct")]
             direct: direct::DirectState::new(&config),
             #[cfg(feature = "broadcast")]
-            broadcast: broadcast::Broadcast::new(&mut rng),
+            broadcast: broadcast::Broadcast::new(&mut rng, now),
             #[cfg(feature = "kv")]
             kv: kv::KvState::new(now),
             shared: Shared {
@@ -287,7 +287,9 @@ impl<P: Peer> Node<P> {
         #[cfg(feature = "direct")]
         self.direct.handle_timeout(cx);
         #[cfg(feature = "broadcast")]
-        self.broadcast.handle_timeout(cx);
+        if !self.membership.has_left() {
+            self.broadcast.handle_timeout(cx);
+        }
         #[cfg(feature = "kv")]
         self.kv.handle_timeout(cx);
     }
@@ -453,7 +455,11 @@ impl<P: Peer> Node<P> {
             #[cfg(feature = "direct")]
             self.direct.poll_timeout(),
             #[cfg(feature = "broadcast")]
-            self.broadcast.poll_timeout(),
+            if self.shared.config.broadcast.enabled && !self.membership.has_left() {
+                self.broadcast.poll_timeout()
+            } else {
+                None
+            },
             #[cfg(feature = "kv")]
             self.kv.poll_timeout(),
             if waits { self.shared.pacing.poll_timeout(self.membership.has_urgent()) } else { None },
@@ -583,6 +589,12 @@ impl<P: Peer> Node<P> {
     #[cfg(feature = "direct")]
     pub fn directs(&self) -> Directs<'_, P> {
         self.direct.facade(&self.shared.config)
+    }
+
+    /// The neighbours of broadcast's overlay: a few members that are near and a random one, and those that chose this node.
+    #[cfg(feature = "broadcast")]
+    pub fn neighbours(&self) -> impl Iterator<Item = &P> + '_ {
+        self.broadcast.neighbours()
     }
 
     /// Broadcast, to look at.

@@ -38,6 +38,8 @@ pub struct Stats {
     pub dropped_members: u64,
     /// Pings sent, retries included.
     pub probes: u64,
+    /// First pings of a probe that were not answered in time.
+    pub probes_unanswered: u64,
     /// Members that answered neither this node's pings nor its helpers'.
     pub probes_failed: u64,
     /// Suspicions begun by this node.
@@ -63,6 +65,18 @@ pub struct Stats {
     /// Broadcast messages that fell behind the window of their origin before they arrived, or for whose origin there was
     /// no room.
     pub broadcast_missed: u64,
+    /// Announced broadcast messages asked for.
+    pub broadcast_grafts: u64,
+    /// Neighbours asked too often for one message.
+    pub broadcast_grafts_refused: u64,
+    /// Announcements of neighbours passed over because too many announced messages are waited for.
+    pub broadcast_announcements_ignored: u64,
+    /// Announced broadcast messages that nobody sent when they were asked for.
+    pub broadcast_promises_broken: u64,
+    /// Neighbours given up because they did not answer.
+    pub broadcast_links_lost: u64,
+    /// Sections for neighbours from members, or others, that are none.
+    pub broadcast_strangers: u64,
     /// Direct messages sent, repetitions not counted.
     pub direct_sent: u64,
     /// Repetitions of direct messages.

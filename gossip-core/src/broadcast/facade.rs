@@ -10,7 +10,7 @@ use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::wire;
-use crate::wire::broadcast::MAX_TOPIC;
+use crate::wire::broadcast::{Class, MAX_TOPIC, Pushed};
 
 /// Everything of a packet but topic and payload, at its longest: header, list of ids, section, message.
 const OVERHEAD: usize = 96;
@@ -37,6 +37,8 @@ impl MessageId {
 pub struct Message {
     /// Its name.
     pub id: MessageId,
+    /// How urgent it is.
+    pub class: Class,
     /// How often it was passed on before it arrived here.
     pub hops: u32,
     topic_len: usize,
@@ -44,10 +46,10 @@ pub struct Message {
 }
 
 impl Message {
-    pub(super) fn new(id: MessageId, hops: u32, topic: &[u8], payload: &[u8]) -> Self {
+    pub(super) fn new(id: MessageId, class: Class, hops: u32, topic: &[u8], payload: &[u8]) -> Self {
         // One allocation: an iterator whose length is trusted.
         let body = topic.iter().chain(payload).copied().collect();
-        Self { id, hops, topic_len: topic.len(), body }
+        Self { id, class, hops, topic_len: topic.len(), body }
     }
 
     /// What it is about.
@@ -65,6 +67,19 @@ impl Message {
         wire::broadcast::Message {
             origin: Identity::new(self.id.origin, self.id.generation),
             sequence: self.id.sequence,
+            class: self.class,
+            hops: self.hops.saturating_add(1),
+            topic: self.topic(),
+            payload: self.payload(),
+        }
+    }
+
+    /// The message as it goes along a link.
+    pub(super) fn to_push(&self, origin: u32) -> Pushed<'_> {
+        Pushed {
+            origin,
+            sequence: self.id.sequence,
+            class: self.class,
             hops: self.hops.saturating_add(1),
             topic: self.topic(),
             payload: self.payload(),
@@ -146,11 +161,19 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         Self { state, cx, running }
     }
 
-    /// Sends a message to all members but this one. The same bytes sent twice are two messages.
+    /// Sends a message of [`Class::Normal`] to all members but this one. The same bytes sent twice are two messages.
     ///
     /// # Errors
     /// See [`BroadcastError`].
     pub fn send(&mut self, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
+        self.send_as(Class::Normal, topic, payload)
+    }
+
+    /// As [`Self::send`], of any class.
+    ///
+    /// # Errors
+    /// See [`BroadcastError`].
+    pub fn send_as(&mut self, class: Class, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
         if !self.cx.config.broadcast.enabled {
             return Err(BroadcastError::Disabled);
         }
@@ -161,6 +184,6 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         if topic.len() > MAX_TOPIC || topic.len() + payload.len() > max {
             return Err(BroadcastError::TooLarge { max });
         }
-        Ok(self.state.send(&mut self.cx, topic, payload))
+        Ok(self.state.send(&mut self.cx, class, topic, payload))
     }
 }

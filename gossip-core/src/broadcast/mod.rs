@@ -1,201 +1,232 @@
-//! Messages to all members: pushed eagerly to a few random members, which pass them on; announced on probes, and pulled
-//! by whoever missed them (Demers et al., PODC 1987; Kermarrec, Massoulié, Ganesh, TPDS 2003).
+//! Messages to all members. They are pushed along one tree over an overlay of neighbours, hop by hop acknowledged; announced
+//! by short ids over the other links, and grafted by whoever lacks them; ranges of what is kept ride on probes, and whoever
+//! missed something pulls it (Leitão et al., Plumtree, SRDS 2007; Demers et al., PODC 1987).
 //!
-//! It knows what was received of each origin, and the messages kept for those who missed them.
+//! `overlay` and `upkeep` keep the neighbours, `tree` chooses the branches, `push` and `lazy` are the two ways along links, `pull`
+//! is the certainty, `log` is what was received.
 
 mod facade;
 mod history;
+mod lazy;
+mod links;
+mod log;
 mod origin;
-
-use alloc::collections::BTreeMap;
-use core::ops::Bound;
+mod outbox;
+mod overlay;
+mod pull;
+mod push;
+mod tree;
+mod upkeep;
 
 use smallvec::SmallVec;
 
 pub use facade::{BroadcastError, Broadcasts, BroadcastsMut, Message, MessageId};
 
-use self::history::{History, Place};
-use self::origin::Origin;
+use self::history::Place;
+use self::lazy::Lazy;
+use self::links::{Links, Slot, Slots};
+use self::log::Log;
+use self::overlay::Overlay;
+use self::push::Flights;
+use self::tree::Tree;
 use crate::config::Config;
 use crate::event::Event;
-use crate::identity::{Identity, NodeId};
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
-use crate::random::{MapHasher, Rng};
-use crate::time::Instant;
-use crate::wire::broadcast::{Announcement, Message as WireMessage, Section, Wanted};
+use crate::random::Rng;
+use crate::time::{Instant, earliest};
+pub use crate::wire::broadcast::Class;
+use crate::wire::broadcast::{Pushed, Section, ShortId, Wanted};
+use crate::wire::overlay::{Advert, LinkKind, LinkSection};
 use crate::wire::{Item as _, List, Writer, tag};
 
 const MAX_INTENTS: usize = 8192;
-/// At most so many origins are announced on a probe, and of these so many because they were heard just now.
-const MAX_ANNOUNCED: usize = 6;
-const MAX_RECENT: usize = 4;
-/// How long an origin counts as heard just now.
-const RECENT: core::time::Duration = core::time::Duration::from_secs(10);
-/// At most so many messages answer a request.
-const MAX_PULLED: usize = 64;
-/// More than this are many.
-const MANY_PULLED: usize = 16;
 
 /// What broadcast wants to send.
 #[derive(Clone, Debug)]
 pub(crate) enum Intent {
+    Link(LinkSection),
+    Advert(Advert),
+    /// What waits for a neighbour.
+    Outbox(Slot),
     Messages(SmallVec<[Place; 4]>),
     Pull(SmallVec<[Wanted; 1]>),
 }
 
-impl Urgency for Intent {}
+impl Urgency for Intent {
+    fn rank(&self) -> usize {
+        match self {
+            Self::Link(_) | Self::Advert(_) | Self::Outbox(_) => 0,
+            Self::Messages(_) | Self::Pull(_) => 1,
+        }
+    }
+}
 
 /// One member's part in dissemination.
 #[derive(Debug)]
 pub(crate) struct Broadcast<P> {
     intents: Intents<P, Intent>,
-    origins: BTreeMap<NodeId, Origin>,
-    history: History,
+    log: Log,
+    links: Links<P>,
+    overlay: Overlay,
+    tree: Tree,
+    flights: Flights,
+    lazy: Lazy,
     /// This node's last message, in which of its lives.
     sent: (u64, u64),
-    /// The origin that was announced last.
-    announced: NodeId,
 }
 
 impl<P: Peer> Broadcast<P> {
-    pub(crate) fn new(rng: &mut Rng) -> Self {
+    pub(crate) fn new(rng: &mut Rng, now: Instant) -> Self {
         Self {
             intents: Intents::new(MAX_INTENTS),
-            origins: BTreeMap::new(),
-            history: History::new(MapHasher::new(rng)),
+            log: Log::new(rng),
+            links: Links::new(),
+            overlay: Overlay::new(now),
+            tree: Tree::new(now),
+            flights: Flights::new(),
+            lazy: Lazy::new(),
             sent: (0, 0),
-            announced: NodeId::from_bytes([0; 16]),
         }
     }
 
     pub(crate) fn facade(&self, config: &Config) -> Broadcasts<'_> {
-        Broadcasts::new(&self.history, config)
+        Broadcasts::new(&self.log.history, config)
     }
 
-    fn send(&mut self, cx: &mut Cx<'_, P>, topic: &[u8], payload: &[u8]) -> MessageId {
+    /// The neighbours' addresses.
+    pub(crate) fn neighbours(&self) -> impl Iterator<Item = &P> {
+        self.links.iter().map(|(_, link)| &link.addr)
+    }
+
+    fn send(&mut self, cx: &mut Cx<'_, P>, class: Class, topic: &[u8], payload: &[u8]) -> MessageId {
         let sequence = if self.sent.0 == cx.me.generation { self.sent.1 + 1 } else { 1 };
         self.sent = (cx.me.generation, sequence);
-        let message = Message::new(MessageId::new(*cx.me, sequence), 0, topic, payload);
+        let message = Message::new(MessageId::new(*cx.me, sequence), class, 0, topic, payload);
         let id = message.id;
-        self.receive(cx, message, None);
+        self.take(cx, message, None, None);
         id
     }
 
     /// Takes a message in that was not seen before, and passes it on. Whether it was new.
-    fn receive(&mut self, cx: &mut Cx<'_, P>, message: Message, from: Option<&P>) -> bool {
-        let MessageId { origin: id, generation, sequence } = message.id;
-        let Some(origin) = self.origin(cx, id, generation) else { return false };
-        if origin.contains(sequence) {
-            return false;
+    fn take(&mut self, cx: &mut Cx<'_, P>, message: Message, from: Option<&P>, slot: Option<Slot>) -> bool {
+        let (id, class) = (message.id, message.class);
+        let origin = crate::identity::Identity::new(id.origin, id.generation);
+        let short = cx.key.short(origin);
+        let own = id.origin == cx.me.id;
+        let Some(taken) = self.log.take(cx.now, &cx.config.broadcast, own, short, message) else { return false };
+        cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(taken.given_up);
+        let named = ShortId::of(short, id.sequence);
+        let mut have: Slots = slot.into_iter().collect();
+        // A neighbour has what it sent itself.
+        let origin = cx.table.find(id.origin);
+        have = have.and(origin.and_then(|row| self.links.find(row)).into_iter().collect());
+        self.flights.begin(cx.now, taken.place, named, have);
+        self.lazy.came(cx.now, named);
+        if self.links.len() > 0 {
+            self.push(cx, class, taken.place, have);
+            self.announce_later(cx);
+        } else {
+            self.push_at_random(cx, taken.place, origin, from);
         }
-        let given_up = origin.insert(sequence);
-        origin.heard = cx.now;
-        origin.held += 1;
-        origin.first_held = origin.first_held.min(sequence);
-        cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(given_up);
-        let place = self.history.push(cx.now, message);
-        self.forget_old(cx);
-        let origin = cx.table.find(id);
+        true
+    }
+
+    /// Without neighbours a few random members have to do.
+    fn push_at_random(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        place: Place,
+        origin: Option<crate::membership::MemberIndex>,
+        from: Option<&P>,
+    ) {
         let other = |index| Some(index) != origin && from.is_none_or(|from| cx.table.row(index).addr != *from);
         for index in cx.table.pick(cx.rng, cx.config.broadcast.fanout, other) {
             let to = Target::to(cx.table.row(index).addr.clone());
             self.intents.push(cx.stats, to, Intent::Messages(SmallVec::from_slice(&[place])));
         }
-        true
     }
 
-    /// What is known of that life of an origin: none if it is over, or if there is no room for another origin.
-    fn origin(&mut self, cx: &Cx<'_, P>, id: NodeId, generation: u64) -> Option<&mut Origin> {
-        // This node's own messages always have room: what was answered as sent is sent.
-        let full = self.origins.len() >= cx.config.broadcast.max_origins && id != cx.me.id;
-        if full && !self.origins.contains_key(&id) {
-            self.forget_origin()?;
+    /// Takes in a message that came from the network, if it is new; whether it was known.
+    fn receive(&mut self, cx: &mut Cx<'_, P>, message: Message, from: &P, slot: Option<Slot>) {
+        if self.take(cx, message.clone(), Some(from), slot) {
+            cx.events.push(Event::Broadcast(message));
+        } else {
+            cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(1);
         }
-        let origin = self.origins.entry(id).or_insert_with(|| Origin::new(generation, cx.now));
-        if origin.generation < generation {
-            *origin = Origin::new(generation, cx.now);
-        }
-        (origin.generation == generation).then_some(origin)
     }
 
-    /// Makes room for another origin: of a few that have nothing in the history, the one silent longest is forgotten.
-    fn forget_origin(&mut self) -> Option<()> {
-        let after = self.origins.range(self.announced..).chain(self.origins.iter()).take(32);
-        let silent = after.filter(|(_, origin)| origin.held == 0).min_by_key(|(_, origin)| origin.heard);
-        let id = *silent?.0;
-        self.origins.remove(&id).map(|_| ())
-    }
-
-    fn forget_old(&mut self, cx: &Cx<'_, P>) {
-        let config = &cx.config.broadcast;
-        while let Some(id) = self.history.pop_old(before(cx.now, config.history), config.history_bytes) {
-            // Messages of a former life of the origin are no longer counted.
-            if let Some(origin) = self.origins.get_mut(&id.origin).filter(|o| o.generation == id.generation) {
-                // An origin that was forgotten meanwhile counts from none again.
-                origin.held = origin.held.saturating_sub(1);
-                let next = origin.first_held.max(id.sequence.saturating_add(1));
-                origin.first_held = if origin.held == 0 { u64::MAX } else { next };
+    fn handle_pushed(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, slot: Slot, pushed: List<'_, Pushed<'_>>) {
+        for wire in pushed.iter() {
+            let short = ShortId::of(wire.origin, wire.sequence);
+            // Before the payload is touched: a copy costs a look-up.
+            if let Some(place) = self.log.history.find_short(short) {
+                self.handle_copy(cx, slot, place, short);
+                continue;
             }
-        }
-    }
-
-    fn handle_messages(&mut self, cx: &mut Cx<'_, P>, from: &P, messages: List<'_, WireMessage<'_>>) {
-        for wire in messages.iter() {
-            let id = MessageId::new(wire.origin, wire.sequence);
-            // Before the payload is touched: most copies are duplicates.
-            let known = self.origins.get(&id.origin).is_some_and(|origin| {
-                origin.generation > id.generation || origin.generation == id.generation && origin.contains(id.sequence)
-            });
-            if known || wire.origin.id == cx.me.id {
+            let Some(row) = cx.table.find_only_short(wire.origin) else {
+                self.note(cx, slot, tag::GRAFT_NAMED, short);
+                continue;
+            };
+            let id = MessageId::new(cx.table.row(row).member, wire.sequence);
+            self.note(cx, slot, tag::PUSH_ACK, short);
+            if self.log.knows(id) || id.origin == cx.me.id {
                 cx.stats.broadcast_duplicates += 1;
                 continue;
             }
-            let message = Message::new(id, wire.hops, wire.topic, wire.payload);
-            if self.receive(cx, message.clone(), Some(from)) {
-                cx.events.push(Event::Broadcast(message));
-            } else {
-                cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(1);
-            }
+            let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload);
+            self.receive(cx, message, from.addr, Some(slot));
         }
     }
 
-    fn handle_digest(&mut self, cx: &mut Cx<'_, P>, from: &P, digest: List<'_, Announcement>) {
-        let mut wanted = SmallVec::new();
-        for announcement in digest.iter().take(MAX_ANNOUNCED) {
-            let Announcement { origin: Identity { id, generation }, first, last } = announcement;
-            if id == cx.me.id {
-                continue;
-            }
-            let patience = cx.config.broadcast.announce_after;
-            let now = cx.now;
-            let Some(origin) = self.origin(cx, id, generation) else { continue };
-            let Some(first) = origin.missing(first, last).next() else { continue };
-            // What another was asked for may be on its way.
-            if origin.asked.is_some_and(|asked| now < asked + patience) {
-                continue;
-            }
-            origin.asked = Some(now);
-            let more = origin.missing(first, last.min(first.saturating_add(64)));
-            let more = more.filter(|sequence| *sequence > first).fold(0, |bits, at| bits | 1 << (at - first - 1));
-            let one = Wanted { origin: announcement.origin, first, more };
-            cx.stats.broadcast_pulls += one.sequences().count() as u64;
-            wanted.push(one);
+    /// A message came again: where the link is not one of the tree, its other end should know.
+    fn handle_copy(&mut self, cx: &mut Cx<'_, P>, slot: Slot, place: Place, short: ShortId) {
+        cx.stats.broadcast_duplicates += 1;
+        let mut again = false;
+        if let Some(flight) = self.flights.get_mut(place) {
+            again = flight.have.contains(slot) && !flight.pending.contains(slot);
+            flight.have.insert(slot);
         }
-        if !wanted.is_empty() {
-            self.intents.push(cx.stats, Target::to(from.clone()), Intent::Pull(wanted));
+        let branch = self.tree.branches(&self.links).contains(slot) || !self.tree.is_attached();
+        let tag = if branch || again { tag::PUSH_ACK } else { tag::PRUNE };
+        self.note(cx, slot, tag, short);
+    }
+
+    /// A section of a neighbour, or of one who takes this node for one.
+    fn handle_neighbour(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, section: Section<'_>) {
+        let Some(row) = from.row.filter(|row| cx.table.is_live_at(*row, from.addr)) else {
+            cx.stats.broadcast_strangers += 1;
+            return;
+        };
+        let Some(slot) = self.links.find(row) else {
+            cx.stats.broadcast_strangers += 1;
+            self.tell_link(cx, Target { row: Some(row), ..Target::answer(from) }, LinkKind::Drop, 0);
+            return;
+        };
+        if let Some(link) = self.links.get_mut(slot) {
+            link.heard = cx.now;
+        }
+        match section {
+            Section::Advert(advert) => self.handle_advert(cx, slot, advert),
+            Section::Push(pushed) => self.handle_pushed(cx, from, slot, pushed),
+            Section::Ack(ids) => ids.iter().for_each(|id| self.acknowledged(cx, slot, id)),
+            Section::Prune(ids) => self.handle_pruned(cx, slot, ids),
+            Section::IHave(ids) => ids.iter().for_each(|id| self.handle_announced(cx, slot, id, false)),
+            Section::Ask(ids) => ids.iter().for_each(|id| self.handle_announced(cx, slot, id, true)),
+            Section::Graft(ids) => ids.iter().for_each(|id| self.handle_graft(cx, slot, id)),
+            Section::GraftNamed(ids) => self.handle_graft_named(cx, from, slot, ids),
+            Section::Messages(_) | Section::Digest(_) | Section::Pull(_) | Section::Link(_) => (),
         }
     }
 
-    fn handle_pull(&mut self, cx: &mut Cx<'_, P>, from: &P, wanted: List<'_, Wanted>) {
-        let ids = wanted.iter().flat_map(|one| one.sequences().map(move |at| MessageId::new(one.origin, at)));
-        let places = ids.take(4 * MAX_PULLED).filter_map(|id| self.history.find(id)).take(MAX_PULLED);
-        let places: SmallVec<[Place; 4]> = places.collect();
-        if !places.is_empty() {
-            let many = places.len() > MANY_PULLED;
-            let to = if many { Target::patient(cx, from.clone()) } else { Target::to(from.clone()) };
-            self.intents.push(cx.stats, to, Intent::Messages(places));
+    /// The neighbour had the messages, and the link is none of its tree: the two do not see it alike.
+    fn handle_pruned(&mut self, cx: &mut Cx<'_, P>, slot: Slot, ids: List<'_, ShortId>) {
+        ids.iter().for_each(|id| self.acknowledged(cx, slot, id));
+        if let Some(link) = self.links.get_mut(slot) {
+            link.child = false;
+            link.told = None;
+            self.tree.dirty = true;
         }
     }
 
@@ -204,7 +235,7 @@ impl<P: Peer> Broadcast<P> {
         packet.list(tag::MESSAGES, |w| {
             // What has fallen out of the history meanwhile is left out.
             while let Some(place) = places.get(done) {
-                if let Some(message) = self.history.get(*place) {
+                if let Some(message) = self.log.history.get(*place) {
                     message.to_wire().write(w)?;
                     done += 1;
                     return Ok(true);
@@ -216,6 +247,17 @@ impl<P: Peer> Broadcast<P> {
         if (1..places.len()).contains(&done) {
             let rest = Intent::Messages(SmallVec::from_slice(&places[done..]));
             self.intents.push(cx.stats, to.clone(), rest);
+        }
+    }
+
+    fn write_outbox(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, slot: Slot, packet: &mut Writer<'_>) {
+        let Some(link) = self.links.get_mut(slot).filter(|link| link.addr == to.addr) else { return };
+        link.outbox.queued = false;
+        let before = packet.len();
+        link.outbox.write(&self.log.history, packet);
+        // What does not fit into a whole packet never will.
+        if packet.len() > before && !link.outbox.is_empty() {
+            self.flush(cx, slot);
         }
     }
 }
@@ -230,18 +272,36 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         }
         let known = from.answer == usize::MAX;
         match section {
-            Section::Messages(messages) => self.handle_messages(cx, from.addr, messages),
+            Section::Messages(messages) => self.handle_messages(cx, from, messages),
             Section::Digest(digest) if known => self.handle_digest(cx, from.addr, digest),
             Section::Pull(wanted) if known => self.handle_pull(cx, from.addr, wanted),
             Section::Digest(_) | Section::Pull(_) => (),
+            Section::Link(link) => self.handle_link(cx, from, link),
+            section => self.handle_neighbour(cx, from, section),
         }
+        self.tend_tree(cx);
     }
 
-    /// Nothing is due at a time of its own: what is old goes, and what is due is announced, with the next probe.
-    fn handle_timeout(&mut self, _cx: &mut Cx<'_, P>) {}
+    fn handle_timeout(&mut self, cx: &mut Cx<'_, P>) {
+        if !cx.config.broadcast.enabled {
+            return;
+        }
+        self.look_after_links(cx);
+        self.repeat_pushes(cx);
+        self.announce(cx);
+        self.graft(cx);
+        self.tend_tree(cx);
+    }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let checks = self.links.iter().filter_map(|(_, link)| link.check.map(|check| check.due)).min();
+        earliest([
+            Some(self.overlay.poll_timeout()),
+            checks,
+            self.tree.poll_timeout(),
+            self.flights.poll_timeout(),
+            self.lazy.poll_timeout(),
+        ])
     }
 
     fn poll_intent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
@@ -253,7 +313,11 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
     }
 
     fn write(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, intent: Intent, packet: &mut Writer<'_>) {
+        // What finds no room is lost, as packets may be.
         match intent {
+            Intent::Link(link) => _ = packet.section(tag::LINK, |w| link.write(w)),
+            Intent::Advert(advert) => _ = packet.section(tag::TREE_ADVERT, |w| advert.write(w)),
+            Intent::Outbox(slot) => self.write_outbox(cx, to, slot, packet),
             Intent::Messages(places) => self.write_messages(cx, to, &places, packet),
             Intent::Pull(wanted) => {
                 let mut wanted = wanted.iter();
@@ -262,49 +326,8 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         }
     }
 
-    /// Announces the origins heard last, and a few others in turn.
     fn ride(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
-        self.forget_old(cx);
-        while let Some(id) = self.history.next_aged(before(cx.now, cx.config.broadcast.announce_after)) {
-            if let Some(origin) = self.origins.get_mut(&id.origin).filter(|o| o.generation == id.generation) {
-                origin.last_aged = origin.last_aged.max(id.sequence);
-            }
-        }
-        if self.history.len() == 0 {
-            return;
-        }
-        let ids = self.choose_announced(before(cx.now, RECENT));
-        let mut announcements = ids.iter().filter_map(|id| {
-            let origin = self.origins.get(id).filter(|o| o.held > 0 && o.first_held <= o.last_aged)?;
-            let identity = Identity::new(*id, origin.generation);
-            Some(Announcement { origin: identity, first: origin.first_held, last: origin.last_aged })
-        });
-        packet.list(tag::MESSAGE_DIGEST, |w| announcements.next().map_or(Ok(false), |one| one.write(w).map(|()| true)));
-    }
-}
-
-impl<P: Peer> Broadcast<P> {
-    /// Origins of messages that arrived after `since`, then the next few of all; none twice.
-    fn choose_announced(&mut self, since: Instant) -> SmallVec<[NodeId; MAX_ANNOUNCED]> {
-        let mut ids = SmallVec::new();
-        for id in self.history.recent(since).take(4 * MAX_RECENT) {
-            if ids.len() < MAX_RECENT && !ids.contains(&id.origin) {
-                ids.push(id.origin);
-            }
-        }
-        let last = self.announced;
-        let circle = self.origins.range((Bound::Excluded(last), Bound::Unbounded)).chain(self.origins.range(..=last));
-        // A few look-ups each: where many origins are silent the walk goes on with the next probe.
-        for (id, origin) in circle.take(32) {
-            if ids.len() == MAX_ANNOUNCED {
-                break;
-            }
-            self.announced = *id;
-            if origin.held > 0 && !ids.contains(id) {
-                ids.push(*id);
-            }
-        }
-        ids
+        self.write_digest(cx, packet);
     }
 }
 

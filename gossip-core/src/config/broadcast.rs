@@ -2,16 +2,25 @@ use core::time::Duration;
 
 use super::{ConfigError, check, check_interval};
 
-/// Dissemination of messages: eager push to a few random members, then announcements on probes and pull of what was
-/// missed (Demers et al., PODC 1987: rumour mongering backed by anti-entropy).
+/// Dissemination of messages: push along a tree over an overlay of neighbours, announcements over its other links, and pull
+/// of what was missed (Plumtree, Leitão et al., SRDS 2007; anti-entropy, Demers et al., PODC 1987).
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct BroadcastConfig {
     /// Whether the node takes part. Off, it neither relays nor delivers.
     pub enabled: bool,
-    /// To how many random members a message is pushed on its first receipt: 1 to 16, default 4. A fraction of about
-    /// e^-4, 2 %, is left to pull (Kermarrec, Massoulié, Ganesh, TPDS 2003).
+    /// To how many random members a message is pushed while the node has no neighbours yet: 1 to 16, default 4.
     pub fanout: usize,
+    /// How many near members a node chooses as its neighbours: 1 to 4, default 2. Others choose it, so that it has about twice
+    /// as many links as it chose.
+    pub near_neighbours: usize,
+    /// How many random members it chooses besides: 1 to 4, default 1. They hold the cluster together, and shorten the ways
+    /// through it.
+    pub random_neighbours: usize,
+    /// The most neighbours a node accepts: 6 to 12, default 9. Who has none at all is accepted above that.
+    pub max_neighbours: usize,
+    /// How many random members are measured to find near ones: 8 to 1 024, default 64.
+    pub candidates: usize,
     /// How old a message must be before it is announced: younger ones are still on their way. Default 400 ms.
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub announce_after: Duration,
@@ -31,6 +40,10 @@ impl Default for BroadcastConfig {
         Self {
             enabled: true,
             fanout: 4,
+            near_neighbours: 2,
+            random_neighbours: 1,
+            max_neighbours: 9,
+            candidates: 64,
             announce_after: Duration::from_millis(400),
             history: Duration::from_secs(150),
             history_bytes: 4 << 20,
@@ -42,6 +55,10 @@ impl Default for BroadcastConfig {
 impl BroadcastConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         check((1..=16).contains(&self.fanout), "broadcast.fanout", "be between 1 and 16")?;
+        check((1..=4).contains(&self.near_neighbours), "broadcast.near_neighbours", "be between 1 and 4")?;
+        check((1..=4).contains(&self.random_neighbours), "broadcast.random_neighbours", "be between 1 and 4")?;
+        check((6..=12).contains(&self.max_neighbours), "broadcast.max_neighbours", "be between 6 and 12")?;
+        check((8..=1024).contains(&self.candidates), "broadcast.candidates", "be between 8 and 1024")?;
         check_interval(self.announce_after, "broadcast.announce_after")?;
         check_interval(self.history, "broadcast.history")?;
         check(self.history_bytes >= 64 << 10, "broadcast.history_bytes", "be at least 65536")?;

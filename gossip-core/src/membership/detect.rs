@@ -91,6 +91,7 @@ impl<P: Peer> Membership<P> {
                     // Of whom others hold down it says nothing about the network.
                     if attempts == 1 && !claimed {
                         self.loss.sample(false);
+                        cx.stats.probes_unanswered += 1;
                     }
                     self.ping(cx, index, None);
                     let wait = self.patience_for_ack(cx, index);

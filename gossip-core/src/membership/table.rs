@@ -238,6 +238,26 @@ impl<P: Peer> Table<P> {
         found.map(|at| MemberIndex(*at))
     }
 
+    /// The member of a short name, unless two share it.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn find_only_short(&self, short: u32) -> Option<MemberIndex> {
+        let hash = self.hasher.spread(short);
+        let mut named = self.by_short.iter_hash(hash).filter(|at| row_of(&self.rows, **at).short == short);
+        named.next().filter(|_| named.next().is_none()).map(|at| MemberIndex(*at))
+    }
+
+    /// The live member of a short name, unless two share it.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn find_live_short(&self, short: u32) -> Option<MemberIndex> {
+        self.find_only_short(short).filter(|index| self.row(*index).status.is_live())
+    }
+
+    /// Whether the row is still that of this life of this member.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn is_member(&self, index: MemberIndex, member: Identity) -> bool {
+        self.get(index).is_some_and(|row| row.status.is_live() && row.member == member)
+    }
+
     /// All rows, this node's first.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row<P>> {
         self.rows.iter().flatten()

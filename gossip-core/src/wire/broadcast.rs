@@ -1,8 +1,30 @@
 //! Sections of broadcast.
 
 use super::codec::{DecodeError, Item, List, NoSpace, Reader};
+use super::overlay::{Advert, LinkSection};
 use super::{Writer, tag};
 use crate::identity::Identity;
+
+/// How urgent a message is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// At once over more links than the tree has: faster, and more copies.
+    Urgent,
+    /// Along the tree.
+    #[default]
+    Normal,
+    /// Large and patient: goes when nothing else waits.
+    Bulk,
+}
+
+impl Class {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::ALL.get(usize::from(reader.u8()?)).copied().ok_or(DecodeError::OutOfRange)
+    }
+}
 
 /// The longest topic, in bytes.
 pub const MAX_TOPIC: usize = 255;
@@ -16,6 +38,24 @@ pub enum Section<'a> {
     Digest(List<'a, Announcement>),
     /// See [`tag::MESSAGE_PULL`].
     Pull(List<'a, Wanted>),
+    /// See [`tag::LINK`].
+    Link(LinkSection),
+    /// See [`tag::TREE_ADVERT`].
+    Advert(Advert),
+    /// See [`tag::PUSH`].
+    Push(List<'a, Pushed<'a>>),
+    /// See [`tag::PUSH_ACK`].
+    Ack(List<'a, ShortId>),
+    /// See [`tag::PRUNE`].
+    Prune(List<'a, ShortId>),
+    /// See [`tag::IHAVE`].
+    IHave(List<'a, ShortId>),
+    /// See [`tag::GRAFT`].
+    Graft(List<'a, ShortId>),
+    /// See [`tag::ASK`].
+    Ask(List<'a, ShortId>),
+    /// See [`tag::GRAFT_NAMED`].
+    GraftNamed(List<'a, ShortId>),
 }
 
 impl<'a> Section<'a> {
@@ -25,6 +65,15 @@ impl<'a> Section<'a> {
             tag::MESSAGES => Self::Messages(List::read(reader)?),
             tag::MESSAGE_DIGEST => Self::Digest(List::read(reader)?),
             tag::MESSAGE_PULL => Self::Pull(List::read(reader)?),
+            tag::LINK => Self::Link(LinkSection::read(reader)?),
+            tag::TREE_ADVERT => Self::Advert(Advert::read(reader)?),
+            tag::PUSH => Self::Push(List::read(reader)?),
+            tag::PUSH_ACK => Self::Ack(List::read(reader)?),
+            tag::PRUNE => Self::Prune(List::read(reader)?),
+            tag::IHAVE => Self::IHave(List::read(reader)?),
+            tag::GRAFT => Self::Graft(List::read(reader)?),
+            tag::ASK => Self::Ask(List::read(reader)?),
+            tag::GRAFT_NAMED => Self::GraftNamed(List::read(reader)?),
             _ => return Ok(None),
         }))
     }
@@ -35,6 +84,15 @@ impl<'a> Section<'a> {
             Self::Messages(_) => tag::MESSAGES,
             Self::Digest(_) => tag::MESSAGE_DIGEST,
             Self::Pull(_) => tag::MESSAGE_PULL,
+            Self::Link(_) => tag::LINK,
+            Self::Advert(_) => tag::TREE_ADVERT,
+            Self::Push(_) => tag::PUSH,
+            Self::Ack(_) => tag::PUSH_ACK,
+            Self::Prune(_) => tag::PRUNE,
+            Self::IHave(_) => tag::IHAVE,
+            Self::Graft(_) => tag::GRAFT,
+            Self::Ask(_) => tag::ASK,
+            Self::GraftNamed(_) => tag::GRAFT_NAMED,
         }
     }
 
@@ -44,18 +102,25 @@ impl<'a> Section<'a> {
             Self::Messages(messages) => messages.write(writer),
             Self::Digest(announcements) => announcements.write(writer),
             Self::Pull(wanted) => wanted.write(writer),
+            Self::Link(link) => link.write(writer),
+            Self::Advert(advert) => advert.write(writer),
+            Self::Push(pushed) => pushed.write(writer),
+            Self::Ack(ids) | Self::Prune(ids) | Self::IHave(ids) => ids.write(writer),
+            Self::Graft(ids) | Self::Ask(ids) | Self::GraftNamed(ids) => ids.write(writer),
         }
     }
 }
 
-/// A message: origin's id, generation (varint), sequence number (varint, from 1), hops so far (varint), topic (length,
-/// at most 255 bytes), payload (length).
+/// A message: origin's id, generation (varint), sequence number (varint, from 1), class (1 byte), hops so far (varint),
+/// topic (length, at most 255 bytes), payload (length).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
     /// Who sent it first.
     pub origin: Identity,
     /// Its number among the messages of that life of the origin.
     pub sequence: u64,
+    /// How urgent it is.
+    pub class: Class,
     /// How often it was passed on, this packet included.
     pub hops: u32,
     /// What it is about.
@@ -69,6 +134,7 @@ impl<'a> Item<'a> for Message<'a> {
         Ok(Self {
             origin: Identity { id: reader.id()?, generation: reader.varint()? },
             sequence: sequence(reader)?,
+            class: Class::read(reader)?,
             hops: u32::try_from(reader.varint()?).map_err(|_| DecodeError::OutOfRange)?,
             topic: reader.blob(MAX_TOPIC)?,
             payload: reader.blob(usize::MAX)?,
@@ -79,9 +145,76 @@ impl<'a> Item<'a> for Message<'a> {
         writer.id(self.origin.id)?;
         writer.varint(self.origin.generation)?;
         writer.varint(self.sequence)?;
+        writer.u8(self.class as u8)?;
         writer.varint(u64::from(self.hops))?;
         writer.blob(self.topic)?;
         writer.blob(self.payload)
+    }
+}
+
+/// A message as neighbours push it: the origin by its short name (4 bytes, [`super::ClusterKey::short`]), the rest as in
+/// [`Message`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pushed<'a> {
+    /// The short name of who sent it first.
+    pub origin: u32,
+    /// Its number among the messages of that life of the origin.
+    pub sequence: u64,
+    /// How urgent it is.
+    pub class: Class,
+    /// How often it was passed on, this packet included.
+    pub hops: u32,
+    /// What it is about.
+    pub topic: &'a [u8],
+    /// The application's bytes.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Item<'a> for Pushed<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            origin: reader.u32()?,
+            sequence: sequence(reader)?,
+            class: Class::read(reader)?,
+            hops: u32::try_from(reader.varint()?).map_err(|_| DecodeError::OutOfRange)?,
+            topic: reader.blob(MAX_TOPIC)?,
+            payload: reader.blob(usize::MAX)?,
+        })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.u32(self.origin)?;
+        writer.varint(self.sequence)?;
+        writer.u8(self.class as u8)?;
+        writer.varint(u64::from(self.hops))?;
+        writer.blob(self.topic)?;
+        writer.blob(self.payload)
+    }
+}
+
+/// A message by 4 bytes, among those of the last minutes: [`ShortId::of`]. Two may share one; what is missed for that is
+/// pulled by its full name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShortId(pub u32);
+
+impl ShortId {
+    /// Of a message: the origin's short name in the upper half, XOR the sequence number, mixed by the finalizer of
+    /// MurmurHash3, the lower half of which counts.
+    pub fn of(origin: u32, sequence: u64) -> Self {
+        let mut mixed = u64::from(origin) << 32 ^ sequence;
+        mixed = (mixed ^ mixed >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        mixed = (mixed ^ mixed >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        Self((mixed ^ mixed >> 33) as u32)
+    }
+}
+
+impl Item<'_> for ShortId {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.u32().map(Self)
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.u32(self.0)
     }
 }
 

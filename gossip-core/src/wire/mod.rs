@@ -16,6 +16,7 @@ mod coordinate;
 pub mod direct;
 pub mod kv;
 pub mod membership;
+pub mod overlay;
 mod packet;
 mod writer;
 
@@ -74,6 +75,25 @@ pub mod tag {
     pub const MESSAGE_DIGEST: u8 = 17;
     /// Asks for messages: [`super::broadcast::Wanted`]s.
     pub const MESSAGE_PULL: u8 = 18;
+    /// Measures the way to a member, or asks for, takes and gives up a link of the overlay:
+    /// [`LinkSection`](super::overlay::LinkSection).
+    pub const LINK: u8 = 19;
+    /// What a neighbour knows of the way to the tree's root: [`Advert`](super::overlay::Advert).
+    pub const TREE_ADVERT: u8 = 20;
+    /// Messages pushed along a link: a list of [`Pushed`](super::broadcast::Pushed).
+    pub const PUSH: u8 = 21;
+    /// Acknowledges pushed messages: a list of [`ShortId`](super::broadcast::ShortId).
+    pub const PUSH_ACK: u8 = 22;
+    /// As `PUSH_ACK`, of messages that were known before, by a link that is not one of the tree here.
+    pub const PRUNE: u8 = 23;
+    /// Announces messages over a link: a list of [`ShortId`](super::broadcast::ShortId).
+    pub const IHAVE: u8 = 24;
+    /// Asks a neighbour for messages that it announced.
+    pub const GRAFT: u8 = 25;
+    /// As `IHAVE`, but wants an answer: `PUSH_ACK` or `GRAFT`.
+    pub const ASK: u8 = 26;
+    /// As `GRAFT`, of messages whose origin is not known by its short name: answered with `MESSAGES`.
+    pub const GRAFT_NAMED: u8 = 27;
     /// New entries of the map: [`super::kv::Entry`]s.
     pub const KV_ENTRIES: u8 = 32;
     /// A fingerprint of all that was written and seen: 8 bytes.

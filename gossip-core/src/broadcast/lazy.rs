@@ -1,0 +1,209 @@
+//! Lazy push: messages are announced by their short ids to the neighbours that they are not pushed to, after a delay, so that
+//! mostly one end of a link suppresses the other; who lacks one grafts it, after a wait that is learnt from how long after
+//! its announcement a message usually comes (Plumtree §3.3).
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::Broadcast;
+use super::links::{MAX_LINKS, Slot};
+use super::push::GRAFTS;
+use crate::peer::Peer;
+use crate::protocol::Cx;
+use crate::time::{Instant, earliest};
+use crate::wire::broadcast::ShortId;
+use crate::wire::tag;
+
+/// A message is announced when it is so old at least.
+const DELAY: Duration = Duration::from_millis(30);
+/// And a while later, by chance up to this: one end of a link should be well before the other.
+const PERIOD: Duration = Duration::from_millis(120);
+/// Messages of the last while are announced to a new neighbour, so many at most.
+const RECENT: Duration = Duration::from_secs(3);
+const MAX_RECENT: usize = 64;
+/// At most so many announced messages are waited for, and so many that one neighbour announced.
+pub(super) const MAX_MISSING: usize = 1024;
+const MAX_MISSING_EACH: usize = 256;
+/// The wait before that, at first, at least, and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const SHORTEST_WAIT: Duration = Duration::from_millis(10);
+const LONGEST_WAIT: Duration = Duration::from_millis(300);
+
+/// A message that was announced and is not here.
+#[derive(Debug)]
+struct Missing {
+    since: Instant,
+    due: Instant,
+    announcers: SmallVec<[Slot; 4]>,
+    grafts: u8,
+}
+
+#[derive(Debug)]
+pub(super) struct Lazy {
+    announce_at: Option<Instant>,
+    missing: BTreeMap<ShortId, Missing>,
+    each: [u16; MAX_LINKS],
+    wait: Duration,
+    next_graft: Option<Instant>,
+}
+
+impl Lazy {
+    pub(super) fn new() -> Self {
+        Self { announce_at: None, missing: BTreeMap::new(), each: [0; MAX_LINKS], wait: FIRST_WAIT, next_graft: None }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        earliest([self.announce_at, self.next_graft])
+    }
+
+    fn forget(&mut self, id: ShortId) -> Option<Missing> {
+        let missing = self.missing.remove(&id)?;
+        if let Some(first) = missing.announcers.first() {
+            self.each[usize::from(*first)] -= 1;
+        }
+        Some(missing)
+    }
+
+    pub(super) fn forget_link(&mut self, slot: Slot) {
+        self.missing.retain(|_, missing| {
+            missing.announcers.retain(|of| *of != slot);
+            !missing.announcers.is_empty()
+        });
+        self.each = [0; MAX_LINKS];
+        for missing in self.missing.values() {
+            self.each[usize::from(missing.announcers[0])] += 1;
+        }
+    }
+
+    /// A message has come.
+    pub(super) fn came(&mut self, now: Instant, id: ShortId) {
+        if self.missing.is_empty() {
+            return;
+        }
+        let Some(missing) = self.forget(id) else { return };
+        if missing.grafts == 0 {
+            let gap = now.since(missing.since) * 2;
+            self.wait = ((self.wait * 7 + gap) / 8).clamp(SHORTEST_WAIT, LONGEST_WAIT);
+        }
+    }
+}
+
+impl<P: Peer> Broadcast<P> {
+    /// A message was taken in: it will be announced.
+    pub(super) fn announce_later(&mut self, cx: &mut Cx<'_, P>) {
+        if self.lazy.announce_at.is_none() {
+            self.lazy.announce_at =
+                Some(cx.now + DELAY + Duration::from_micros(cx.rng.below(PERIOD.as_micros() as usize) as u64));
+        }
+    }
+
+    /// Announces what is old enough to neighbours that are not known to have it.
+    pub(super) fn announce(&mut self, cx: &mut Cx<'_, P>) {
+        if self.lazy.announce_at.is_none_or(|at| at > cx.now) {
+            return;
+        }
+        self.lazy.announce_at = None;
+        let mut left = false;
+        let mut notes: SmallVec<[(Slot, ShortId); 16]> = SmallVec::new();
+        let all = self.links.all();
+        let branches = if self.tree.is_attached() { self.tree.branches(&self.links) } else { all };
+        for flight in self.flights.iter_mut().rev() {
+            if !flight.announces {
+                // Those before it were announced with it.
+                break;
+            }
+            if cx.now < flight.since + DELAY {
+                left = true;
+                continue;
+            }
+            flight.announces = false;
+            notes.extend(
+                all.without(branches.and(flight.have).and(flight.pending)).iter().map(|slot| (slot, flight.short)),
+            );
+        }
+        // The oldest first.
+        for (slot, short) in notes.into_iter().rev() {
+            self.note(cx, slot, tag::IHAVE, short);
+        }
+        if left {
+            self.announce_later(cx);
+        }
+    }
+
+    /// Announces the messages of the last while to a new neighbour.
+    pub(super) fn announce_recent(&mut self, cx: &mut Cx<'_, P>, slot: Slot) {
+        let recent: SmallVec<[ShortId; 16]> =
+            self.flights.recent(cx.now, RECENT).take(MAX_RECENT).map(|flight| flight.short).collect();
+        for short in recent.into_iter().rev() {
+            self.note(cx, slot, tag::IHAVE, short);
+        }
+    }
+
+    /// A neighbour has a message. If it asks, it waits for an answer.
+    pub(super) fn handle_announced(&mut self, cx: &mut Cx<'_, P>, slot: Slot, id: ShortId, asks: bool) {
+        if let Some(place) = self.log.history.find_short(id) {
+            if let Some(flight) = self.flights.get_mut(place) {
+                flight.have.insert(slot);
+            }
+            if asks {
+                self.note(cx, slot, tag::PUSH_ACK, id);
+            }
+            return;
+        }
+        let wait = if asks { Duration::ZERO } else { self.lazy.wait };
+        let lazy = &mut self.lazy;
+        if let Some(missing) = lazy.missing.get_mut(&id) {
+            if !missing.announcers.contains(&slot) && missing.announcers.len() < 4 {
+                missing.announcers.push(slot);
+            }
+            if asks && missing.grafts == 0 {
+                missing.due = cx.now;
+            }
+        } else if lazy.missing.len() < MAX_MISSING && usize::from(lazy.each[usize::from(slot)]) < MAX_MISSING_EACH {
+            lazy.each[usize::from(slot)] += 1;
+            let announcers = SmallVec::from_slice(&[slot]);
+            lazy.missing.insert(id, Missing { since: cx.now, due: cx.now + wait, announcers, grafts: 0 });
+        } else {
+            cx.stats.broadcast_announcements_ignored += 1;
+            return;
+        }
+        let due = self.lazy.missing[&id].due;
+        self.lazy.next_graft = Some(self.lazy.next_graft.map_or(due, |next| next.min(due)));
+        self.graft(cx);
+    }
+
+    /// Asks neighbours for what they announced and has not come, one after the other.
+    pub(super) fn graft(&mut self, cx: &mut Cx<'_, P>) {
+        if self.lazy.next_graft.is_none_or(|next| next > cx.now) {
+            return;
+        }
+        let mut next: Option<Instant> = None;
+        let mut asked: SmallVec<[(Slot, ShortId); 16]> = SmallVec::new();
+        let mut given_up: SmallVec<[ShortId; 16]> = SmallVec::new();
+        for (id, missing) in &mut self.lazy.missing {
+            if missing.due <= cx.now {
+                if missing.grafts >= GRAFTS {
+                    given_up.push(*id);
+                    continue;
+                }
+                let slot = missing.announcers[usize::from(missing.grafts) % missing.announcers.len()];
+                missing.grafts += 1;
+                let way = self.links.get(slot).map_or(LONGEST_WAIT, |link| link.way.timeout());
+                missing.due = cx.now + way.min(LONGEST_WAIT);
+                asked.push((slot, *id));
+            }
+            next = Some(next.map_or(missing.due, |next| next.min(missing.due)));
+        }
+        self.lazy.next_graft = next;
+        for id in given_up {
+            self.lazy.forget(id);
+            cx.stats.broadcast_promises_broken += 1;
+        }
+        for (slot, id) in asked {
+            cx.stats.broadcast_grafts += 1;
+            self.note(cx, slot, tag::GRAFT, id);
+        }
+    }
+}

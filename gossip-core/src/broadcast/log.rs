@@ -1,0 +1,155 @@
+//! What was received, of whom, and what is kept of it.
+
+use alloc::collections::BTreeMap;
+use core::ops::Bound;
+
+use smallvec::SmallVec;
+
+use super::history::{History, Place};
+use super::origin::Origin;
+use super::{Message, MessageId, before};
+use crate::config::BroadcastConfig;
+use crate::identity::{Identity, NodeId};
+use crate::random::{MapHasher, Rng};
+use crate::time::Instant;
+use crate::wire::broadcast::Announcement;
+
+/// At most so many origins are announced on a probe, and of these so many because they were heard just now.
+pub(super) const MAX_ANNOUNCED: usize = 6;
+const MAX_RECENT: usize = 4;
+/// How long an origin counts as heard just now.
+const RECENT: core::time::Duration = core::time::Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct Log {
+    origins: BTreeMap<NodeId, Origin>,
+    pub(super) history: History,
+    /// The origin that was announced last.
+    announced: NodeId,
+}
+
+/// A message that was taken in.
+pub(super) struct Taken {
+    pub(super) place: Place,
+    /// How many older ones of its origin were given up to make room for it.
+    pub(super) given_up: u64,
+}
+
+impl Log {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        let history = History::new(MapHasher::new(rng));
+        Self { origins: BTreeMap::new(), history, announced: NodeId::from_bytes([0; 16]) }
+    }
+
+    /// Whether a message was received, or belongs to a life that is over.
+    pub(super) fn knows(&self, id: MessageId) -> bool {
+        self.origins.get(&id.origin).is_some_and(|origin| {
+            origin.generation > id.generation || origin.generation == id.generation && origin.contains(id.sequence)
+        })
+    }
+
+    /// Takes a message in that was not seen before: none if it was, or if there is no room for its origin.
+    pub(super) fn take(
+        &mut self,
+        now: Instant,
+        config: &BroadcastConfig,
+        own: bool,
+        origin_short: u32,
+        message: Message,
+    ) -> Option<Taken> {
+        let MessageId { origin: id, generation, sequence } = message.id;
+        let origin = self.origin(now, config, own, Identity::new(id, generation))?;
+        if origin.contains(sequence) {
+            return None;
+        }
+        let given_up = origin.insert(sequence);
+        origin.heard = now;
+        origin.held += 1;
+        origin.first_held = origin.first_held.min(sequence);
+        let place = self.history.push(now, message, origin_short);
+        self.forget_old(now, config);
+        Some(Taken { place, given_up })
+    }
+
+    /// What is known of that life of an origin: none if it is over, or if there is no room for another origin.
+    pub(super) fn origin(
+        &mut self,
+        now: Instant,
+        config: &BroadcastConfig,
+        own: bool,
+        of: Identity,
+    ) -> Option<&mut Origin> {
+        // This node's own messages always have room: what was answered as sent is sent.
+        let full = self.origins.len() >= config.max_origins && !own;
+        if full && !self.origins.contains_key(&of.id) {
+            self.forget_origin()?;
+        }
+        let origin = self.origins.entry(of.id).or_insert_with(|| Origin::new(of.generation, now));
+        if origin.generation < of.generation {
+            *origin = Origin::new(of.generation, now);
+        }
+        (origin.generation == of.generation).then_some(origin)
+    }
+
+    /// Makes room for another origin: of a few that have nothing in the history, the one silent longest is forgotten.
+    fn forget_origin(&mut self) -> Option<()> {
+        let after = self.origins.range(self.announced..).chain(self.origins.iter()).take(32);
+        let silent = after.filter(|(_, origin)| origin.held == 0).min_by_key(|(_, origin)| origin.heard);
+        let id = *silent?.0;
+        self.origins.remove(&id).map(|_| ())
+    }
+
+    pub(super) fn forget_old(&mut self, now: Instant, config: &BroadcastConfig) {
+        while let Some(id) = self.history.pop_old(before(now, config.history), config.history_bytes) {
+            // Messages of a former life of the origin are no longer counted.
+            if let Some(origin) = self.origins.get_mut(&id.origin).filter(|o| o.generation == id.generation) {
+                // An origin that was forgotten meanwhile counts from none again.
+                origin.held = origin.held.saturating_sub(1);
+                let next = origin.first_held.max(id.sequence.saturating_add(1));
+                origin.first_held = if origin.held == 0 { u64::MAX } else { next };
+            }
+        }
+    }
+
+    /// Notes which messages have become old enough to be announced.
+    pub(super) fn age(&mut self, now: Instant, config: &BroadcastConfig) {
+        while let Some(id) = self.history.next_aged(before(now, config.announce_after)) {
+            if let Some(origin) = self.origins.get_mut(&id.origin).filter(|o| o.generation == id.generation) {
+                origin.last_aged = origin.last_aged.max(id.sequence);
+            }
+        }
+    }
+
+    /// The ranges of a few origins: those of the last messages, then the next few of all, none twice.
+    pub(super) fn announcements(&mut self, now: Instant) -> SmallVec<[Announcement; MAX_ANNOUNCED]> {
+        let ids = self.choose_announced(before(now, RECENT));
+        let announcement = |id: &NodeId| {
+            let origin = self.origins.get(id).filter(|o| o.held > 0 && o.first_held <= o.last_aged)?;
+            let identity = Identity::new(*id, origin.generation);
+            Some(Announcement { origin: identity, first: origin.first_held, last: origin.last_aged })
+        };
+        ids.iter().filter_map(announcement).collect()
+    }
+
+    fn choose_announced(&mut self, since: Instant) -> SmallVec<[NodeId; MAX_ANNOUNCED]> {
+        let mut ids = SmallVec::new();
+        for id in self.history.recent(since).take(4 * MAX_RECENT) {
+            if ids.len() < MAX_RECENT && !ids.contains(&id.origin) {
+                ids.push(id.origin);
+            }
+        }
+        let last = self.announced;
+        let circle = self.origins.range((Bound::Excluded(last), Bound::Unbounded)).chain(self.origins.range(..=last));
+        // A few look-ups each: where many origins are silent the walk goes on with the next probe.
+        for (id, origin) in circle.take(32) {
+            if ids.len() == MAX_ANNOUNCED {
+                break;
+            }
+            self.announced = *id;
+            if origin.held > 0 && !ids.contains(id) {
+                ids.push(*id);
+            }
+        }
+        ids
+    }
+}

@@ -1,0 +1,90 @@
+//! What waits to be sent along one link. It goes together, so that packets to a neighbour are few and full.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::history::{History, Place};
+use crate::wire::broadcast::{Class, ShortId};
+use crate::wire::{Item as _, Writer, tag};
+
+/// At most so many messages, and so many short ids of each kind, wait for a link.
+pub(super) const MAX_WAITING: usize = 4096;
+
+/// The kinds of lists of short ids, in the order in which they are written before messages.
+const LISTS: [u8; 5] = [tag::PUSH_ACK, tag::PRUNE, tag::GRAFT, tag::GRAFT_NAMED, tag::ASK];
+
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    /// By class.
+    messages: [VecDeque<Place>; Class::ALL.len()],
+    lists: [Vec<ShortId>; LISTS.len()],
+    announced: Vec<ShortId>,
+    /// Whether an intent for this link waits already.
+    pub(super) queued: bool,
+}
+
+impl Outbox {
+    /// Adds a message; false if too many wait.
+    pub(super) fn push(&mut self, class: Class, place: Place) -> bool {
+        let queue = &mut self.messages[class as usize];
+        let room = queue.len() < MAX_WAITING;
+        if room {
+            queue.push_back(place);
+        }
+        room
+    }
+
+    /// Adds a short id to the list of a section; false if too many wait.
+    pub(super) fn note(&mut self, tag: u8, id: ShortId) -> bool {
+        let list = match LISTS.iter().position(|of| *of == tag) {
+            Some(at) => &mut self.lists[at],
+            None => &mut self.announced,
+        };
+        let room = list.len() < MAX_WAITING;
+        if room {
+            list.push(id);
+        }
+        room
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.iter().all(VecDeque::is_empty)
+            && self.lists.iter().all(Vec::is_empty)
+            && self.announced.is_empty()
+    }
+
+    /// Writes what fits.
+    pub(super) fn write(&mut self, history: &History, packet: &mut Writer<'_>) {
+        for (tag, list) in LISTS.iter().zip(&mut self.lists) {
+            write_ids(packet, *tag, list);
+        }
+        let mut queues = self.messages.iter_mut();
+        let mut queue = queues.next();
+        packet.list(tag::PUSH, |w| {
+            while let Some(waiting) = &mut queue {
+                // What has fallen out of the history meanwhile is left out.
+                let Some(place) = waiting.front() else {
+                    queue = queues.next();
+                    continue;
+                };
+                if let Some((message, origin)) = history.get_with_origin(*place) {
+                    message.to_push(origin).write(w)?;
+                    waiting.pop_front();
+                    return Ok(true);
+                }
+                waiting.pop_front();
+            }
+            Ok(false)
+        });
+        write_ids(packet, tag::IHAVE, &mut self.announced);
+    }
+}
+
+fn write_ids(packet: &mut Writer<'_>, tag: u8, ids: &mut Vec<ShortId>) {
+    if ids.is_empty() {
+        return;
+    }
+    let mut left = ids.iter();
+    let written = packet.list(tag, |w| left.next().map_or(Ok(false), |id| id.write(w).map(|()| true)));
+    ids.drain(..written);
+}

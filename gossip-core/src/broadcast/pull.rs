@@ -1,0 +1,111 @@
+//! Pull, the certainty: what a member keeps of each origin rides on probes as ranges, and whoever missed something asks for it
+//! (anti-entropy in the sense of Demers et al., PODC 1987).
+
+use smallvec::SmallVec;
+
+use super::history::Place;
+use super::links::Slot;
+use super::log::MAX_ANNOUNCED;
+use super::{Broadcast, Intent, Message, MessageId};
+use crate::peer::Peer;
+use crate::protocol::{Cx, Source, Target};
+use crate::wire::broadcast::{Announcement, Message as WireMessage, ShortId, Wanted};
+use crate::wire::{Item as _, List, Writer, tag};
+
+/// At most so many messages answer a request.
+const MAX_PULLED: usize = 64;
+/// More than this are many.
+const MANY_PULLED: usize = 16;
+
+impl<P: Peer> Broadcast<P> {
+    /// Messages under their full names: pulled, or from who knows no better.
+    pub(super) fn handle_messages(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        from: &Source<'_, P>,
+        messages: List<'_, WireMessage<'_>>,
+    ) {
+        let slot = from.row.and_then(|row| self.links.find(row));
+        for wire in messages.iter() {
+            let id = MessageId::new(wire.origin, wire.sequence);
+            // Before the payload is touched.
+            if self.log.knows(id) || wire.origin.id == cx.me.id {
+                cx.stats.broadcast_duplicates += 1;
+                continue;
+            }
+            let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload);
+            self.receive(cx, message, from.addr, slot);
+        }
+    }
+
+    /// A neighbour knows the origins of messages by other names.
+    pub(super) fn handle_graft_named(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        from: &Source<'_, P>,
+        slot: Slot,
+        ids: List<'_, ShortId>,
+    ) {
+        let places: SmallVec<[Place; 4]> =
+            ids.iter().take(MAX_PULLED).filter_map(|id| self.log.history.find_short(id)).collect();
+        for place in &places {
+            if let Some(flight) = self.flights.get_mut(*place) {
+                flight.have.insert(slot);
+                flight.pending.remove(slot);
+            }
+        }
+        if !places.is_empty() {
+            self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Messages(places));
+        }
+    }
+
+    pub(super) fn handle_digest(&mut self, cx: &mut Cx<'_, P>, from: &P, digest: List<'_, Announcement>) {
+        let mut wanted = SmallVec::new();
+        for announcement in digest.iter().take(MAX_ANNOUNCED) {
+            let Announcement { origin: of, first, last } = announcement;
+            if of.id == cx.me.id {
+                continue;
+            }
+            let patience = cx.config.broadcast.announce_after;
+            let now = cx.now;
+            let Some(origin) = self.log.origin(now, &cx.config.broadcast, false, of) else { continue };
+            let Some(first) = origin.missing(first, last).next() else { continue };
+            // What another was asked for may be on its way.
+            if origin.asked.is_some_and(|asked| now < asked + patience) {
+                continue;
+            }
+            origin.asked = Some(now);
+            let more = origin.missing(first, last.min(first.saturating_add(64)));
+            let more = more.filter(|sequence| *sequence > first).fold(0, |bits, at| bits | 1 << (at - first - 1));
+            let one = Wanted { origin: of, first, more };
+            cx.stats.broadcast_pulls += one.sequences().count() as u64;
+            wanted.push(one);
+        }
+        if !wanted.is_empty() {
+            self.intents.push(cx.stats, Target::to(from.clone()), Intent::Pull(wanted));
+        }
+    }
+
+    pub(super) fn handle_pull(&mut self, cx: &mut Cx<'_, P>, from: &P, wanted: List<'_, Wanted>) {
+        let ids = wanted.iter().flat_map(|one| one.sequences().map(move |at| MessageId::new(one.origin, at)));
+        let places = ids.take(4 * MAX_PULLED).filter_map(|id| self.log.history.find(id)).take(MAX_PULLED);
+        let places: SmallVec<[Place; 4]> = places.collect();
+        if !places.is_empty() {
+            let many = places.len() > MANY_PULLED;
+            let to = if many { Target::patient(cx, from.clone()) } else { Target::to(from.clone()) };
+            self.intents.push(cx.stats, to, Intent::Messages(places));
+        }
+    }
+
+    /// Announces the origins heard last, and a few others in turn.
+    pub(super) fn write_digest(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
+        self.log.forget_old(cx.now, &cx.config.broadcast);
+        self.log.age(cx.now, &cx.config.broadcast);
+        if self.log.history.len() == 0 {
+            return;
+        }
+        let announcements = self.log.announcements(cx.now);
+        let mut announcements = announcements.iter();
+        packet.list(tag::MESSAGE_DIGEST, |w| announcements.next().map_or(Ok(false), |one| one.write(w).map(|()| true)));
+    }
+}

@@ -1,0 +1,225 @@
+//! Eager push along links (Plumtree, Leitão et al., SRDS 2007), acknowledged hop by hop: what is not acknowledged is sent
+//! once more, then asked for, so that redundancy follows the loss by itself.
+
+use alloc::collections::{BinaryHeap, VecDeque};
+use core::cmp::Reverse;
+use core::time::Duration;
+
+use super::history::Place;
+use super::links::{MAX_LINKS, Slot, Slots};
+use super::{Broadcast, Intent};
+use crate::peer::Peer;
+use crate::protocol::{Cx, Target};
+use crate::time::Instant;
+use crate::wire::broadcast::{Class, ShortId};
+use crate::wire::tag;
+
+/// At most so many messages are on their way at a time; of older ones acknowledgements are not waited for any more.
+const MAX_FLIGHTS: usize = 8192;
+/// And for so long.
+const FLIGHT: Duration = Duration::from_secs(5);
+/// How often a message is sent to a neighbour that does not acknowledge it, and how often it is asked after that.
+const SENDS: u8 = 2;
+const TRIES: u8 = 7;
+/// A neighbour gets what it grafts so often: it may be lost, but nobody can make this node send for ever.
+pub(super) const GRAFTS: u8 = 5;
+/// The longest wait between two tries.
+const LONGEST: Duration = Duration::from_millis(400);
+/// An urgent message goes to so many neighbours at least.
+const URGENT: usize = 3;
+
+/// A message that was received or sent a short while ago.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) short: ShortId,
+    pub(super) since: Instant,
+    /// Which neighbours have it, as far as this node knows.
+    pub(super) have: Slots,
+    /// Which it was pushed to and have not acknowledged it.
+    pub(super) pending: Slots,
+    /// Whether it is still to be announced.
+    pub(super) announces: bool,
+    tries: [u8; MAX_LINKS],
+    /// How often it was grafted.
+    grafts: [u8; MAX_LINKS],
+}
+
+#[derive(Debug)]
+pub(super) struct Flights {
+    /// In the order of their places, without gaps.
+    flights: VecDeque<Flight>,
+    first: Place,
+    due: BinaryHeap<Reverse<(Instant, Place, Slot)>>,
+}
+
+impl Flights {
+    pub(super) fn new() -> Self {
+        Self { flights: VecDeque::new(), first: 0, due: BinaryHeap::new() }
+    }
+
+    pub(super) fn get_mut(&mut self, place: Place) -> Option<&mut Flight> {
+        self.flights.get_mut(usize::try_from(place.checked_sub(self.first)?).ok()?)
+    }
+
+    pub(super) fn begin(&mut self, now: Instant, place: Place, short: ShortId, have: Slots) {
+        while self.flights.front().is_some_and(|f| now > f.since + FLIGHT) || self.flights.len() >= MAX_FLIGHTS {
+            self.flights.pop_front();
+            self.first += 1;
+        }
+        if self.flights.is_empty() {
+            self.first = place;
+        }
+        debug_assert_eq!(place, self.first + self.flights.len() as u64, "places follow each other");
+        self.flights.push_back(Flight {
+            short,
+            since: now,
+            have,
+            pending: Slots::default(),
+            announces: true,
+            tries: [0; MAX_LINKS],
+            grafts: [0; MAX_LINKS],
+        });
+    }
+
+    /// The newest first, down to those that are older than `age`.
+    pub(super) fn recent(&self, now: Instant, age: Duration) -> impl Iterator<Item = &Flight> {
+        self.flights.iter().rev().take_while(move |flight| now < flight.since + age)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Flight> {
+        self.flights.iter_mut()
+    }
+
+    /// The place is given to another neighbour.
+    pub(super) fn forget_link(&mut self, slot: Slot) {
+        for flight in &mut self.flights {
+            flight.have.remove(slot);
+            flight.pending.remove(slot);
+            flight.tries[usize::from(slot)] = 0;
+            flight.grafts[usize::from(slot)] = 0;
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.due.peek().map(|Reverse((due, ..))| *due)
+    }
+}
+
+impl<P: Peer> Broadcast<P> {
+    /// Pushes a message that was just taken in to the neighbours that it should go to at once.
+    pub(super) fn push(&mut self, cx: &mut Cx<'_, P>, class: Class, place: Place, have: Slots) {
+        let branches = if self.tree.is_attached() { self.tree.branches(&self.links) } else { self.links.all() };
+        let mut to = branches;
+        if class == Class::Urgent {
+            to = to.and(self.shortest_besides(branches));
+        }
+        for slot in to.without(have).iter() {
+            self.push_to(cx, slot, class, place);
+        }
+    }
+
+    /// The shortest links that are not of the tree, as many as an urgent message needs.
+    fn shortest_besides(&self, branches: Slots) -> Slots {
+        let mut others: smallvec::SmallVec<[(Duration, Slot); MAX_LINKS]> = smallvec::SmallVec::new();
+        others.extend(self.links.iter().map(|(slot, link)| (link.way.shortest, slot)));
+        others.retain(|(_, slot)| !branches.contains(*slot));
+        others.sort_unstable();
+        others.iter().take(URGENT.saturating_sub(branches.len())).map(|(_, slot)| *slot).collect()
+    }
+
+    /// Pushes a message to a neighbour, and expects it to be acknowledged.
+    pub(super) fn push_to(&mut self, cx: &mut Cx<'_, P>, slot: Slot, class: Class, place: Place) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        if !link.outbox.push(class, place) {
+            cx.stats.dropped_intents += 1;
+            return;
+        }
+        let due = cx.now + link.way.timeout();
+        self.flush(cx, slot);
+        let Some(flight) = self.flights.get_mut(place) else { return };
+        flight.pending.insert(slot);
+        flight.tries[usize::from(slot)] += 1;
+        self.flights.due.push(Reverse((due, place, slot)));
+    }
+
+    /// A neighbour asks for a message.
+    pub(super) fn handle_graft(&mut self, cx: &mut Cx<'_, P>, slot: Slot, id: ShortId) {
+        let Some(place) = self.log.history.find_short(id) else { return };
+        let Some(message) = self.log.history.get(place) else { return };
+        let class = message.class;
+        // What is older goes by ranges.
+        let Some(flight) = self.flights.get_mut(place) else { return };
+        let grafts = &mut flight.grafts[usize::from(slot)];
+        if *grafts >= GRAFTS {
+            cx.stats.broadcast_grafts_refused += 1;
+            return;
+        }
+        *grafts += 1;
+        self.push_to(cx, slot, class, place);
+    }
+
+    /// Makes sure that what waits for a link is sent.
+    pub(super) fn flush(&mut self, cx: &mut Cx<'_, P>, slot: Slot) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        if !core::mem::replace(&mut link.outbox.queued, true) {
+            let to = Target { row: Some(link.row), ..Target::to(link.addr.clone()) };
+            self.intents.push(cx.stats, to, Intent::Outbox(slot));
+        }
+    }
+
+    /// Puts a short id into a section for a neighbour.
+    pub(super) fn note(&mut self, cx: &mut Cx<'_, P>, slot: Slot, tag: u8, id: ShortId) {
+        if self.links.get_mut(slot).is_some_and(|link| link.outbox.note(tag, id)) {
+            self.flush(cx, slot);
+        }
+    }
+
+    /// A neighbour has a message.
+    pub(super) fn acknowledged(&mut self, cx: &mut Cx<'_, P>, slot: Slot, id: ShortId) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        link.heard = cx.now;
+        let Some(flight) = self.log.history.find_short(id).and_then(|place| self.flights.get_mut(place)) else {
+            return;
+        };
+        flight.have.insert(slot);
+        if flight.pending.contains(slot) {
+            flight.pending.remove(slot);
+            // Which of several it acknowledges does not show (Karn and Partridge, SIGCOMM 1987).
+            if flight.tries[usize::from(slot)] == 1 && flight.grafts[usize::from(slot)] == 0 {
+                link.way.sample(cx.now.since(flight.since));
+            }
+        }
+    }
+
+    /// Sends again, or asks for, what was not acknowledged in time.
+    pub(super) fn repeat_pushes(&mut self, cx: &mut Cx<'_, P>) {
+        while let Some(Reverse((due, place, slot))) = self.flights.due.peek().copied() {
+            if due > cx.now {
+                return;
+            }
+            self.flights.due.pop();
+            let Some(link) = self.links.get_mut(slot) else { continue };
+            let Some(flight) = self.flights.get_mut(place).filter(|flight| flight.pending.contains(slot)) else {
+                continue;
+            };
+            let (tries, short, since) = (flight.tries[usize::from(slot)], flight.short, flight.since);
+            if tries >= TRIES {
+                flight.pending.remove(slot);
+                if link.heard <= since {
+                    self.lose_link(cx, slot);
+                }
+                continue;
+            }
+            let Some(message) = self.log.history.get(place) else { continue };
+            if tries < SENDS {
+                let class = message.class;
+                self.push_to(cx, slot, class, place);
+                continue;
+            }
+            flight.tries[usize::from(slot)] += 1;
+            let wait = (link.way.timeout() * u32::from(tries) / 2).min(LONGEST);
+            self.flights.due.push(Reverse((cx.now + wait, place, slot)));
+            self.note(cx, slot, tag::ASK, short);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! One tree for all senders: the shortest ways to a root that all elect alike, by distance vectors with rounds and a
+//! feasibility condition, so that they never loop (Babel, RFC 8966 §2.4–2.6 and §3.5; DSDV, Perkins and Bhagwat, SIGCOMM
+//! 1994). Messages flow along its links in both directions, whoever sent them.
+//!
+//! The root is the live member of the lowest short name. It begins a round from time to time; each round spreads along the
+//! shortest ways. A node whose parent is gone, and that has no neighbour that is surely not below it, waits for a new round,
+//! pushes to all its neighbours meanwhile, and lets the root know that somebody waits.
+
+use core::time::Duration;
+
+use smallvec::SmallVec;
+
+use super::links::{Link, Links, MAX_LINKS, Slot, Slots};
+use super::{Broadcast, Intent};
+use crate::membership::Table;
+use crate::peer::Peer;
+use crate::protocol::{Cx, Target};
+use crate::time::Instant;
+use crate::wire::overlay::Advert;
+
+/// How often the root begins a round.
+const ROUND: Duration = Duration::from_secs(10);
+/// And how often at most, when somebody waits for it.
+const HURRIED: Duration = Duration::from_millis(500);
+/// Who hears nothing of a root claims to be it after so long.
+const CLAIM: Duration = Duration::from_millis(500);
+/// For so long neighbours may know of a newer round before the parent does.
+const STALE: Duration = Duration::from_secs(2);
+/// What each hop costs besides its way, in units of the distance.
+const HOP: u32 = 4;
+/// The unit of distances.
+const UNIT: u128 = 64;
+
+/// A way to a root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Route {
+    root: u32,
+    round: u16,
+    /// None: no way is known.
+    distance: Option<u32>,
+    parent: Option<Slot>,
+}
+
+#[derive(Debug)]
+pub(super) struct Tree {
+    route: Option<Route>,
+    /// The shortest way that was told in the newest round heard of: a neighbour with a shorter one is not below.
+    feasible: (u16, u32),
+    /// The round of which this node is the root, and when the next begins.
+    own_round: u16,
+    next_round: Instant,
+    /// Since when neighbours know of a newer round than the parent.
+    stale_since: Option<Instant>,
+    /// When the root was last asked for a round, or asked on behalf of others.
+    hurried: Option<Instant>,
+    /// Somebody waits for a new round, which the parent has to be told.
+    hurry: bool,
+    /// When the node began to look for a root.
+    since: Instant,
+    /// Something changed that the route depends on.
+    pub(super) dirty: bool,
+}
+
+fn is_newer(a: u16, b: u16) -> bool {
+    a != b && a.wrapping_sub(b) < 1 << 15
+}
+
+fn length<P>(link: &Link<P>) -> u32 {
+    u32::try_from(link.way.shortest.as_micros() / 2 / UNIT).unwrap_or(u32::MAX / 2).saturating_add(HOP)
+}
+
+impl Tree {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            route: None,
+            feasible: (0, u32::MAX),
+            own_round: 0,
+            next_round: now,
+            stale_since: None,
+            hurried: None,
+            hurry: false,
+            since: now,
+            dirty: false,
+        }
+    }
+
+    /// Whether the node has its place in the tree.
+    pub(super) fn is_attached(&self) -> bool {
+        self.route.is_some_and(|route| route.distance.is_some())
+    }
+
+    /// The links of the tree.
+    pub(super) fn branches<P: Eq>(&self, links: &Links<P>) -> Slots {
+        let parent = self.route.and_then(|route| route.parent);
+        links.iter().filter(|(slot, link)| link.child || Some(*slot) == parent).map(|(slot, _)| slot).collect()
+    }
+
+    pub(super) fn forget_link(&mut self, slot: Slot) {
+        if let Some(route) = self.route.as_mut().filter(|route| route.parent == Some(slot)) {
+            route.parent = None;
+            route.distance = None;
+        }
+        self.dirty = true;
+    }
+
+    /// The next deadline.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let stale = self.stale_since.map(|since| since + STALE);
+        let round = match self.route {
+            Some(route) if route.parent.is_some() || route.distance.is_none() => None,
+            // Which of the two it is shows then.
+            Some(_) => Some(self.next_round),
+            None => Some(self.since + CLAIM),
+        };
+        crate::time::earliest([stale, round])
+    }
+
+    /// The way that a neighbour offers: none if it offers none, or if it might lead through this node.
+    fn offer<P: Peer>(&self, table: &Table<P>, me: u32, root: u32, link: &Link<P>) -> Option<u32> {
+        let advert = link.advert.filter(|advert| advert.root == root && advert.root != me && !advert.parent)?;
+        let distance = advert.distance?;
+        table.find_live_short(advert.root)?;
+        let (round, shortest) = self.feasible;
+        let follows = self.route.is_some_and(|route| route.root == root);
+        let feasible = !follows || is_newer(advert.round, round) || advert.round == round && distance < shortest;
+        feasible.then(|| distance.saturating_add(length(link)))
+    }
+
+    /// The lowest root that any neighbour knows a way to, this node included.
+    fn elect<P: Peer>(&self, table: &Table<P>, me: u32, links: &Links<P>, now: Instant) -> Option<u32> {
+        let known = links.iter().filter_map(|(_, link)| link.advert.filter(|advert| advert.distance.is_some()));
+        let live = known.map(|advert| advert.root).filter(|root| *root != me && table.find_live_short(*root).is_some());
+        // What this node follows is not forgotten because no neighbour has a way at the moment.
+        let followed = self.route.map(|route| route.root).filter(|root| table.find_live_short(*root).is_some());
+        let best = live.chain(followed).min();
+        let claims = now >= self.since + CLAIM && links.len() > 0;
+        if claims && best.is_none_or(|best| me <= best) { Some(me) } else { best }
+    }
+
+    /// Chooses the way again after something has changed.
+    fn choose<P: Peer>(&mut self, table: &Table<P>, me: u32, links: &Links<P>, now: Instant) -> Option<Route> {
+        let root = self.elect(table, me, links, now)?;
+        if root == me {
+            return Some(Route { root, round: self.own_round, distance: Some(0), parent: None });
+        }
+        if self.route.is_none_or(|route| route.root != root) {
+            self.feasible = (0, u32::MAX);
+        }
+        let offers = links.iter().filter_map(|(slot, link)| Some((self.offer(table, me, root, link)?, slot)));
+        let offers: SmallVec<[(u32, Slot); MAX_LINKS]> = offers.collect();
+        let parent = self.route.filter(|route| route.root == root).and_then(|route| route.parent);
+        let best = offers.iter().min().copied();
+        let current = offers.iter().find(|(_, slot)| Some(*slot) == parent).copied();
+        let round = |slot: Slot| links.get(slot).and_then(|link| link.advert).map_or(0, |advert| advert.round);
+        let newest = offers.iter().map(|(_, slot)| round(*slot)).reduce(|a, b| if is_newer(a, b) { a } else { b });
+        let Some((best, through)) = best else {
+            let round = self.route.filter(|route| route.root == root).map_or(0, |route| route.round);
+            return Some(Route { root, round, distance: None, parent: None });
+        };
+        // A parent that has not heard of the newest round yet may be cut off from the root.
+        let behind = current.zip(newest).is_some_and(|((_, slot), newest)| is_newer(newest, round(slot)));
+        self.stale_since = behind.then(|| self.stale_since.unwrap_or(now));
+        let stale = self.stale_since.is_some_and(|since| now >= since + STALE);
+        let (distance, slot) = match current {
+            // A way that is shorter by a twentieth is worth a change.
+            Some((distance, slot)) if !stale && best >= distance - distance / 20 => (distance, slot),
+            _ => (best, through),
+        };
+        Some(Route { root, round: round(slot), distance: Some(distance), parent: Some(slot) })
+    }
+
+    fn follow(&mut self, route: Route) {
+        if let Some(distance) = route.distance {
+            let (round, shortest) = self.feasible;
+            let renewed = shortest == u32::MAX || is_newer(route.round, round);
+            self.feasible = if renewed { (route.round, distance) } else { (round, shortest.min(distance)) };
+        }
+        self.route = Some(route);
+    }
+}
+
+impl<P: Peer> Broadcast<P> {
+    pub(super) fn handle_advert(&mut self, cx: &mut Cx<'_, P>, slot: Slot, advert: Advert) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        link.heard = cx.now;
+        link.child = advert.parent;
+        link.advert = Some(advert);
+        let me = cx.table.own_short(*cx.me);
+        if Some(advert.root) == me && is_newer(advert.round, self.tree.own_round) {
+            // Of a former life, or invented: the next round is newer than that.
+            self.tree.own_round = advert.round;
+            self.tree.next_round = cx.now;
+        }
+        let route = self.tree.route;
+        // Who is behind, or takes the link for something else, has missed what it was told.
+        let parent = route.and_then(|route| route.parent) == Some(slot);
+        let behind = route.is_some_and(|route| route.root == advert.root && is_newer(route.round, advert.round));
+        if advert.child != parent || (behind && advert.parent) {
+            link.told = None;
+        }
+        if advert.hurry && advert.parent {
+            self.hurry(cx);
+        }
+        self.tree.dirty = true;
+    }
+
+    /// Somebody below has no way: asks the root for a new round, or begins it.
+    fn hurry(&mut self, cx: &mut Cx<'_, P>) {
+        if self.tree.hurried.is_some_and(|at| cx.now < at + HURRIED) {
+            return;
+        }
+        self.tree.hurried = Some(cx.now);
+        self.tree.hurry = true;
+        if self.tree.route.is_some_and(|route| route.parent.is_none() && route.distance.is_some()) {
+            self.tree.next_round = cx.now;
+        }
+    }
+
+    /// Follows what has changed, and tells neighbours.
+    pub(super) fn tend_tree(&mut self, cx: &mut Cx<'_, P>) {
+        let Some(me) = cx.table.own_short(*cx.me) else { return };
+        let due = self.tree.poll_timeout().is_some_and(|due| due <= cx.now);
+        if !due && !core::mem::take(&mut self.tree.dirty) {
+            return;
+        }
+        self.tree.dirty = false;
+        let is_root = |tree: &Tree| tree.route.is_some_and(|route| route.root == me);
+        let Some(mut route) = self.tree.choose(cx.table, me, &self.links, cx.now) else { return };
+        if route.root == me && (cx.now >= self.tree.next_round || !is_root(&self.tree)) {
+            self.tree.own_round = self.tree.own_round.wrapping_add(1);
+            route.round = self.tree.own_round;
+            self.tree.next_round = cx.now + ROUND;
+            self.tree.hurry = false;
+        }
+        if route.distance.is_none() {
+            self.hurry(cx);
+        }
+        self.tree.follow(route);
+        self.tell_neighbours(cx, route);
+    }
+
+    fn tell_neighbours(&mut self, cx: &mut Cx<'_, P>, route: Route) {
+        let hurry = self.tree.hurry;
+        for (slot, link) in self.links.iter_mut() {
+            let parent = route.parent == Some(slot);
+            let advert = Advert {
+                parent,
+                child: link.child,
+                // Towards the root if there is a way, else to all who may know one.
+                hurry: hurry && (parent || route.distance.is_none()),
+                root: route.root,
+                round: route.round,
+                distance: route.distance,
+            };
+            if link.told.is_some_and(|told| !is_news(told, advert)) {
+                continue;
+            }
+            link.told = Some(advert);
+            self.intents.push(
+                cx.stats,
+                Target { row: Some(link.row), ..Target::to(link.addr.clone()) },
+                Intent::Advert(advert),
+            );
+        }
+        self.tree.hurry = false;
+    }
+}
+
+/// Whether a neighbour must know it at once. That it is a child it knows itself, and a little more or less of the way can
+/// wait for the next round.
+fn is_news(told: Advert, advert: Advert) -> bool {
+    let apart = match (told.distance, advert.distance) {
+        (Some(told), Some(now)) => told.abs_diff(now) > told / 20,
+        (None, None) => false,
+        _ => true,
+    };
+    apart || advert.hurry || (told.root, told.round, told.parent) != (advert.root, advert.round, advert.parent)
+}
