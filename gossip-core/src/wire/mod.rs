@@ -17,6 +17,7 @@ pub mod direct;
 pub mod kv;
 pub mod membership;
 mod packet;
+mod probe;
 mod writer;
 
 pub use cluster::ClusterKey;
