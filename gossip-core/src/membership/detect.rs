@@ -57,8 +57,7 @@ impl<P: Peer> Membership<P> {
         let number = check.ping(cx.now);
         cx.stats.probes += 1;
         let hundredths = |after: Duration| u16::try_from(after.as_millis().div_ceil(10)).unwrap_or(0) % Ping::DEAF;
-        let deaf = cx.now.since(self.heard) > cx.config.membership.suspicion.patience * 2;
-        let promise = if deaf { Ping::DEAF } else { promise.map_or(0, hundredths) };
+        let promise = if self.is_deaf(cx) { Ping::DEAF } else { promise.map_or(0, hundredths) };
         let to = Target::to(cx.table.row(index).addr.clone());
         self.intents.push(cx.stats, to, Intent::Ping { number, promise });
     }

@@ -6,6 +6,7 @@
 
 mod answer;
 mod apply;
+mod buckets;
 mod checks;
 mod coordinates;
 mod detect;
@@ -29,6 +30,7 @@ mod row;
 mod rtt;
 mod schedule;
 mod selection;
+mod spread;
 mod suspicion;
 mod table;
 mod timers;
@@ -36,14 +38,12 @@ mod updates;
 
 use alloc::collections::VecDeque;
 
-use smallvec::SmallVec;
-
 pub use facade::{Hearing, Member, Members, Status, Verdict};
 pub(crate) use intent::Intent;
 pub(crate) use table::{ME, MemberIndex, Table};
 
 use self::apply::{Applied, Grave};
-use self::checks::{Checks, Claimed};
+use self::checks::Checks;
 use self::coordinates::Coordinates;
 use self::favours::Favours;
 use self::join::{Cookies, Joining};
@@ -57,7 +57,7 @@ use self::repair::Repair;
 use self::rtt::RoundTrip;
 use self::schedule::Schedule;
 use self::suspicion::{Loss, Wariness};
-use self::updates::{MAX_TRANSMISSIONS, UpdateQueue};
+use self::updates::UpdateQueue;
 use crate::config::MembershipConfig;
 use crate::error::CommandError;
 use crate::node::Lane;
@@ -69,8 +69,6 @@ use crate::time::Instant;
 use crate::wire::membership::{Claim, Join, Ping, Probe, Record, Section, Welcome};
 use crate::wire::{Item as _, Writer, tag};
 
-/// So often an update goes out whole; after that in short, unless it is that somebody failed or left.
-const EAGER: u8 = 1;
 /// At most this many intents wait.
 const MAX_INTENTS: usize = 4096;
 /// So many members of a snapshot are asked to let this node in.
@@ -115,16 +113,6 @@ pub(crate) struct Membership<P> {
 }
 
 impl<P: Peer> Membership<P> {
-    /// Takes an intent that detection waits for.
-    pub(crate) fn poll_urgent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
-        self.intents.pop_urgent(lane)
-    }
-
-    /// Whether there is one.
-    pub(crate) fn has_urgent(&self) -> bool {
-        self.intents.has_urgent()
-    }
-
     pub(crate) fn new(now: Instant, config: &MembershipConfig, rng: &mut Rng) -> Self {
         Self {
             intents: Intents::new(MAX_INTENTS),
@@ -154,6 +142,16 @@ impl<P: Peer> Membership<P> {
             gossiped: Instant::ZERO,
             reconnect_at: now + config.reconnect_interval,
         }
+    }
+
+    /// Takes an intent that detection waits for.
+    pub(crate) fn poll_urgent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
+        self.intents.pop_urgent(lane)
+    }
+
+    /// Whether there is one.
+    pub(crate) fn has_urgent(&self) -> bool {
+        self.intents.has_urgent()
     }
 
     pub(crate) fn join(&mut self, cx: &Cx<'_, P>, contact: P) -> Result<(), CommandError> {
@@ -224,94 +222,6 @@ impl<P: Peer> Membership<P> {
         for _ in 0..members.len().min(REMEMBERED) {
             let member = &members[cx.rng.below(members.len())];
             self.joining.add_quietly(cx.now, cx.config.membership.join_timeout, member);
-        }
-    }
-
-    /// Makes a new statement about this node under the next incarnation, and spreads it.
-    fn restate(&mut self, cx: &mut Cx<'_, P>, change: impl FnOnce(&mut Record<P>)) {
-        let mut record = cx.table.record(ME);
-        record.member = *cx.me;
-        record.incarnation += 1;
-        change(&mut record);
-        self.publish(cx, record);
-    }
-
-    /// Replaces this node's own row, and spreads it.
-    fn publish(&mut self, cx: &mut Cx<'_, P>, record: Record<P>) {
-        if self.has_yielded() {
-            return;
-        }
-        let status = if self.is_running() { Status::Alive } else { Status::Left };
-        let record = Record { claim: if self.is_running() { Claim::Alive } else { Claim::Left }, ..record };
-        cx.table.update(ME, &record, status);
-        self.spread(cx, ME);
-    }
-
-    /// Queues a member's row as an update, to go out soon.
-    fn spread(&mut self, cx: &Cx<'_, P>, index: MemberIndex) {
-        self.updates.put(index);
-        self.lazy.queue.remove(index);
-        self.gossip_soon(cx);
-    }
-
-    fn gossip_soon(&mut self, cx: &Cx<'_, P>) {
-        let interval = cx.config.membership.gossip_interval;
-        self.gossip_at.get_or_insert_with(|| cx.now.max(self.gossiped + interval));
-    }
-
-    /// How often an update is sent whole: that somebody left or failed about 4 log10 N times (memberlist's
-    /// RetransmitMult).
-    fn transmissions(&self, cx: &Cx<'_, P>, index: MemberIndex) -> u8 {
-        let live = cx.table.live().len().max(1);
-        let full = (live.ilog2() + 3).min(u32::from(MAX_TRANSMISSIONS) - 1) as u8;
-        let claimed = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
-        let urgent = claimed || !cx.table.row(index).status.is_live();
-        if urgent { full } else { EAGER }
-    }
-
-    /// Takes note of news. That others tell what waits here is as good as having told it (the feedback of Demers et al.,
-    /// PODC 1987 §1.4); not so that somebody failed or left.
-    fn hear(&mut self, cx: &mut Cx<'_, P>, record: &Record<P>) {
-        let same = self.apply(cx, record) == Applied::Same;
-        if same && record.claim == Claim::Alive && self.updates.len() > 0 {
-            let Some(index) = cx.table.find(record.member.id) else { return };
-            if self.updates.contains(index) {
-                self.told(cx, index);
-            }
-        }
-    }
-
-    /// What is told of a member: a verdict that is not believed here yet goes on all the same.
-    fn news(&self, table: &Table<P>, index: MemberIndex) -> Record<P> {
-        let record = table.record(index);
-        match self.checks.get(table, index).and_then(|check| check.claim) {
-            Some(Claimed { by, member, incarnation }) => {
-                Record { claim: Claim::Down { by }, member, incarnation, ..record }
-            }
-            None => record,
-        }
-    }
-
-    /// Writes members' records as one section; answers how many found room.
-    fn write_records(&self, cx: &Cx<'_, P>, members: &[MemberIndex], packet: &mut Writer<'_>) -> usize {
-        let mut members = members.iter().filter(|index| cx.table.get(**index).is_some());
-        packet.list(tag::UPDATES, |w| {
-            let Some(index) = members.next() else { return Ok(false) };
-            cx.table.record(*index).write(w).map(|()| true)
-        })
-    }
-
-    fn write_records_or_requeue(
-        &mut self,
-        cx: &mut Cx<'_, P>,
-        to: &Target<P>,
-        members: &[MemberIndex],
-        packet: &mut Writer<'_>,
-    ) {
-        let written = self.write_records(cx, members, packet);
-        if (1..members.len()).contains(&written) {
-            let rest = SmallVec::from_slice(&members[written..]);
-            self.intents.push(cx.stats, to.clone(), Intent::Records(rest));
         }
     }
 }

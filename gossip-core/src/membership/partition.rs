@@ -127,7 +127,8 @@ impl<P: Peer> Membership<P> {
         }
     }
 
-    fn is_deaf(&self, cx: &Cx<'_, P>) -> bool {
+    /// Whether nobody was heard for so long that this node may be the one that is cut off.
+    pub(super) fn is_deaf(&self, cx: &Cx<'_, P>) -> bool {
         cx.now.since(self.heard) > cx.config.membership.suspicion.patience * 2
     }
 }

@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::table::{LOG_BUCKETS, MemberIndex};
+use super::buckets::LOG_BUCKETS;
+use super::table::MemberIndex;
 use super::{Applied, Intent, Membership};
 use crate::config::MembershipConfig;
 use crate::peer::Peer;

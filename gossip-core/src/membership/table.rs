@@ -1,5 +1,5 @@
-//! The member table: rows found by id, by address and by short name in constant time, live and down members to draw
-//! from, and sums over the live ones by which two tables are compared.
+//! The member table: rows found by id, by address and by short name in constant time, and live and down members to draw
+//! from.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 
+use super::buckets::{self, Bucket, LOG_BUCKETS};
 use super::notes::Notes;
 use super::row::{NONE, Row};
 use super::{Claim, Record, Status};
@@ -15,9 +16,6 @@ use crate::peer::Peer;
 use crate::random::{MapHasher, Rng};
 use crate::time::Instant;
 use crate::wire::ClusterKey;
-
-/// The binary logarithm of the number of buckets that the table keeps sums of. A digest may fold them.
-pub(crate) const LOG_BUCKETS: u8 = 8;
 
 /// The place of a member's row. It is given to another member once this one is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,19 +27,12 @@ pub(crate) const ME: MemberIndex = MemberIndex(0);
 /// So many of the last changes are remembered.
 const RECENT: usize = 10;
 
-/// Sums over the live members of one bucket, and the first of its rows.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    sum: u64,
-    head: u32,
-}
-
 /// Who is known. Only membership changes it.
 #[derive(Debug)]
 pub(crate) struct Table<P> {
-    key: ClusterKey,
+    pub(super) key: ClusterKey,
     hasher: MapHasher,
-    rows: Vec<Option<Row<P>>>,
+    pub(super) rows: Vec<Option<Row<P>>>,
     /// Of each row, at the same place.
     notes: Vec<Notes>,
     free: Vec<u32>,
@@ -51,8 +42,8 @@ pub(crate) struct Table<P> {
     by_short: HashTable<u32>,
     live: Vec<u32>,
     down: Vec<u32>,
-    buckets: Box<[Bucket; 1 << LOG_BUCKETS]>,
-    fingerprint: u64,
+    pub(super) buckets: Box<[Bucket; 1 << LOG_BUCKETS]>,
+    pub(super) fingerprint: u64,
     revision: u64,
     /// No member is heavier; 0: all weigh the same.
     pub(super) heaviest: u16,
@@ -75,7 +66,7 @@ impl<P: Peer> Table<P> {
             by_short: HashTable::new(),
             live: Vec::new(),
             down: Vec::new(),
-            buckets: Box::new([Bucket { sum: 0, head: NONE }; 1 << LOG_BUCKETS]),
+            buckets: buckets::empty(),
             fingerprint: 0,
             revision: 0,
             heaviest: 0,
@@ -295,42 +286,6 @@ impl<P: Peer> Table<P> {
         self.fingerprint as u32
     }
 
-    /// The sums of 2^`log` buckets, three bytes each.
-    pub(super) fn bucket_sums(&self, log: u8) -> impl Iterator<Item = [u8; 3]> + '_ {
-        self.buckets.chunks(1 << (LOG_BUCKETS - log.min(LOG_BUCKETS))).map(|chunk| {
-            let sum = chunk.iter().fold(0_u64, |sum, bucket| sum.wrapping_add(bucket.sum));
-            let [.., a, b, c] = sum.to_be_bytes();
-            [a, b, c]
-        })
-    }
-
-    /// The live members whose position is in a range, ascending from `from` on, one bucket's worth at least and no
-    /// more than about `most`; and the last position that the answer covers.
-    pub(super) fn range(&self, first: u32, last: u32, most: usize) -> (SmallVec<[MemberIndex; 64]>, u32) {
-        let mut found = SmallVec::new();
-        let mut bucket = first >> (32 - LOG_BUCKETS);
-        loop {
-            let before = found.len();
-            let mut at = self.buckets[bucket as usize].head;
-            while at != NONE {
-                let row = row_of(&self.rows, at);
-                if row.status.is_live() && (first..=last).contains(&row.position) {
-                    found.push(MemberIndex(at));
-                }
-                at = row.next_in_bucket;
-            }
-            found[before..].sort_unstable_by_key(|index| self.position(*index));
-            let covered = (bucket << (32 - LOG_BUCKETS)) | (u32::MAX >> LOG_BUCKETS);
-            if covered >= last {
-                return (found, last);
-            }
-            if found.len() >= most {
-                return (found, covered);
-            }
-            bucket += 1;
-        }
-    }
-
     /// The live members that changed last, each once, the newest first.
     pub(super) fn newest(&self) -> SmallVec<[MemberIndex; 4]> {
         let mut newest = SmallVec::new();
@@ -353,35 +308,10 @@ impl<P: Peer> Table<P> {
         self.down.iter().filter(fell).count()
     }
 
-    fn link_bucket(&mut self, at: u32) {
-        let bucket = self.bucket(at);
-        let head = core::mem::replace(&mut self.buckets[bucket].head, at);
-        self.row_mut(MemberIndex(at)).next_in_bucket = head;
-        if head != NONE {
-            self.row_mut(MemberIndex(head)).previous_in_bucket = at;
-        }
-    }
-
-    fn unlink_bucket(&mut self, at: u32) {
-        let bucket = self.bucket(at);
-        let row = self.row(MemberIndex(at));
-        let (previous, next) = (row.previous_in_bucket, row.next_in_bucket);
-        if previous == NONE {
-            self.buckets[bucket].head = next;
-        } else {
-            self.row_mut(MemberIndex(previous)).next_in_bucket = next;
-        }
-        if next != NONE {
-            self.row_mut(MemberIndex(next)).previous_in_bucket = previous;
-        }
-    }
-
     /// Enters a row into the sums, the indices and the list to draw from.
     fn link(&mut self, at: u32) {
         self.revision += 1;
-        let (bucket, amount) = (self.bucket(at), self.amount(at));
-        self.buckets[bucket].sum = self.buckets[bucket].sum.wrapping_add(amount);
-        self.fingerprint = self.fingerprint.wrapping_add(amount);
+        self.add_to_sums(at);
         let (rows, hasher) = (&self.rows, &self.hasher);
         let row = row_of(rows, at);
         let hash = |at: &u32| hasher.spread(row_of(rows, *at).short);
@@ -401,9 +331,7 @@ impl<P: Peer> Table<P> {
 
     /// Takes a row out of all that [`Self::link`] entered it into.
     fn unlink(&mut self, at: u32) {
-        let (bucket, amount) = (self.bucket(at), self.amount(at));
-        self.buckets[bucket].sum = self.buckets[bucket].sum.wrapping_sub(amount);
-        self.fingerprint = self.fingerprint.wrapping_sub(amount);
+        self.take_from_sums(at);
         let row = row_of(&self.rows, at);
         let hash = self.hasher.spread(row.short);
         if let Ok(entry) = self.by_short.find_entry(hash, |other| *other == at) {
@@ -425,20 +353,9 @@ impl<P: Peer> Table<P> {
             self.notes_mut(MemberIndex(moved)).drawn_at = place as u32;
         }
     }
-
-    fn bucket(&self, at: u32) -> usize {
-        (self.row(MemberIndex(at)).position >> (32 - LOG_BUCKETS)) as usize
-    }
-
-    /// What the row adds to the sums: members that are not live add nothing, so that tables that forgot them at
-    /// different times agree.
-    fn amount(&self, at: u32) -> u64 {
-        let row = self.row(MemberIndex(at));
-        if row.status.is_live() { self.key.member(row.member, row.incarnation) } else { 0 }
-    }
 }
 
-fn row_of<P>(rows: &[Option<Row<P>>], at: u32) -> &Row<P> {
+pub(super) fn row_of<P>(rows: &[Option<Row<P>>], at: u32) -> &Row<P> {
     rows[at as usize].as_ref().expect("an index in use belongs to a row")
 }
 

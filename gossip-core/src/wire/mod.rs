@@ -18,6 +18,7 @@ pub mod kv;
 pub mod membership;
 pub mod overlay;
 mod packet;
+mod probe;
 mod writer;
 
 pub use cluster::ClusterKey;

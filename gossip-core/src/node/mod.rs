@@ -1,26 +1,29 @@
-//! The node: routes sections to the protocols, merges their deadlines, fills packets.
+//! The node: routes sections to the protocols and merges their deadlines.
+
+mod commands;
+mod transmit;
 
 use alloc::vec::Vec;
 
 #[cfg(feature = "broadcast")]
-use crate::broadcast::{self, Broadcasts, BroadcastsMut};
+use crate::broadcast;
 use crate::config::{Config, ConfigError};
 #[cfg(feature = "direct")]
-use crate::direct::{self, DirectId, Directs};
-use crate::error::{CommandError, PacketError};
+use crate::direct;
+use crate::error::PacketError;
 use crate::event::{Event, Events};
 use crate::identity::{Identity, NodeId};
 #[cfg(feature = "kv")]
-use crate::kv::{self, Kv, KvMut};
-use crate::membership::{self, Members, Membership, Table};
+use crate::kv;
+use crate::membership::{Membership, Table};
 use crate::pacing::Pacing;
 use crate::peer::Peer;
-use crate::protocol::{Cx, Protocol, Source, Target};
+use crate::protocol::{Cx, Protocol, Source};
 use crate::random::Rng;
 use crate::snapshot::{Content, Snapshot, SnapshotError};
-use crate::stats::{Queues, Stats};
+use crate::stats::Stats;
 use crate::time::{Instant, earliest};
-use crate::wire::{ClusterKey, Packet, Section, Sender, Writer};
+use crate::wire::{ClusterKey, Packet, Section, Sender};
 
 /// How a packet travels. Both ways may lose, duplicate and reorder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,17 +128,6 @@ impl<P: Peer> Shared<P> {
             stats: &mut self.stats,
         }
     }
-}
-
-/// What a packet is made for.
-enum Purpose {
-    Membership(membership::Intent),
-    #[cfg(feature = "direct")]
-    Direct(direct::Intent),
-    #[cfg(feature = "broadcast")]
-    Broadcast(broadcast::Intent),
-    #[cfg(feature = "kv")]
-    Kv(kv::Intent),
 }
 
 impl<P: Peer> Node<P> {
@@ -319,122 +311,6 @@ impl<P: Peer> Node<P> {
         self.membership.no_stream(&mut self.shared.cx(now), peer);
     }
 
-    /// Writes the next packet into `buf` and says where it goes; `None`: nothing may be sent now. Poll only when the
-    /// transport can take the packet: what was written counts as sent. The answer may change after any call that takes
-    /// `&mut self`, and with time as [`Node::poll_timeout`] says.
-    ///
-    /// `buf` should hold `transport.datagram_mtu` bytes, or for the stream lane `transport.stream`; what does not fit into a
-    /// shorter one is not sent. What waits for one lane does not hold up the other.
-    pub fn poll_transmit(&mut self, now: Instant, lane: Lane, buf: &mut [u8]) -> Option<Transmit<P>> {
-        loop {
-            self.shared.advance(now);
-            if !self.shared.pacing.allows(self.shared.now) {
-                return None;
-            }
-            let (target, purpose) = self.poll_purpose(lane)?;
-            let mut ids = core::mem::take(&mut self.shared.ids);
-            let len = self.write_packet(now, &target, purpose, buf, &mut ids);
-            self.shared.ids = ids;
-            let Some(len) = len else { continue };
-            self.shared.stats.pauses += u64::from(self.shared.pacing.spend(len));
-            self.shared.stats.packets_sent += 1;
-            self.shared.stats.frames_sent += u64::from(lane == Lane::Stream);
-            self.shared.stats.bytes_sent += len as u64;
-            return Some(Transmit { to: target.addr, len });
-        }
-    }
-
-    /// The most urgent purpose of all protocols.
-    fn poll_purpose(&mut self, lane: Lane) -> Option<(Target<P>, Purpose)> {
-        if self.shared.pacing.is_short() {
-            // What is left is kept for what detection waits for.
-            return self.membership.poll_urgent(lane).map(|(to, intent)| (to, Purpose::Membership(intent)));
-        }
-        if let Some((to, intent)) = self.membership.poll_intent(lane) {
-            return Some((to, Purpose::Membership(intent)));
-        }
-        #[cfg(feature = "direct")]
-        if let Some((to, intent)) = self.direct.poll_intent(lane) {
-            return Some((to, Purpose::Direct(intent)));
-        }
-        #[cfg(feature = "broadcast")]
-        if let Some((to, intent)) = self.broadcast.poll_intent(lane) {
-            return Some((to, Purpose::Broadcast(intent)));
-        }
-        #[cfg(feature = "kv")]
-        if let Some((to, intent)) = self.kv.poll_intent(lane) {
-            return Some((to, Purpose::Kv(intent)));
-        }
-        None
-    }
-
-    /// The packet's length, unless there was nothing to write after all.
-    fn write_packet(
-        &mut self,
-        now: Instant,
-        to: &Target<P>,
-        purpose: Purpose,
-        buf: &mut [u8],
-        ids: &mut Vec<NodeId>,
-    ) -> Option<usize> {
-        let cx = &mut self.shared.cx(now);
-        let limit = buf.len().min(to.limit).min(cx.config.longest(to.lane));
-        let at_hand = to.row.filter(|row| cx.table.is_live_at(*row, &to.addr));
-        let row = at_hand.or_else(|| cx.table.find_addr(&to.addr));
-        // Two nodes that ask each other who they are must not both do so under names that the other does not know.
-        let asks_who = matches!(purpose, Purpose::Membership(membership::Intent::WhoAreYou));
-        let known = !asks_who && row.is_some_and(|row| cx.table.row(row).knows_me());
-        let short = cx.table.own_short(*cx.me).filter(|_| known);
-        let sender = short.map_or(Sender::Full(*cx.me), Sender::Short);
-        let mut packet = Writer::from_sender(&mut buf[..limit], ids, cx.me.id, sender).ok()?;
-        if cx.config.transport.stream.is_some() {
-            packet.take_frames();
-        }
-        let header = packet.len();
-        let probe =
-            matches!(purpose, Purpose::Membership(membership::Intent::Ping { .. } | membership::Intent::Ack { .. }));
-        match purpose {
-            Purpose::Membership(intent) => self.membership.write(cx, to, intent, &mut packet),
-            #[cfg(feature = "direct")]
-            Purpose::Direct(intent) => self.direct.write(cx, to, intent, &mut packet),
-            #[cfg(feature = "broadcast")]
-            Purpose::Broadcast(intent) => self.broadcast.write(cx, to, intent, &mut packet),
-            #[cfg(feature = "kv")]
-            Purpose::Kv(intent) => self.kv.write(cx, to, intent, &mut packet),
-        }
-        // What waits to be spread goes to many, a little to each.
-        // Where sending has to wait, probes go alone: the next ones must not wait for what rides on these.
-        let alone = self.shared.pacing.is_short();
-        let spare = to.limit == usize::MAX && to.lane == Lane::Datagram && !alone;
-        let Shared { table, now: at, .. } = &self.shared;
-        match row.filter(|_| spare) {
-            Some(row) if self.membership.doubts(table, row) => self.membership.accuse(*at, table, row, &mut packet),
-            Some(_) => self.fill(now, &mut packet, probe),
-            None => (),
-        }
-        (packet.len() > header).then(|| packet.finish(&self.shared.key))
-    }
-
-    /// Uses the room that is left: what rides on every probe, then what waits, in equal shares of the protocols that
-    /// have something; a share that is not used up goes to the next.
-    fn fill(&mut self, now: Instant, packet: &mut Writer<'_>, probe: bool) {
-        let cx = &mut self.shared.cx(now);
-        if probe {
-            #[cfg(feature = "broadcast")]
-            self.broadcast.ride(cx, packet);
-            #[cfg(feature = "kv")]
-            self.kv.ride(cx, packet);
-        }
-        #[cfg(feature = "kv")]
-        if self.kv.is_hungry() {
-            let share = if self.membership.is_hungry() { packet.room() / 2 } else { packet.room() };
-            packet.with_share(share, |packet| self.kv.fill(cx, packet));
-        }
-        if self.membership.is_hungry() {
-            self.membership.fill(cx, packet);
-        }
-    }
-
     /// The next event. The answer may change after any call that takes `&mut self`.
     pub fn poll_event(&mut self) -> Option<Event<P>> {
         self.shared.events.poll(&mut self.shared.stats.dropped_events)
@@ -464,148 +340,5 @@ impl<P: Peer> Node<P> {
             self.kv.poll_timeout(),
             if waits { self.shared.pacing.poll_timeout(self.membership.has_urgent()) } else { None },
         ])
-    }
-
-    /// Joins the cluster through a contact, of which only the address is known; more contacts may be given. The outcome
-    /// is [`Event::Join`].
-    ///
-    /// # Errors
-    /// While leaving, or with more than 64 contacts.
-    pub fn join(&mut self, now: Instant, contact: P) -> Result<(), CommandError> {
-        self.membership.join(&self.shared.cx(now), contact)
-    }
-
-    /// Leaves the cluster: makes sure that another member holds what was written here, says goodbye, and tells
-    /// [`Event::Left`] when that is done, within `membership.leave_timeout`. Drive the node on until then; it takes no
-    /// commands meanwhile.
-    pub fn leave(&mut self, now: Instant) {
-        self.membership.leave(&self.shared.cx(now));
-        self.go_on_leaving(now);
-    }
-
-    /// Marks a member that is down as left, here and everywhere: nobody contacts it any more to see whether it is back. If it
-    /// is alive after all, it returns when it contacts somebody. To say it again is harmless.
-    ///
-    /// # Errors
-    /// If the member is not known, or is not held down here; or while leaving.
-    pub fn force_leave(&mut self, now: Instant, id: NodeId) -> Result<(), CommandError> {
-        self.membership.force_leave(&mut self.shared.cx(now), id)
-    }
-
-    /// States a new address of this node.
-    pub fn set_address(&mut self, now: Instant, addr: P) {
-        self.membership.set_address(&mut self.shared.cx(now), addr);
-    }
-
-    /// Replaces this node's metadata: the application's own bytes, which every member sees.
-    ///
-    /// # Errors
-    /// Longer than `membership.max_metadata`, or while leaving.
-    pub fn set_metadata(&mut self, now: Instant, bytes: &[u8]) -> Result<(), CommandError> {
-        self.membership.set_profile(&mut self.shared.cx(now), Some(bytes), None)
-    }
-
-    /// Replaces this node's hints: the transport's own bytes, for example further addresses.
-    ///
-    /// # Errors
-    /// Longer than 256 bytes, or while leaving.
-    pub fn set_hints(&mut self, now: Instant, bytes: &[u8]) -> Result<(), CommandError> {
-        self.membership.set_profile(&mut self.shared.cx(now), None, Some(bytes))
-    }
-
-    /// How often this node tells a member its news, against other members: twice as often at twice the weight. Every
-    /// member weighs 100 at first; none counts as less than a sixteenth of the heaviest, so that nobody is left out.
-    /// Probes of failure detection do not follow it. It is this node's own affair, and over when the member is forgotten.
-    ///
-    /// # Errors
-    /// Of a member that is not known.
-    pub fn set_weight(&mut self, id: NodeId, weight: u16) -> Result<(), CommandError> {
-        self.shared.table.set_weight(id, weight)
-    }
-
-    /// Sends a message to one member, which gets it at most once. What became of it is told by [`Event::Sent`] within
-    /// `direct.timeout`, unless the node leaves before.
-    ///
-    /// `port` says which of the receiver's inboxes it is for, below [`crate::wire::direct::PORTS`]. Messages may overtake
-    /// each other.
-    ///
-    /// # Errors
-    /// To a member that is not known or not live; longer than fits a datagram, or a frame if both have a stream lane; too many
-    /// under way; to no port; turned off, or while
-    /// leaving.
-    #[cfg(feature = "direct")]
-    pub fn send_to(&mut self, now: Instant, to: NodeId, port: u8, data: &[u8]) -> Result<DirectId, CommandError> {
-        if !self.membership.takes_commands() {
-            return Err(CommandError::Leaving);
-        }
-        self.direct.send(&mut self.shared.cx(now), to, port, data)
-    }
-
-    /// How many more direct messages the application can take at a port; each that arrives takes one away, and with no
-    /// room left its sender is told that the inbox is full. Without a word the queue of events is the only limit.
-    #[cfg(feature = "direct")]
-    pub fn set_inbox_room(&mut self, port: u8, room: usize) {
-        self.direct.set_room(port, room);
-    }
-
-    /// Who this node is. Its generation grows if a former life of it turns out to be remembered under a higher one.
-    pub fn identity(&self) -> Identity {
-        self.shared.me
-    }
-
-    /// The configuration it was made with.
-    pub fn config(&self) -> &Config {
-        &self.shared.config
-    }
-
-    /// How full what membership keeps was at most, beside its limits.
-    pub fn queues(&self) -> Queues {
-        self.membership.queues(&self.shared.table, &self.shared.config.membership)
-    }
-
-    /// What it counted.
-    pub fn stats(&self) -> &Stats {
-        &self.shared.stats
-    }
-
-    /// Who is known.
-    pub fn members(&self) -> Members<'_, P> {
-        Members::new(&self.shared.table, self.shared.now)
-    }
-
-    /// The key-value map, to read.
-    #[cfg(feature = "kv")]
-    pub fn kv(&self) -> Kv<'_> {
-        self.kv.facade()
-    }
-
-    /// The key-value map, to write.
-    #[cfg(feature = "kv")]
-    pub fn kv_mut(&mut self, now: Instant) -> KvMut<'_, P> {
-        KvMut::new(&mut self.kv, &mut self.membership, self.shared.cx(now))
-    }
-
-    /// Direct messages, to look at.
-    #[cfg(feature = "direct")]
-    pub fn directs(&self) -> Directs<'_, P> {
-        self.direct.facade(&self.shared.config)
-    }
-
-    /// The neighbours of broadcast's overlay: a few members that are near and a random one, and those that chose this node.
-    #[cfg(feature = "broadcast")]
-    pub fn neighbours(&self) -> impl Iterator<Item = &P> + '_ {
-        self.broadcast.neighbours()
-    }
-
-    /// Broadcast, to look at.
-    #[cfg(feature = "broadcast")]
-    pub fn broadcasts(&self) -> Broadcasts<'_> {
-        self.broadcast.facade(&self.shared.config)
-    }
-
-    /// Broadcast, to send.
-    #[cfg(feature = "broadcast")]
-    pub fn broadcasts_mut(&mut self, now: Instant) -> BroadcastsMut<'_, P> {
-        BroadcastsMut::new(&mut self.broadcast, self.shared.cx(now), self.membership.takes_commands())
     }
 }
