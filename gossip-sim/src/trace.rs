@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use gossip_core::broadcast::MessageId;
 use gossip_core::{MemberChange, Queues, Status};
+
+use crate::scenario::spec::Class;
 
 /// One thing that happened. Nodes are named by their numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,18 +30,20 @@ pub(crate) enum Observation<'a> {
     PartitionBegan,
     /// It is whole again.
     PartitionEnded,
+    /// The first packet since then that crossed the border was received.
+    Reunited,
     /// What the observer's table says of the subject from now on.
     Row { observer: usize, subject: usize, held: Option<Held> },
     /// What the observer's application is told about the subject.
     Told { observer: usize, subject: usize, generation: u64, incarnation: u64, change: MemberChange },
     /// A packet left a node. The network may lose it still.
-    Sent { node: usize, bytes: usize, kv_bytes: usize },
+    Sent { node: usize, bytes: usize, of: Parts },
     /// A packet that left carries this many payload bytes of a message.
-    Payload { message: MessageId, bytes: usize },
-    /// A node sent a message to all. One that is not measured warms up.
-    Broadcast { message: MessageId, node: usize, bytes: usize, measured: bool },
+    Payload { message: usize, bytes: usize },
+    /// A node sent a message to all. Messages are numbered in this order, from 0. One that is not measured warms up.
+    Broadcast { node: usize, bytes: usize, class: Class, measured: bool },
     /// The application got a message.
-    Delivered { message: MessageId, node: usize, hops: u32 },
+    Delivered { message: usize, node: usize, hops: u32 },
     /// A node accepted a write. `seen` are the writes of this key that it held right before.
     Written { write: usize, key: usize, node: usize, deleted: bool, seen: Option<usize> },
     /// A key's newest write at a node, from now on.
@@ -51,6 +54,15 @@ pub(crate) enum Observation<'a> {
     Estimated { estimate: Option<Duration>, actual: Duration },
     /// All live entries of a node at the end: writes, ascending.
     Contents { node: usize, writes: &'a [usize] },
+}
+
+/// Whose the bytes of a packet are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// Sections of the map.
+    pub(crate) kv: usize,
+    /// All of it if it was made for broadcast, else broadcast's sections. Payload counts too.
+    pub(crate) broadcast: usize,
 }
 
 /// One row of a member table.

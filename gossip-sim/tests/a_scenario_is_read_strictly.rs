@@ -41,7 +41,7 @@ at = "20s"
 partition = { groups = [["n1", "n2"], ["n3"]], lasts = "10s" }
 [[event]]
 at = "30s"
-broadcast = { from = "all", times = 4, every = "5s", bytes = 256, class = "normal", topic = "t", warmup = 2 }
+broadcast = { from = ["n1", "n3"], times = 4, every = "5s", bytes = 256, class = "normal", topic = "t", warmup = 2 }
 [[event]]
 at = "30s"
 kv = { on = "n5", op = "set", keys = 10, values = 32, times = 2, every = "1s", shared = false }
@@ -72,6 +72,9 @@ byzantine = { fraction = 0.1, behaviour = "forge" }
 [[event]]
 at = "50s"
 byzantine = { nodes = ["n1"], behaviour = "forge_down", lasts = "10s" }
+[[event]]
+at = "60s"
+loss = 0.2
 "#;
 
 /// What the parser says about the sound text with one line replaced.
@@ -196,6 +199,10 @@ fn a_mistake_in_an_event_is_named_too() {
         ),
         (38, "broadcast = { times = 4, warmup = 4 }", "f.toml:38: event[5].broadcast.warmup:", "from 0 to 3"),
         (38, "broadcast = { class = \"urgent\" }", "f.toml:38: event[5].broadcast.class:", "not built yet"),
+        (38, "broadcast = { from = [\"n1\", \"n99\"] }", "f.toml:38: event[5].broadcast.from[1]:", "no node `n99`"),
+        (38, "broadcast = { from = [] }", "f.toml:38: event[5].broadcast.from:", "at least one"),
+        (38, "loss = 1.2", "f.toml:38: event[5].loss:", "from 0 to 1"),
+        (38, "loss = { count = 1 }", "f.toml:38: event[5].loss:", "a number from 0 to 1"),
         (38, "broadcast = { form = \"all\" }", "f.toml:38: event[5].broadcast.form:", "did you mean `from`?"),
         (41, "kv = { op = \"set\" }", "f.toml:41: event[6].kv.keys:", "missing"),
         (41, "kv = { op = \"race\", keys = 1 }", "f.toml:41: event[6].kv.op:", "not built yet"),
@@ -223,7 +230,7 @@ fn what_is_set_over_the_file_is_checked_like_the_file() {
     for (path, value, part) in [
         ("network.lsos", "0.1", "network.lsos: unknown key, did you mean `loss`?"),
         ("network.loss", "lots", "network.loss: must be a number"),
-        ("event.99.at", "1s", "`99` is no index here: there are 16"),
+        ("event.99.at", "1s", "`99` is no index here: there are 17"),
         ("nodes 3", "1", "is no path"),
     ] {
         let error = scenario.set(path, value).unwrap_err();

@@ -317,8 +317,7 @@ impl Process {
             Event::Members(batch) => batch.iter().for_each(|change| self.take_change(number, stage, change)),
             Event::Left => self.left = true,
             Event::Broadcast(message) => {
-                stage.ledger.check_message(message)?;
-                let (message, hops) = (message.id, message.hops);
+                let (message, hops) = (stage.ledger.check_message(message)?, message.hops);
                 stage.observe(&Observation::Delivered { message, node: number, hops });
             }
             Event::Kv(change) => {

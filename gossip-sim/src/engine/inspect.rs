@@ -1,9 +1,17 @@
 //! What is inside a packet, as far as the metrics ask: the only place that knows the wire format.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
 use gossip_core::NodeId;
 use gossip_core::broadcast::MessageId;
 use gossip_core::wire::broadcast::Section as BroadcastSection;
 use gossip_core::wire::{ClusterKey, Packet, Section, section_sizes, tag};
+
+/// All tags that broadcast has or may get.
+const BROADCAST: RangeInclusive<u8> = 16..=31;
+/// What an id takes in the list at a packet's end.
+const ID_BYTES: usize = 16;
 
 /// Bytes of the key-value map's sections, with their tags and lengths.
 pub(super) fn kv_bytes(packet: &[u8]) -> usize {
@@ -11,19 +19,101 @@ pub(super) fn kv_bytes(packet: &[u8]) -> usize {
     section_sizes(packet).filter(|(tag, _)| is_kv(*tag)).map(|(_, bytes)| bytes).sum()
 }
 
-/// Each broadcast message in a packet that `sender` made, with the length of its payload.
-pub(super) fn payloads(key: &ClusterKey, sender: NodeId, packet: &[u8], mut each: impl FnMut(MessageId, usize)) {
-    if !section_sizes(packet).any(|(tag, _)| tag == tag::MESSAGES) {
-        return;
+/// How much of a packet that `sender` made is broadcast's: all of it if it was made for broadcast, which its first section
+/// tells; else broadcast's sections, and the ids that they name, even where others name them too. Tells `each` of the
+/// messages in it, with the length of the payload that is there.
+pub(super) fn broadcast(
+    key: &ClusterKey,
+    sender: NodeId,
+    packet: &[u8],
+    mut each: impl FnMut(MessageId, usize),
+) -> usize {
+    let is_broadcast = |tag: u8| BROADCAST.contains(&tag);
+    let own = section_sizes(packet).filter(|(tag, _)| is_broadcast(*tag)).map(|(_, bytes)| bytes).sum::<usize>();
+    if own == 0 {
+        return 0;
     }
-    let Ok(packet) = Packet::decode::<u64>(key, packet) else { return };
+    let whole = packet.len();
+    let made_for_it = section_sizes(packet).next().is_some_and(|(tag, _)| is_broadcast(tag));
+    let Ok(packet) = Packet::decode::<u64>(key, packet) else { return whole };
+    let mut named = BTreeSet::new();
     for section in packet.sections::<u64>(sender) {
-        if let Section::Broadcast(BroadcastSection::Messages(messages)) = section {
-            for message in messages.iter() {
+        let Section::Broadcast(section) = section else { continue };
+        match section {
+            BroadcastSection::Messages(messages) => messages.iter().for_each(|message| {
                 let origin = message.origin;
+                named.insert(origin.id);
                 let id = MessageId { origin: origin.id, generation: origin.generation, sequence: message.sequence };
                 each(id, message.payload.len());
-            }
+            }),
+            BroadcastSection::Digest(digest) => named.extend(digest.iter().map(|one| one.origin.id)),
+            BroadcastSection::Pull(wanted) => named.extend(wanted.iter().map(|one| one.origin.id)),
         }
+    }
+    // The sender's own id stands in the header.
+    named.remove(&sender);
+    if made_for_it { whole } else { own + named.len() * ID_BYTES }
+}
+
+#[cfg(test)]
+mod tests {
+    use gossip_core::Identity;
+    use gossip_core::wire::broadcast::Message;
+    use gossip_core::wire::membership::{Probe, Section as MembershipSection};
+    use gossip_core::wire::{Item as _, Writer};
+
+    use super::*;
+
+    fn identity(name: &str) -> Identity {
+        Identity::new(NodeId::from_name(name), 1)
+    }
+
+    /// A packet with a message of n1 of 100 bytes, behind an ack if it `rides`: its length, that of the message's section,
+    /// broadcast's part of it, and the payloads.
+    fn inspected(rides: bool) -> (usize, usize, usize, Vec<(MessageId, usize)>) {
+        let (key, me, mut ids, mut buffer) = (ClusterKey::new("c"), identity("n0"), Vec::new(), [0; 600]);
+        let mut writer = Writer::new(&mut buffer, &mut ids, &key, me, true).unwrap();
+        if rides {
+            acknowledge(&mut writer);
+        }
+        let (origin, payload) = (identity("n1"), [7; 100]);
+        let message = Message { origin, sequence: 3, hops: 1, topic: b"t", payload: &payload };
+        writer.section(tag::MESSAGES, |w| message.write(w)).unwrap();
+        let len = writer.finish(&key);
+        let packet = &buffer[..len];
+        let section = section_sizes(packet).find(|(tag, _)| *tag == tag::MESSAGES).unwrap().1;
+        let mut payloads = Vec::new();
+        let broadcast = broadcast(&key, me.id, packet, |id, bytes| payloads.push((id, bytes)));
+        (len, section, broadcast, payloads)
+    }
+
+    fn acknowledge(writer: &mut Writer<'_>) {
+        let ack = MembershipSection::<u64>::Ack(Probe { number: 1, fingerprint: 2 });
+        writer.section(tag::ACK, |w| ack.write(w)).unwrap();
+    }
+
+    #[test]
+    fn a_packet_made_for_broadcast_counts_whole() {
+        let (len, _, broadcast, payloads) = inspected(false);
+        assert_eq!(broadcast, len);
+        let id = MessageId { origin: identity("n1").id, generation: 1, sequence: 3 };
+        assert_eq!(payloads, [(id, 100)]);
+    }
+
+    #[test]
+    fn of_another_packet_its_sections_count_and_the_ids_they_name() {
+        let (len, section, broadcast, payloads) = inspected(true);
+        assert_eq!(broadcast, section + 16);
+        assert!(broadcast < len);
+        assert_eq!(payloads.len(), 1);
+    }
+
+    #[test]
+    fn a_packet_without_broadcast_is_none_of_it() {
+        let (key, me, mut ids, mut buffer) = (ClusterKey::new("c"), identity("n0"), Vec::new(), [0; 600]);
+        let mut writer = Writer::new(&mut buffer, &mut ids, &key, me, true).unwrap();
+        acknowledge(&mut writer);
+        let len = writer.finish(&key);
+        assert_eq!(broadcast(&key, me.id, &buffer[..len], |_, _| panic!("no message")), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! What was sent and written in earnest, so that whatever nodes hand out can be checked against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use gossip_core::broadcast::{Message, MessageId};
 use gossip_core::kv::{Entry, Scope, Version};
@@ -10,7 +10,9 @@ use crate::random::mix;
 /// Every broadcast message and every accepted write.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    messages: BTreeMap<MessageId, Sent>,
+    messages: Vec<Sent>,
+    /// Of each message. Looked up only, never walked through: its order must not matter.
+    numbers: HashMap<MessageId, usize>,
     versions: BTreeMap<Version, usize>,
     writes: Vec<Write>,
     keys: BTreeMap<(Scope, Vec<u8>), usize>,
@@ -38,20 +40,25 @@ impl Ledger {
     }
 
     pub(super) fn sent(&mut self, id: MessageId, topic: &str, bytes: usize, salt: u64) -> Result<(), String> {
-        match self.messages.insert(id, Sent { topic: topic.to_owned(), bytes, salt }) {
-            None => Ok(()),
-            Some(_) => Err(format!("two messages have the id {id:?}")),
+        if self.numbers.insert(id, self.messages.len()).is_some() {
+            return Err(format!("two messages have the id {id:?}"));
         }
+        self.messages.push(Sent { topic: topic.to_owned(), bytes, salt });
+        Ok(())
     }
 
-    /// Whether a delivered message is one that was sent, unchanged.
-    pub(super) fn check_message(&self, message: &Message) -> Result<(), String> {
+    /// As which a message was sent, counted from 0; none that nobody sent.
+    pub(super) fn message(&self, id: MessageId) -> Option<usize> {
+        self.numbers.get(&id).copied()
+    }
+
+    /// Whether a delivered message is one that was sent, unchanged; answers its number.
+    pub(super) fn check_message(&self, message: &Message) -> Result<usize, String> {
         let id = message.id;
-        let Some(sent) = self.messages.get(&id) else {
-            return Err(format!("delivered the message {id:?}, which nobody sent"));
-        };
+        let number = self.message(id).ok_or_else(|| format!("delivered the message {id:?}, which nobody sent"))?;
+        let sent = &self.messages[number];
         if message.topic() == sent.topic.as_bytes() && message.payload() == Self::content(sent.bytes, sent.salt) {
-            Ok(())
+            Ok(number)
         } else {
             Err(format!("delivered the message {id:?} with another topic or payload than was sent"))
         }

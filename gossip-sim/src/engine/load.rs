@@ -45,18 +45,22 @@ impl World<'_> {
     }
 
     /// Who acts this time; nobody if the one that should does not run.
-    fn actors(&mut self, event: usize, from: From) -> Vec<usize> {
+    fn actors(&mut self, event: usize, from: &From) -> Vec<usize> {
         // A process that is stopped does nothing.
         let live = self.live().into_iter().filter(|node| !self.hosts[*node].is_halted()).collect::<Vec<_>>();
         match from {
             From::All => live,
             From::Random => self.randoms[event].choose(live, 1),
-            From::Node(node) => live.into_iter().filter(|live| *live == node).collect(),
+            From::OneOf(nodes) => {
+                let among = live.into_iter().filter(|live| nodes.contains(live)).collect();
+                self.randoms[event].choose(among, 1)
+            }
+            From::Node(node) => live.into_iter().filter(|live| live == node).collect(),
         }
     }
 
     fn broadcast(&mut self, event: usize, round: usize, spec: &Broadcast) -> Result<(), String> {
-        for node in self.actors(event, spec.from) {
+        for node in self.actors(event, &spec.from) {
             let salt = salt(event, round, node);
             let payload = Ledger::content(spec.bytes, salt);
             let send = |sender: &mut Node<u64>, now| sender.broadcasts_mut(now).send(spec.topic.as_bytes(), &payload);
@@ -64,7 +68,8 @@ impl World<'_> {
             let message = sent.map_err(|error| format!("n{node} refused to broadcast: {error}"))?;
             self.stage.ledger.sent(message, &spec.topic, spec.bytes, salt)?;
             let measured = round >= spec.warmup;
-            self.stage.observe(&Observation::Broadcast { message, node, bytes: spec.bytes, measured });
+            let (bytes, class) = (spec.bytes, spec.class);
+            self.stage.observe(&Observation::Broadcast { node, bytes, class, measured });
             self.drain(node)?;
         }
         Ok(())
@@ -72,7 +77,7 @@ impl World<'_> {
 
     fn write_all(&mut self, event: usize, round: usize, spec: &Kv) -> Result<(), String> {
         for index in 0..spec.keys {
-            for node in self.actors(event, spec.on) {
+            for node in self.actors(event, &spec.on) {
                 let key = format!("k{index}");
                 self.write(node, &key, spec, salt(event, round, index)).map_err(|what| format!("n{node} {what}"))?;
             }

@@ -29,7 +29,7 @@ use crate::random::{Random, Stream, mix};
 use crate::report::SeedReport;
 use crate::scenario::spec::{Action, State};
 use crate::scenario::{Scenario, Spec};
-use crate::trace::{Fault, Memory};
+use crate::trace::{Fault, Memory, Observation};
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +158,9 @@ impl<'a> World<'a> {
             Due::Packet { from, to, bytes } => {
                 // A partition that began while the packet was on its way stops it too.
                 if self.stage.network.connects(from, to) {
+                    if self.hosts[to].identity().is_some() && self.stage.network.reunites(from, to) {
+                        self.stage.observe(&Observation::Reunited);
+                    }
                     self.hosts[to].arrive(&mut self.stage, from, bytes).map_err(|what| format!("n{to} {what}"))
                 } else {
                     self.stage.recycle(bytes);
@@ -202,6 +205,7 @@ impl<'a> World<'a> {
             Action::Clock(clock) => self.jump(event, clock)?,
             Action::Byzantine(byzantine) => self.begin_forgery(event, byzantine)?,
             Action::Churn(_) => self.begin_churn(event)?,
+            Action::Loss(share) => self.stage.network.lose(*share),
             Action::Broadcast(_) | Action::Kv(_) => self.round(event, 0)?,
         }
         Ok(())

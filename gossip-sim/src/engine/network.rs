@@ -21,6 +21,8 @@ pub(super) struct Network {
     uplinks: Vec<u128>,
     /// Partitions of this moment: their number, and the side of each node.
     partitions: Vec<(usize, Vec<usize>)>,
+    /// The sides of the one that ended last, until a packet crosses their border.
+    united: Option<Vec<usize>>,
     links: Links,
 }
 
@@ -40,6 +42,7 @@ impl Network {
             pairs: Random::new(seed, Stream::Pairs).number(),
             uplinks: vec![0; nodes],
             partitions: Vec::new(),
+            united: None,
             links: Links::new(nodes, seed),
         }
     }
@@ -55,13 +58,25 @@ impl Network {
         if lost | self.links.loses(from, to) || !self.connects(from, to) { [None; 2] } else { [Some(first), second] }
     }
 
+    /// From now on this share of all packets is lost.
+    pub(super) fn lose(&mut self, share: f64) {
+        self.spec.loss = share;
+    }
+
     /// Nodes on different sides exchange nothing until [`Network::unite`] of the same number.
     pub(super) fn separate(&mut self, number: usize, sides: Vec<usize>) {
         self.partitions.push((number, sides));
     }
 
     pub(super) fn unite(&mut self, number: usize) {
-        self.partitions.retain(|(other, _)| *other != number);
+        if let Some(at) = self.partitions.iter().position(|(other, _)| *other == number) {
+            self.united = Some(self.partitions.remove(at).1);
+        }
+    }
+
+    /// Whether a packet that arrives is the first one to cross the border of the partition that ended last.
+    pub(super) fn reunites(&mut self, from: usize, to: usize) -> bool {
+        self.united.take_if(|sides| sides[from] != sides[to]).is_some()
     }
 
     /// The nodes' own links lose these shares of what they send and of what is sent to them, until [`Network::repair`] of the same
@@ -250,6 +265,27 @@ mod tests {
         assert!(!arrives(&mut network, 0, 1), "two partitions add up");
         network.unite(7);
         assert!(arrives(&mut network, 0, 2) && !arrives(&mut network, 0, 1));
+    }
+
+    #[test]
+    fn the_first_packet_over_a_border_that_is_gone_is_told_once() {
+        let mut network = Network::new(&spec(), 4, 1);
+        network.separate(7, vec![0, 0, 1, 1]);
+        assert!(!network.reunites(0, 2), "it is there");
+        network.unite(7);
+        assert!(!network.reunites(0, 1) && !network.reunites(3, 2), "that is no border");
+        assert!(network.reunites(2, 1) && !network.reunites(0, 2));
+    }
+
+    #[test]
+    fn the_share_of_lost_packets_can_change() {
+        let mut network = Network::new(&spec(), 4, 1);
+        let lost = |network: &mut Network| {
+            (0..PACKETS).filter(|_| network.send(Instant::ZERO, 0, 1, 100)[0].is_none()).count()
+        };
+        assert_eq!(lost(&mut network), 0);
+        network.lose(0.2);
+        assert!(is_about(lost(&mut network), 0.2));
     }
 
     #[test]

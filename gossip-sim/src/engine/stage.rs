@@ -14,7 +14,7 @@ use crate::metrics::{Metrics, Plan};
 use crate::random::{Random, Stream};
 use crate::scenario::Spec;
 use crate::scenario::spec::{Order, State};
-use crate::trace::Observation;
+use crate::trace::{Observation, Parts};
 
 /// The Unix time in milliseconds at the beginning of every run.
 const WALL_CLOCK_MS: u64 = 1_700_000_000_000;
@@ -147,14 +147,9 @@ impl Stage {
 
     /// Takes a packet from a node to the network.
     pub(super) fn transmit(&mut self, from: usize, to: u64, packet: &[u8]) {
-        let kv_bytes = if self.plan.kv { inspect::kv_bytes(packet) } else { 0 };
-        self.observe(&Observation::Sent { node: from, bytes: packet.len(), kv_bytes });
-        if self.plan.broadcast {
-            let (now, metrics) = (self.now, &mut self.metrics);
-            inspect::payloads(&self.cluster, self.ids[from], packet, |message, bytes| {
-                metrics.observe(now, &Observation::Payload { message, bytes });
-            });
-        }
+        let kv = if self.plan.kv { inspect::kv_bytes(packet) } else { 0 };
+        let broadcast = if self.plan.broadcast { self.observe_broadcast(from, packet) } else { 0 };
+        self.observe(&Observation::Sent { node: from, bytes: packet.len(), of: Parts { kv, broadcast } });
         let Some(to) = usize::try_from(to).ok().filter(|to| *to < self.ids.len()) else { return };
         for delivery in self.network.send(self.now, from, to, packet.len()).into_iter().flatten() {
             let mut bytes = self.spare.pop().unwrap_or_default();
@@ -166,6 +161,16 @@ impl Stage {
             let rank = self.rank(true);
             self.queue.push(delivery.at, rank, Due::Packet { from, to, bytes });
         }
+    }
+
+    /// Tells of the messages in a packet; answers how much of it is broadcast's.
+    fn observe_broadcast(&mut self, from: usize, packet: &[u8]) -> usize {
+        let Self { now, metrics, ledger, cluster, ids, .. } = self;
+        inspect::broadcast(cluster, ids[from], packet, |id, bytes| {
+            if let Some(message) = ledger.message(id) {
+                metrics.observe(*now, &Observation::Payload { message, bytes });
+            }
+        })
     }
 
     /// Takes back the buffer of a packet that was read.

@@ -27,8 +27,8 @@ impl Kv {
 
     pub(super) fn observe(&mut self, at: Instant, seen: &Observation<'_>, cluster: &Cluster) {
         match *seen {
-            Observation::Sent { kv_bytes, .. } => {
-                self.bytes += kv_bytes as u64;
+            Observation::Sent { of, .. } => {
+                self.bytes += of.kv as u64;
                 return;
             }
             Observation::Started { node, memory, .. } => {
@@ -184,7 +184,7 @@ impl Agreement {
 mod tests {
     use crate::metrics::script::Script;
     use crate::report::Value::{Integer, Real};
-    use crate::trace::{Cause, Memory, Observation};
+    use crate::trace::{Cause, Memory, Observation, Parts};
 
     fn write(write: usize, key: usize, node: usize, deleted: bool) -> Observation<'static> {
         Observation::Written { write, key, node, deleted, seen: None }
@@ -286,8 +286,8 @@ mod tests {
     #[test]
     fn sync_bytes_are_shared_out_over_the_nodes() {
         let mut script = script(2);
-        script.at(5.0, Observation::Sent { node: 0, bytes: 100, kv_bytes: 30 });
-        script.at(6.0, Observation::Sent { node: 1, bytes: 100, kv_bytes: 12 });
+        script.at(5.0, Observation::Sent { node: 0, bytes: 100, of: Parts { kv: 30, broadcast: 0 } });
+        script.at(6.0, Observation::Sent { node: 1, bytes: 100, of: Parts { kv: 12, broadcast: 0 } });
         assert_eq!(script.finish()["kv.sync_bytes_per_node"], Some(Real(21.0)));
     }
 

@@ -31,6 +31,9 @@ use crate::trace::Observation;
 /// How long nothing is steady after a disturbance.
 const UNSTEADY: Duration = Duration::from_secs(30);
 
+/// How long after its sending a message keeps the network busy, at least.
+const SETTLING: Duration = Duration::from_secs(5);
+
 /// What there is to measure in a scenario: a metric without its cause does not appear.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
@@ -48,6 +51,10 @@ pub(crate) struct Plan {
     /// When the first fault begins that lasts and touches single nodes.
     pub(crate) fault_at: Option<Instant>,
     pub(crate) broadcast: bool,
+    /// From the first measured message on; see [`broadcasting`].
+    pub(crate) broadcasting: Option<(Instant, Instant)>,
+    /// Where messages are sent: from 30 s after the last event, the last message included, to the end.
+    pub(crate) idle: Option<Instant>,
     pub(crate) kv: bool,
     /// The steady part of the run: disjoint, ascending, each without its end.
     pub(crate) steady: Vec<(Instant, Instant)>,
@@ -67,6 +74,8 @@ impl Plan {
             churn: any(|action| matches!(action, Action::Churn(_))),
             fault_at: spec.events.iter().find(|event| lasts(&event.action)).map(|event| Instant::ZERO + event.at),
             broadcast: any(|action| matches!(action, Action::Broadcast(_))),
+            broadcasting: broadcasting(spec),
+            idle: idle(spec),
             kv: any(|action| matches!(action, Action::Kv(_))),
             steady: steady(spec),
         }
@@ -75,6 +84,34 @@ impl Plan {
 
 fn lasts(action: &Action) -> bool {
     matches!(action, Action::Pause(_) | Action::Lag(_) | Action::Link(_) | Action::Byzantine(_) | Action::Churn(_))
+}
+
+/// From the first measured message to 5 s after the last one, or longer if messages are farther apart.
+fn broadcasting(spec: &Spec) -> Option<(Instant, Instant)> {
+    let loads = spec.events.iter().filter_map(|event| match &event.action {
+        Action::Broadcast(load) => Some((event.at, load)),
+        _ => None,
+    });
+    let first = loads.clone().map(|(at, load)| at + times(load.every, load.warmup)).min()?;
+    let last = loads.map(|(at, load)| at + times(load.every, load.times - 1) + load.every.max(SETTLING)).max()?;
+    Some((Instant::ZERO + first, Instant::ZERO + last.min(spec.duration)))
+}
+
+/// When nothing has happened any more for a while: only where messages were sent.
+fn idle(spec: &Spec) -> Option<Instant> {
+    broadcasting(spec)?;
+    let over = spec.events.iter().map(|event| match &event.action {
+        Action::Broadcast(load) => event.at + times(load.every, load.times - 1),
+        Action::Kv(load) => event.at + times(load.every, load.times - 1),
+        Action::Partition(partition) => event.at + partition.lasts,
+        _ => event.at,
+    });
+    let from = over.max()? + UNSTEADY;
+    (from < spec.duration).then(|| Instant::ZERO + from)
+}
+
+fn times(every: Duration, times: usize) -> Duration {
+    every * u32::try_from(times).unwrap_or(u32::MAX)
 }
 
 /// From 30 s after the last join, without the 30 s from each event on.
@@ -127,7 +164,7 @@ impl Metrics {
             wake: plan.pause.then(|| wake::Wake::new(plan)),
             churn: plan.churn.then(churn::Churn::default),
             queues: plan.churn.then(queues::Queues::default),
-            broadcast: plan.broadcast.then(|| broadcast::Broadcast::new(plan.nodes)),
+            broadcast: plan.broadcast.then(|| broadcast::Broadcast::new(plan)),
             kv: plan.kv.then(|| kv::Kv::new(plan.nodes)),
         }
     }
@@ -193,7 +230,7 @@ impl Metrics {
             queues.finish(&mut results);
         }
         if let Some(broadcast) = self.broadcast {
-            broadcast.finish(cluster, &mut results);
+            broadcast.finish(end, cluster, &mut results);
         }
         if let Some(kv) = self.kv {
             kv.finish(cluster, &mut results);
@@ -273,6 +310,31 @@ mod tests {
         "#;
         let plan = Plan::new(&Scenario::parse(text, "t.toml").unwrap().spec);
         assert_eq!(plan.steady, [(instant(50.0), instant(90.0)), (instant(130.0), instant(200.0))]);
+    }
+
+    #[test]
+    fn broadcasting_begins_with_what_is_measured_and_idleness_follows_all_else() {
+        let text = r#"
+            name = "t"
+            nodes = 2
+            duration = "400s"
+            [network]
+            latency = { fixed = "1ms" }
+            [[event]]
+            at = "100s"
+            broadcast = { times = 30, every = "6s", warmup = 20 }
+            [[event]]
+            at = "150s"
+            broadcast = { times = 2, every = "1s" }
+            [[event]]
+            at = "160s"
+            partition = { groups = [0.5], lasts = "130s" }
+        "#;
+        let plan = Plan::new(&Scenario::parse(text, "t.toml").unwrap().spec);
+        assert_eq!(plan.broadcasting, Some((instant(150.0), instant(280.0))));
+        assert_eq!(plan.idle, Some(instant(320.0)));
+        let plan = Plan::new(&Scenario::parse(&text[..text.find("[[event]]").unwrap()], "t.toml").unwrap().spec);
+        assert_eq!((plan.broadcasting, plan.idle), (None, None));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use gossip_core::{Instant, MemberChange, Status};
 
 use super::{Metrics, Plan};
 use crate::report::Value;
-use crate::trace::{Cause, Fault, Held, Memory, Observation};
+use crate::trace::{Cause, Fault, Held, Memory, Observation, Parts};
 
 /// A trace in the making. Set in `plan` what the scenario holds.
 pub(super) struct Script {
@@ -56,7 +56,7 @@ impl Script {
     }
 
     pub(super) fn sent(&mut self, second: f64, node: usize, bytes: usize) -> &mut Self {
-        self.at(second, Observation::Sent { node, bytes, kv_bytes: 0 })
+        self.at(second, Observation::Sent { node, bytes, of: Parts::default() })
     }
 
     /// Every node holds every other alive in its first generation.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::error::{ScenarioError, suggestion};
-use super::read::read_node;
+use super::read::{read_node, read_nodes};
 use super::read_fault::read_fault;
 use super::reader::{Field, Section};
-use super::spec::{Action, Broadcast, Event, From, Kv, Op};
+use super::spec::{Action, Broadcast, Class, Event, From, Kv, Op};
 
-const ACTIONS: [&str; 12] = [
+const ACTIONS: [&str; 13] = [
     "crash",
     "restart",
     "leave",
@@ -19,12 +19,15 @@ const ACTIONS: [&str; 12] = [
     "clock",
     "churn",
     "byzantine",
+    "loss",
     "broadcast",
     "kv",
 ];
 const NOT_BUILT: [&str; 1] = ["aggregate"];
 
 const MANY: usize = 1_000_000;
+/// The longest payload of a message, in bytes.
+const LONGEST: usize = 100_000_000;
 
 pub(super) fn read_events(
     root: &mut Section<'_>,
@@ -65,6 +68,9 @@ fn read_event(field: &Field<'_>, nodes: usize, duration: Duration) -> Result<Eve
 }
 
 fn read_action(key: &str, field: &Field<'_>, nodes: usize, at: Duration) -> Result<Action, ScenarioError> {
+    if key == "loss" {
+        return field.share().map(Action::Loss);
+    }
     let mut section = field.section()?;
     let action = match key {
         "broadcast" => Action::Broadcast(read_broadcast(&mut section, nodes)?),
@@ -76,22 +82,26 @@ fn read_action(key: &str, field: &Field<'_>, nodes: usize, at: Duration) -> Resu
 }
 
 fn read_broadcast(section: &mut Section<'_>, nodes: usize) -> Result<Broadcast, ScenarioError> {
-    let from = section.optional("from").map_or(Ok(From::Random), |field| match field.text()? {
-        "all" => Ok(From::All),
-        _ => read_actor(&field, nodes),
+    let from = section.optional("from").map_or(Ok(From::Random), |field| {
+        if field.is_list() {
+            return read_nodes(&field, nodes).map(From::OneOf);
+        }
+        if field.text()? == "all" { Ok(From::All) } else { read_actor(&field, nodes) }
     })?;
     let (times, every) = read_repetition(section)?;
-    let bytes = section.optional("bytes").map_or(Ok(256), |field| field.count(1..=MANY))?;
-    if let Some(field) = section.optional("class") {
-        match field.text()? {
-            "normal" => {}
-            "urgent" | "bulk" => return Err(field.not_built()),
-            other => return Err(field.error(format!("no class `{other}`: normal"))),
-        }
-    }
+    let bytes = section.optional("bytes").map_or(Ok(256), |field| field.count(1..=LONGEST))?;
+    let class = section.optional("class").map_or(Ok(Class::Normal), |field| read_class(&field))?;
     let topic = section.optional("topic").map_or(Ok("t"), |field| field.text())?.to_owned();
     let warmup = section.optional("warmup").map_or(Ok(0), |field| field.count(0..=times - 1))?;
-    Ok(Broadcast { from, times, every, bytes, topic, warmup })
+    Ok(Broadcast { from, times, every, bytes, class, topic, warmup })
+}
+
+fn read_class(field: &Field<'_>) -> Result<Class, ScenarioError> {
+    match field.text()? {
+        "normal" => Ok(Class::Normal),
+        "urgent" | "bulk" => Err(field.not_built()),
+        other => Err(field.error(format!("no class `{other}`: urgent, normal or bulk"))),
+    }
 }
 
 fn read_kv(section: &mut Section<'_>, nodes: usize) -> Result<Kv, ScenarioError> {

@@ -27,10 +27,10 @@ pub(super) fn shortened(spec: &Spec) -> Spec {
         Pick::Count(count) => *count = fewer(*count, share),
         Pick::Fraction(_) => {}
     };
-    let actor = |from: &mut From| {
-        if let From::Node(node) = from {
-            *node %= short.nodes;
-        }
+    let actor = |from: &mut From| match from {
+        From::Node(node) => *node %= short.nodes,
+        From::OneOf(nodes) => wrap(nodes),
+        From::Random | From::All => {}
     };
     // Room for the join before the first event, however short the rest becomes.
     for event in &mut short.events {
@@ -74,6 +74,7 @@ pub(super) fn shortened(spec: &Spec) -> Spec {
                 who(&mut byzantine.who);
                 byzantine.lasts = byzantine.lasts.map(|lasts| lasts.mul_f64(pace));
             }
+            Action::Loss(_) => {}
             Action::Broadcast(broadcast) => {
                 actor(&mut broadcast.from);
                 let times = broadcast.times.min(TIMES);

@@ -97,6 +97,8 @@ pub(crate) enum Action {
     Clock(Clock),
     Churn(Churn),
     Byzantine(Byzantine),
+    /// From then on the network loses this share of all packets.
+    Loss(f64),
     Broadcast(Broadcast),
     Kv(Kv),
 }
@@ -228,15 +230,26 @@ pub(crate) struct Broadcast {
     pub(crate) times: usize,
     pub(crate) every: Duration,
     pub(crate) bytes: usize,
+    pub(crate) class: Class,
     pub(crate) topic: String,
     pub(crate) warmup: usize,
 }
 
-/// Who acts.
+/// How urgent a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Urgent,
+    Normal,
+    Bulk,
+}
+
+/// Who acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum From {
     /// A live node, drawn each time.
     Random,
+    /// A live one of these, drawn each time.
+    OneOf(Vec<usize>),
     Node(usize),
     /// Every live node.
     All,
