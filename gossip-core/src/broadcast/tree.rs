@@ -55,8 +55,8 @@ pub(super) struct Tree {
     hurried: Option<Instant>,
     /// Somebody waits for a new round, which the parent has to be told.
     hurry: bool,
-    /// When the node began to look for a root.
-    since: Instant,
+    /// When a node that knows of no root claims to be it; none while it has no neighbours.
+    claim_at: Option<Instant>,
     /// Something changed that the route depends on.
     pub(super) dirty: bool,
 }
@@ -79,7 +79,7 @@ impl Tree {
             stale_since: None,
             hurried: None,
             hurry: false,
-            since: now,
+            claim_at: None,
             dirty: false,
         }
     }
@@ -110,7 +110,7 @@ impl Tree {
             Some(route) if route.parent.is_some() || route.distance.is_none() => None,
             // Which of the two it is shows then.
             Some(_) => Some(self.next_round),
-            None => Some(self.since + CLAIM),
+            None => self.claim_at,
         };
         crate::time::earliest([stale, round])
     }
@@ -133,12 +133,13 @@ impl Tree {
         // What this node follows is not forgotten because no neighbour has a way at the moment.
         let followed = self.route.map(|route| route.root).filter(|root| table.find_live_short(*root).is_some());
         let best = live.chain(followed).min();
-        let claims = now >= self.since + CLAIM && links.len() > 0;
+        let claims = self.claim_at.is_some_and(|at| at <= now);
         if claims && best.is_none_or(|best| me <= best) { Some(me) } else { best }
     }
 
     /// Chooses the way again after something has changed.
     fn choose<P: Peer>(&mut self, table: &Table<P>, me: u32, links: &Links<P>, now: Instant) -> Option<Route> {
+        let since = self.stale_since.take();
         let root = self.elect(table, me, links, now)?;
         if root == me {
             return Some(Route { root, round: self.own_round, distance: Some(0), parent: None });
@@ -159,8 +160,8 @@ impl Tree {
         };
         // A parent that has not heard of the newest round yet may be cut off from the root.
         let behind = current.zip(newest).is_some_and(|((_, slot), newest)| is_newer(newest, round(slot)));
-        self.stale_since = behind.then(|| self.stale_since.unwrap_or(now));
-        let stale = self.stale_since.is_some_and(|since| now >= since + STALE);
+        self.stale_since = behind.then(|| since.unwrap_or(now));
+        let stale = self.stale_since.take_if(|since| now >= *since + STALE).is_some();
         let (distance, slot) = match current {
             // A way that is shorter by a twentieth is worth a change.
             Some((distance, slot)) if !stale && best >= distance - distance / 20 => (distance, slot),
@@ -219,6 +220,7 @@ impl<P: Peer> Broadcast<P> {
     /// Follows what has changed, and tells neighbours.
     pub(super) fn tend_tree(&mut self, cx: &mut Cx<'_, P>) {
         let Some(me) = cx.table.own_short(*cx.me) else { return };
+        self.tree.claim_at = (self.links.len() > 0).then(|| self.tree.claim_at.unwrap_or(cx.now + CLAIM));
         let due = self.tree.poll_timeout().is_some_and(|due| due <= cx.now);
         if !due && !core::mem::take(&mut self.tree.dirty) {
             return;

@@ -13,6 +13,15 @@ const BROADCAST: RangeInclusive<u8> = 16..=31;
 /// What an id takes in the list at a packet's end.
 const ID_BYTES: usize = 16;
 
+/// What a packet calls a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Name {
+    /// By its id.
+    Full(MessageId),
+    /// By its origin's short name and its number.
+    Short(u32, u64),
+}
+
 /// Bytes of the key-value map's sections, with their tags and lengths.
 pub(super) fn kv_bytes(packet: &[u8]) -> usize {
     let is_kv = |tag: u8| (tag::KV_ENTRIES..=tag::KV_RECEIPT).contains(&tag);
@@ -22,12 +31,7 @@ pub(super) fn kv_bytes(packet: &[u8]) -> usize {
 /// How much of a packet that `sender` made is broadcast's: all of it if it was made for broadcast, which its first section
 /// tells; else broadcast's sections, and the ids that they name, even where others name them too. Tells `each` of the
 /// messages in it, with the length of the payload that is there.
-pub(super) fn broadcast(
-    key: &ClusterKey,
-    sender: NodeId,
-    packet: &[u8],
-    mut each: impl FnMut(MessageId, usize),
-) -> usize {
+pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut each: impl FnMut(Name, usize)) -> usize {
     let is_broadcast = |tag: u8| BROADCAST.contains(&tag);
     let own = section_sizes(packet).filter(|(tag, _)| is_broadcast(*tag)).map(|(_, bytes)| bytes).sum::<usize>();
     if own == 0 {
@@ -44,10 +48,14 @@ pub(super) fn broadcast(
                 let origin = message.origin;
                 named.insert(origin.id);
                 let id = MessageId { origin: origin.id, generation: origin.generation, sequence: message.sequence };
-                each(id, message.payload.len());
+                each(Name::Full(id), message.payload.len());
+            }),
+            BroadcastSection::Push(pushed) => pushed.iter().for_each(|message| {
+                each(Name::Short(message.origin, message.sequence), message.payload.len());
             }),
             BroadcastSection::Digest(digest) => named.extend(digest.iter().map(|one| one.origin.id)),
             BroadcastSection::Pull(wanted) => named.extend(wanted.iter().map(|one| one.origin.id)),
+            _ => (),
         }
     }
     // The sender's own id stands in the header.
@@ -58,7 +66,7 @@ pub(super) fn broadcast(
 #[cfg(test)]
 mod tests {
     use gossip_core::Identity;
-    use gossip_core::wire::broadcast::Message;
+    use gossip_core::wire::broadcast::{Class, Message};
     use gossip_core::wire::membership::{Probe, Section as MembershipSection};
     use gossip_core::wire::{Item as _, Writer};
 
@@ -70,14 +78,14 @@ mod tests {
 
     /// A packet with a message of n1 of 100 bytes, behind an ack if it `rides`: its length, that of the message's section,
     /// broadcast's part of it, and the payloads.
-    fn inspected(rides: bool) -> (usize, usize, usize, Vec<(MessageId, usize)>) {
+    fn inspected(rides: bool) -> (usize, usize, usize, Vec<(Name, usize)>) {
         let (key, me, mut ids, mut buffer) = (ClusterKey::new("c"), identity("n0"), Vec::new(), [0; 600]);
         let mut writer = Writer::new(&mut buffer, &mut ids, &key, me, true).unwrap();
         if rides {
             acknowledge(&mut writer);
         }
         let (origin, payload) = (identity("n1"), [7; 100]);
-        let message = Message { origin, sequence: 3, hops: 1, topic: b"t", payload: &payload };
+        let message = Message { origin, sequence: 3, class: Class::Normal, hops: 1, topic: b"t", payload: &payload };
         writer.section(tag::MESSAGES, |w| message.write(w)).unwrap();
         let len = writer.finish(&key);
         let packet = &buffer[..len];
@@ -97,7 +105,7 @@ mod tests {
         let (len, _, broadcast, payloads) = inspected(false);
         assert_eq!(broadcast, len);
         let id = MessageId { origin: identity("n1").id, generation: 1, sequence: 3 };
-        assert_eq!(payloads, [(id, 100)]);
+        assert_eq!(payloads, [(Name::Full(id), 100)]);
     }
 
     #[test]

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use gossip_core::Identity;
 use gossip_core::broadcast::{Message, MessageId};
 use gossip_core::kv::{Entry, Scope, Version};
+use gossip_core::wire::ClusterKey;
 
+use super::inspect::Name;
 use crate::random::mix;
 
 /// Every broadcast message and every accepted write.
@@ -12,7 +15,7 @@ use crate::random::mix;
 pub(super) struct Ledger {
     messages: Vec<Sent>,
     /// Of each message. Looked up only, never walked through: its order must not matter.
-    numbers: HashMap<MessageId, usize>,
+    numbers: HashMap<Name, usize>,
     versions: BTreeMap<Version, usize>,
     writes: Vec<Write>,
     keys: BTreeMap<(Scope, Vec<u8>), usize>,
@@ -39,8 +42,17 @@ impl Ledger {
         words.take(bytes).collect()
     }
 
-    pub(super) fn sent(&mut self, id: MessageId, topic: &str, bytes: usize, salt: u64) -> Result<(), String> {
-        if self.numbers.insert(id, self.messages.len()).is_some() {
+    pub(super) fn sent(
+        &mut self,
+        key: &ClusterKey,
+        id: MessageId,
+        topic: &str,
+        bytes: usize,
+        salt: u64,
+    ) -> Result<(), String> {
+        let short = key.short(Identity::new(id.origin, id.generation));
+        self.numbers.insert(Name::Short(short, id.sequence), self.messages.len());
+        if self.numbers.insert(Name::Full(id), self.messages.len()).is_some() {
             return Err(format!("two messages have the id {id:?}"));
         }
         self.messages.push(Sent { topic: topic.to_owned(), bytes, salt });
@@ -48,14 +60,15 @@ impl Ledger {
     }
 
     /// As which a message was sent, counted from 0; none that nobody sent.
-    pub(super) fn message(&self, id: MessageId) -> Option<usize> {
-        self.numbers.get(&id).copied()
+    pub(super) fn message(&self, name: Name) -> Option<usize> {
+        self.numbers.get(&name).copied()
     }
 
     /// Whether a delivered message is one that was sent, unchanged; answers its number.
     pub(super) fn check_message(&self, message: &Message) -> Result<usize, String> {
         let id = message.id;
-        let number = self.message(id).ok_or_else(|| format!("delivered the message {id:?}, which nobody sent"))?;
+        let number =
+            self.message(Name::Full(id)).ok_or_else(|| format!("delivered the message {id:?}, which nobody sent"))?;
         let sent = &self.messages[number];
         if message.topic() == sent.topic.as_bytes() && message.payload() == Self::content(sent.bytes, sent.salt) {
             Ok(number)

@@ -63,10 +63,12 @@ impl World<'_> {
         for node in self.actors(event, &spec.from) {
             let salt = salt(event, round, node);
             let payload = Ledger::content(spec.bytes, salt);
-            let send = |sender: &mut Node<u64>, now| sender.broadcasts_mut(now).send(spec.topic.as_bytes(), &payload);
+            let send = |sender: &mut Node<u64>, now| {
+                sender.broadcasts_mut(now).send_as(spec.class, spec.topic.as_bytes(), &payload)
+            };
             let Some(sent) = self.hosts[node].command(&self.stage, send) else { continue };
             let message = sent.map_err(|error| format!("n{node} refused to broadcast: {error}"))?;
-            self.stage.ledger.sent(message, &spec.topic, spec.bytes, salt)?;
+            self.stage.sent(message, &spec.topic, spec.bytes, salt)?;
             let measured = round >= spec.warmup;
             let (bytes, class) = (spec.bytes, spec.class);
             self.stage.observe(&Observation::Broadcast { node, bytes, class, measured });

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use gossip_core::broadcast::MessageId;
 use gossip_core::wire::ClusterKey;
 use gossip_core::{Instant, NodeId};
 
@@ -166,8 +167,8 @@ impl Stage {
     /// Tells of the messages in a packet; answers how much of it is broadcast's.
     fn observe_broadcast(&mut self, from: usize, packet: &[u8]) -> usize {
         let Self { now, metrics, ledger, cluster, ids, .. } = self;
-        inspect::broadcast(cluster, ids[from], packet, |id, bytes| {
-            if let Some(message) = ledger.message(id) {
+        inspect::broadcast(cluster, ids[from], packet, |name, bytes| {
+            if let Some(message) = ledger.message(name) {
                 metrics.observe(*now, &Observation::Payload { message, bytes });
             }
         })
@@ -185,6 +186,11 @@ impl Stage {
     }
 
     /// What the checksum of every packet is keyed with.
+    /// Notes a message that was sent in earnest.
+    pub(super) fn sent(&mut self, id: MessageId, topic: &str, bytes: usize, salt: u64) -> Result<(), String> {
+        self.ledger.sent(&self.cluster, id, topic, bytes, salt)
+    }
+
     pub(super) fn cluster(&self) -> &ClusterKey {
         &self.cluster
     }

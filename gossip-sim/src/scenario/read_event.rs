@@ -98,8 +98,9 @@ fn read_broadcast(section: &mut Section<'_>, nodes: usize) -> Result<Broadcast, 
 
 fn read_class(field: &Field<'_>) -> Result<Class, ScenarioError> {
     match field.text()? {
+        "urgent" => Ok(Class::Urgent),
         "normal" => Ok(Class::Normal),
-        "urgent" | "bulk" => Err(field.not_built()),
+        "bulk" => Ok(Class::Bulk),
         other => Err(field.error(format!("no class `{other}`: urgent, normal or bulk"))),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gossip_core::Config;
+pub(crate) use gossip_core::broadcast::Class;
 
 /// Everything the engine needs to know.
 #[derive(Clone, Debug)]
@@ -233,14 +234,6 @@ pub(crate) struct Broadcast {
     pub(crate) class: Class,
     pub(crate) topic: String,
     pub(crate) warmup: usize,
-}
-
-/// How urgent a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Class {
-    Urgent,
-    Normal,
-    Bulk,
 }
 
 /// Who acts.
