@@ -38,8 +38,6 @@ pub struct Stats {
     pub dropped_members: u64,
     /// Pings sent, retries included.
     pub probes: u64,
-    /// First pings of a probe that were not answered in time.
-    pub probes_unanswered: u64,
     /// Members that answered neither this node's pings nor its helpers'.
     pub probes_failed: u64,
     /// Suspicions begun by this node.

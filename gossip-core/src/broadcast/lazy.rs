@@ -23,6 +23,8 @@ const PERIOD: Duration = Duration::from_millis(120);
 /// Messages of the last while are announced to a new neighbour, so many at most.
 const RECENT: Duration = Duration::from_secs(3);
 const MAX_RECENT: usize = 64;
+/// A message is on its way for so long.
+const ON_ITS_WAY: Duration = Duration::from_millis(400);
 /// At most so many announced messages are waited for, and so many that one neighbour announced.
 pub(super) const MAX_MISSING: usize = 1024;
 const MAX_MISSING_EACH: usize = 256;
@@ -134,10 +136,20 @@ impl<P: Peer> Broadcast<P> {
 
     /// Announces the messages of the last while to a new neighbour.
     pub(super) fn announce_recent(&mut self, cx: &mut Cx<'_, P>, slot: Slot) {
-        let recent: SmallVec<[ShortId; 16]> =
-            self.flights.recent(cx.now, RECENT).take(MAX_RECENT).map(|flight| flight.short).collect();
-        for short in recent.into_iter().rev() {
-            self.note(cx, slot, tag::IHAVE, short);
+        self.note_recent(cx, slot, RECENT, tag::IHAVE);
+    }
+
+    /// A neighbour has become a child: what is on its way just now may have missed it, here and at its former parent.
+    pub(super) fn ask_recent(&mut self, cx: &mut Cx<'_, P>, slot: Slot) {
+        self.note_recent(cx, slot, ON_ITS_WAY, tag::ASK);
+    }
+
+    fn note_recent(&mut self, cx: &mut Cx<'_, P>, slot: Slot, age: Duration, tag: u8) {
+        let recent = self.flights.recent(cx.now, age).take(MAX_RECENT);
+        let lacking = recent.filter(|flight| !flight.have.and(flight.pending).contains(slot));
+        let lacking: SmallVec<[ShortId; 16]> = lacking.map(|flight| flight.short).collect();
+        for short in lacking.into_iter().rev() {
+            self.note(cx, slot, tag, short);
         }
     }
 

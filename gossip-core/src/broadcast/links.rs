@@ -75,14 +75,28 @@ pub(super) struct Way {
     variation: Duration,
     /// The shortest round trip of late: what the tree is built by, since it does not follow every queue on the way.
     pub(super) shortest: Duration,
+    guessed: bool,
 }
 
 impl Way {
     pub(super) fn new(rtt: Duration) -> Self {
-        Self { smoothed: rtt, variation: rtt / 4, shortest: rtt }
+        Self { smoothed: rtt, variation: rtt / 4, shortest: rtt, guessed: false }
+    }
+
+    /// Of a neighbour that was not measured yet.
+    pub(super) fn guess(rtt: Duration) -> Self {
+        Self { guessed: true, ..Self::new(rtt) }
+    }
+
+    pub(super) fn is_guessed(&self) -> bool {
+        self.guessed
     }
 
     pub(super) fn sample(&mut self, rtt: Duration) {
+        if self.guessed {
+            *self = Self::new(rtt);
+            return;
+        }
         self.variation = (self.variation * 3 + self.smoothed.abs_diff(rtt)) / 4;
         self.smoothed = (self.smoothed * 7 + rtt) / 8;
         self.shortest = if rtt < self.shortest { rtt } else { (self.shortest * 15 + rtt) / 16 };

@@ -201,7 +201,9 @@ impl<P: Peer> Broadcast<P> {
         };
         let Some(slot) = self.links.find(row) else {
             cx.stats.broadcast_strangers += 1;
-            self.tell_link(cx, Target { row: Some(row), ..Target::answer(from) }, LinkKind::Drop, 0);
+            if !self.awaits(row) {
+                self.tell_link(cx, Target { row: Some(row), ..Target::answer(from) }, LinkKind::Drop, 0);
+            }
             return;
         };
         if let Some(link) = self.links.get_mut(slot) {

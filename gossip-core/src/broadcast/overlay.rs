@@ -19,8 +19,6 @@ use crate::wire::overlay::{LinkKind, LinkSection};
 const MAX_CANDIDATES: usize = 16;
 /// At most so many questions are open.
 pub(super) const MAX_QUESTIONS: usize = 16;
-/// A link is gone after so many checks without an answer.
-const CHECKS: u8 = 4;
 /// Who was heard so recently need not be checked.
 const FRESH: Duration = Duration::from_millis(300);
 
@@ -57,11 +55,8 @@ pub(super) struct Overlay {
     pub(super) measured: usize,
     pub(super) next_upkeep: Instant,
     pub(super) next_measure: Instant,
-    /// Unanswered pings of membership when last looked at, and when there was one.
-    pub(super) unanswered: u64,
-    pub(super) last_unanswered: Option<Instant>,
-    /// How many links were lost because they did not answer.
-    pub(super) lost: u64,
+    /// How many pings of membership had no answer when last looked at.
+    pub(super) misses: u64,
 }
 
 impl Overlay {
@@ -72,9 +67,7 @@ impl Overlay {
             measured: 0,
             next_upkeep: now,
             next_measure: now,
-            unanswered: 0,
-            last_unanswered: None,
-            lost: 0,
+            misses: 0,
         }
     }
 
@@ -165,12 +158,16 @@ impl<P: Peer> Broadcast<P> {
             return;
         };
         let slot = self.links.find(row);
+        let to = Target { row: Some(row), ..Target::answer(from) };
         let answer = match kind {
             LinkKind::Probe => Some(LinkKind::Echo),
-            LinkKind::Check => Some(if slot.is_some() { LinkKind::Echo } else { LinkKind::Drop }),
+            // Who was asked may have accepted.
+            LinkKind::Check if slot.is_some() || self.awaits(row) => Some(LinkKind::Echo),
+            LinkKind::Check => Some(LinkKind::Drop),
             LinkKind::Request | LinkKind::Plea => {
                 let room = if kind == LinkKind::Plea { MAX_LINKS } else { cx.config.broadcast.max_neighbours };
-                Some(self.accept(cx, from, row, room))
+                self.accept(cx, from, to, token, room);
+                return;
             }
             LinkKind::Echo | LinkKind::Accept | LinkKind::Refuse => self.handle_answer(cx, from, row, section),
             LinkKind::Release => self.release(slot),
@@ -180,30 +177,34 @@ impl<P: Peer> Broadcast<P> {
             }
         };
         if let Some(answer) = answer {
-            self.tell_link(cx, Target { row: Some(row), ..Target::answer(from) }, answer, token);
+            self.tell_link(cx, to, answer, token);
         }
     }
 
-    /// A member wants to be a neighbour.
-    fn accept(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, row: MemberIndex, room: usize) -> LinkKind {
+    /// Whether a member was asked to be a neighbour and has not answered. It may have, and the answer is still on its way.
+    pub(super) fn awaits(&self, row: MemberIndex) -> bool {
+        self.overlay.questions.iter().any(|question| question.row == row && question.wanted.is_some())
+    }
+
+    /// A member wants to be a neighbour. It is told before anything else: before that it takes nothing from this node.
+    fn accept(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, to: Target<P>, token: u16, room: usize) {
+        let Some(row) = to.row else { return };
         if let Some(link) = self.links.find(row).and_then(|slot| self.links.get_mut(slot)) {
             link.theirs = true;
-            return LinkKind::Accept;
+            self.tell_link(cx, to, LinkKind::Accept, token);
+            return;
         }
-        if self.links.len() >= room || !cx.config.broadcast.enabled {
-            return LinkKind::Refuse;
+        if self.links.len() >= room {
+            self.tell_link(cx, to, LinkKind::Refuse, token);
+            return;
         }
-        // Whatever its way is: the neighbour chose it. It is measured with the first acknowledgement.
-        let rtt = self.overlay.candidates.iter().find(|candidate| candidate.row == row).map(|candidate| candidate.rtt);
-        let measured = rtt.is_some();
-        match self.connect(cx, row, from.sender, None, rtt.unwrap_or(RETRY)) {
-            Some(slot) => {
-                if !measured {
-                    self.check(cx, slot);
-                }
-                LinkKind::Accept
-            }
-            None => LinkKind::Refuse,
+        self.tell_link(cx, to, LinkKind::Accept, token);
+        let measured = self.overlay.candidates.iter().find(|candidate| candidate.row == row);
+        let rtt = measured.map(|candidate| candidate.rtt);
+        if let Some(slot) = self.connect(cx, row, from.sender, None, rtt.map_or(Way::guess(RETRY), Way::new))
+            && rtt.is_none()
+        {
+            self.check(cx, slot);
         }
     }
 
@@ -219,8 +220,9 @@ impl<P: Peer> Broadcast<P> {
             link.heard = cx.now;
             if let Some(check) = link.check.take_if(|check| check.token == token) {
                 // Which of several it answers does not show.
-                if check.tries == 1 {
+                if check.tries == 1 || link.way.is_guessed() {
                     link.way.sample(cx.now.since(check.sent));
+                    self.tree.dirty = true;
                 }
             }
         }
@@ -251,7 +253,7 @@ impl<P: Peer> Broadcast<P> {
         self.overlay.candidates.retain(|candidate| candidate.row != row);
         match self.links.find(row).and_then(|slot| self.links.get_mut(slot)) {
             Some(link) => link.mine = Some(choice),
-            None => _ = self.connect(cx, row, from.sender, Some(choice), rtt),
+            None => _ = self.connect(cx, row, from.sender, Some(choice), Way::new(rtt)),
         }
         self.overlay.next_upkeep = self.overlay.next_upkeep.min(cx.now + RETRY);
     }
@@ -262,7 +264,7 @@ impl<P: Peer> Broadcast<P> {
         row: MemberIndex,
         member: Identity,
         mine: Option<Choice>,
-        rtt: Duration,
+        way: Way,
     ) -> Option<Slot> {
         let slot = self.links.insert(Link {
             row,
@@ -270,7 +272,7 @@ impl<P: Peer> Broadcast<P> {
             addr: cx.table.row(row).addr.clone(),
             mine,
             theirs: mine.is_none(),
-            way: Way::new(rtt),
+            way,
             heard: cx.now,
             check: None,
             advert: None,
@@ -334,7 +336,7 @@ impl<P: Peer> Broadcast<P> {
             let Some(link) = self.links.get_mut(slot) else { continue };
             let timeout = link.way.timeout();
             let Some(check) = link.check.as_mut().filter(|check| check.due <= cx.now) else { continue };
-            if check.tries >= CHECKS {
+            if u32::from(check.tries) >= cx.table.loss.unlikely() {
                 self.lose_link(cx, slot);
                 continue;
             }
@@ -348,7 +350,6 @@ impl<P: Peer> Broadcast<P> {
 
     /// A neighbour does not answer: where one is gone others may be, too.
     pub(super) fn lose_link(&mut self, cx: &mut Cx<'_, P>, slot: Slot) {
-        self.overlay.lost += 1;
         cx.stats.broadcast_links_lost += 1;
         self.remove_link(slot);
         self.check_all(cx);

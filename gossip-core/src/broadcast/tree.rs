@@ -184,6 +184,7 @@ impl<P: Peer> Broadcast<P> {
     pub(super) fn handle_advert(&mut self, cx: &mut Cx<'_, P>, slot: Slot, advert: Advert) {
         let Some(link) = self.links.get_mut(slot) else { return };
         link.heard = cx.now;
+        let adopted = advert.parent && !link.child;
         link.child = advert.parent;
         link.advert = Some(advert);
         let me = cx.table.own_short(*cx.me);
@@ -203,6 +204,9 @@ impl<P: Peer> Broadcast<P> {
             self.hurry(cx);
         }
         self.tree.dirty = true;
+        if adopted {
+            self.ask_recent(cx, slot);
+        }
     }
 
     /// Somebody below has no way: asks the root for a new round, or begins it.

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::Broadcast;
 use super::links::{Choice, Slot};
-use super::overlay::{MAX_QUESTIONS, RETRY};
+use super::overlay::{Candidate, MAX_QUESTIONS, RETRY};
 use crate::membership::MemberIndex;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Target};
@@ -23,9 +23,6 @@ const REMEASURE: Duration = Duration::from_secs(10);
 const ENOUGH: usize = 8;
 /// A link of which nothing was heard for so long is checked.
 const SILENCE: Duration = Duration::from_secs(25);
-/// Two unanswered pings within this are a sign; one alone is where pings were answered for as long as [`QUIET`].
-const SIGN: Duration = Duration::from_secs(5);
-const QUIET: Duration = Duration::from_secs(60);
 
 impl<P: Peer> Broadcast<P> {
     pub(super) fn look_after_links(&mut self, cx: &mut Cx<'_, P>) {
@@ -48,14 +45,10 @@ impl<P: Peer> Broadcast<P> {
         self.overlay.next_upkeep = cx.now + (wait - Duration::from_micros(jitter));
     }
 
-    /// An unanswered ping of membership is a sign, seconds before its verdict, that neighbours may be gone as well.
+    /// Unanswered pings of membership are a sign, seconds before its verdict, that neighbours may be gone as well.
     fn heed_membership(&mut self, cx: &mut Cx<'_, P>) {
-        if cx.stats.probes_unanswered == self.overlay.unanswered {
-            return;
-        }
-        self.overlay.unanswered = cx.stats.probes_unanswered;
-        let last = self.overlay.last_unanswered.replace(cx.now);
-        if last.is_none_or(|last| cx.now < last + SIGN || cx.now > last + QUIET) {
+        let misses = cx.table.loss.misses();
+        if core::mem::replace(&mut self.overlay.misses, misses) != misses && cx.table.loss.is_sign() {
             self.check_all(cx);
         }
     }
@@ -116,36 +109,41 @@ impl<P: Peer> Broadcast<P> {
         let missing_near = near_goal.saturating_sub(near).min(free);
         if self.overlay.measured >= ENOUGH.min(others) || missing_near == free {
             for _ in asked_near..missing_near {
-                if let Some(row) = self.nearest(cx.now) {
+                if let Some(row) = self.nearest(cx.now, |_| true) {
                     self.ask_member(cx, row, Some(Choice::Near));
                 }
             }
         }
-        if missing_near == 0 && asked_near == 0 {
-            self.exchange(cx, near > near_goal);
+        self.give_up_surplus(cx, Choice::Random, random > cx.config.broadcast.random_neighbours);
+        self.give_up_surplus(cx, Choice::Near, near > near_goal);
+        if missing_near == 0 && near == near_goal && asked_near == 0 {
+            self.exchange(cx);
         }
         missing_random > 0 || (missing_near > 0 && !self.overlay.candidates.is_empty())
     }
 
-    fn nearest(&self, now: Instant) -> Option<MemberIndex> {
-        let mut free = self.overlay.candidates.iter().filter(|one| one.after <= now && !self.is_engaged(one.row));
-        free.next().map(|one| one.row)
+    fn nearest(&self, now: Instant, fits: impl Fn(&&Candidate) -> bool) -> Option<MemberIndex> {
+        let free = |one: &&Candidate| one.after <= now && !self.is_engaged(one.row) && fits(one);
+        self.overlay.candidates.iter().find(free).map(|one| one.row)
     }
 
-    /// Gives up the longest of the near links if there is one too many, or asks for a shorter one to take its place.
-    fn exchange(&mut self, cx: &mut Cx<'_, P>, surplus: bool) {
-        let near = self.links.iter().filter(|(_, link)| link.mine == Some(Choice::Near));
-        let Some((slot, length)) = near.map(|(slot, link)| (slot, link.way.shortest)).max_by_key(|(_, rtt)| *rtt)
-        else {
-            return;
-        };
-        if surplus {
+    fn longest(&self, choice: Choice) -> Option<(Slot, Duration)> {
+        let chosen = self.links.iter().filter(|(_, link)| link.mine == Some(choice));
+        chosen.map(|(slot, link)| (slot, link.way.shortest)).max_by_key(|(_, length)| *length)
+    }
+
+    /// Gives up the longest link of a kind if there is one too many.
+    fn give_up_surplus(&mut self, cx: &mut Cx<'_, P>, choice: Choice, surplus: bool) {
+        if let Some((slot, _)) = self.longest(choice).filter(|_| surplus) {
             self.give_up(cx, slot);
-            return;
         }
-        let Some(row) = self.nearest(cx.now) else { return };
-        let shorter = self.overlay.candidates.iter().any(|one| one.row == row && one.rtt + MARGIN < length * 4 / 5);
-        if shorter {
+    }
+
+    /// Asks for a near link that is shorter than the longest of them.
+    fn exchange(&mut self, cx: &mut Cx<'_, P>) {
+        let Some((_, length)) = self.longest(Choice::Near) else { return };
+        let shorter = |one: &&Candidate| one.rtt + MARGIN < length * 4 / 5;
+        if let Some(row) = self.nearest(cx.now, shorter) {
             self.ask_member(cx, row, Some(Choice::Near));
         }
     }

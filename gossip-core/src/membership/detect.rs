@@ -86,11 +86,10 @@ impl<P: Peer> Membership<P> {
             }
             let (stage, attempts, claimed) = (check.stage, check.attempts, check.claim.is_some());
             match stage {
-                Stage::Direct if attempts < if claimed { 2 + self.loss.unlikely() / 4 } else { DIRECT_PINGS } => {
+                Stage::Direct if attempts < if claimed { 2 + cx.table.loss.unlikely() / 4 } else { DIRECT_PINGS } => {
                     // Of whom others hold down it says nothing about the network.
                     if attempts == 1 && !claimed {
-                        self.loss.sample(false);
-                        cx.stats.probes_unanswered += 1;
+                        cx.table.loss.sample(false);
                     }
                     self.ping(cx, index, None);
                     let wait = self.patience_for_ack(cx, index);
@@ -236,7 +235,7 @@ impl<P: Peer> Membership<P> {
         let Some(rtt) = check.round_trip(cx.now, number) else { return false };
         let fresh = rtt <= cx.config.membership.probe_interval;
         if check.attempts == 1 {
-            self.loss.sample(fresh);
+            cx.table.loss.sample(fresh);
         }
         if fresh {
             self.deaf = 0;

@@ -56,7 +56,7 @@ use self::promises::Promises;
 use self::repair::Repair;
 use self::rtt::RoundTrip;
 use self::schedule::Schedule;
-use self::suspicion::{Loss, Wariness};
+use self::suspicion::Wariness;
 use self::updates::UpdateQueue;
 use crate::config::MembershipConfig;
 use crate::error::CommandError;
@@ -89,7 +89,6 @@ pub(crate) struct Membership<P> {
     /// Over all members.
     rtt: RoundTrip,
     coordinates: Coordinates,
-    loss: Loss,
     /// How often too few helpers were heard since the last fresh answer.
     deaf: u8,
     wary: Wariness,
@@ -124,7 +123,6 @@ impl<P: Peer> Membership<P> {
             favours: Favours::new(),
             rtt: RoundTrip::default(),
             coordinates: Coordinates::new(),
-            loss: Loss::default(),
             deaf: 0,
             wary: Wariness::default(),
             heard: now,

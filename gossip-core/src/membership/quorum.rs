@@ -25,7 +25,7 @@ const BRISK_PINGS: u8 = 24;
 impl<P: Peer> Membership<P> {
     /// How long the member may be silent.
     pub(super) fn patience(&self, cx: &Cx<'_, P>, index: MemberIndex) -> Duration {
-        self.loss.stretch(cx.table.notes(index).lenience().patience(cx.now, &cx.config.membership.suspicion))
+        cx.table.loss.stretch(cx.table.notes(index).lenience().patience(cx.now, &cx.config.membership.suspicion))
     }
 
     /// This node got no answer, though others hear it.
@@ -92,7 +92,7 @@ impl<P: Peer> Membership<P> {
         let silent = cx.now.since(*since);
         let confirmed = case.confirmed(cx.now, cx.table, validity, silent);
         let enough = !cx.config.keeps(Safeguard::Confirmations) || confirmed.len() >= case.needed(config);
-        let enough = enough && silent >= patience && *attempts >= self.loss.unlikely();
+        let enough = enough && silent >= patience && *attempts >= cx.table.loss.unlikely();
         let accused = case.accusers.first().map(|accuser| accuser.by);
         if !enough || self.would_be_alone(cx) {
             return false;

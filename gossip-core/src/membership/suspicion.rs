@@ -132,10 +132,14 @@ impl Lenience {
 
 /// How many first pings are not answered in time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Loss {
+pub(crate) struct Loss {
     /// The mean, smoothed, in 1024ths.
     missing: u16,
     samples: u16,
+    /// How many of the last ones in a row.
+    in_row: u16,
+    /// How many ever.
+    misses: u64,
 }
 
 impl Loss {
@@ -143,14 +147,30 @@ impl Loss {
     const MEMORY: u16 = 32;
 
     pub(super) fn sample(&mut self, answered: bool) {
+        self.in_row = if answered { 0 } else { self.in_row.saturating_add(1) };
+        self.misses += u64::from(!answered);
         self.samples = (self.samples + 1).min(Self::MEMORY);
         let missing = if answered { 0 } else { 1024 / self.samples };
         self.missing = (self.missing - self.missing / self.samples + missing).min(1024);
     }
 
     /// So many pings without an answer are no chance: about one in 500 at any loss up to a half.
-    pub(super) fn unlikely(self) -> u32 {
+    pub(crate) fn unlikely(self) -> u32 {
         4 + 24 * u32::from(self.missing) * u32::from(self.missing) / (1024 * 1024)
+    }
+
+    /// How many pings stayed without an answer.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn misses(self) -> u64 {
+        self.misses
+    }
+
+    /// Whether the last pings stayed without an answer in a row that is hardly chance: more than members may be gone. One will
+    /// do where none was missed of late.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn is_sign(self) -> bool {
+        let quiet = u32::from(self.missing) <= 1024 / u32::from(Self::MEMORY) * 3 / 2;
+        u32::from(self.in_row) >= if quiet { 1 } else { self.unlikely() / 2 }
     }
 
     /// Where less than half of the pings are answered silence says less, and more of it is needed.

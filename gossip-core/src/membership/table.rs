@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 use super::buckets::{self, Bucket, LOG_BUCKETS};
 use super::notes::Notes;
 use super::row::{NONE, Row};
+use super::suspicion::Loss;
 use super::{Claim, Record, Status};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
@@ -45,6 +46,8 @@ pub(crate) struct Table<P> {
     pub(super) buckets: Box<[Bucket; 1 << LOG_BUCKETS]>,
     pub(super) fingerprint: u64,
     revision: u64,
+    /// What membership's pings tell of the network.
+    pub(crate) loss: Loss,
     /// No member is heavier; 0: all weigh the same.
     pub(super) heaviest: u16,
     /// The rows that changed last, in a ring.
@@ -69,6 +72,7 @@ impl<P: Peer> Table<P> {
             buckets: buckets::empty(),
             fingerprint: 0,
             revision: 0,
+            loss: Loss::default(),
             heaviest: 0,
             recent: [NONE; RECENT],
             recent_at: 0,
