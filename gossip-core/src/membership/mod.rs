@@ -93,6 +93,8 @@ pub(crate) struct Membership<P> {
     /// How often too few helpers were heard since the last fresh answer.
     deaf: u8,
     wary: Wariness,
+    /// This node slept: suspicions that it reads before may have been said long ago.
+    drowsy: Instant,
     /// When anything was heard of a member last.
     heard: Instant,
     /// When members went down, of late.
@@ -127,6 +129,7 @@ impl<P: Peer> Membership<P> {
             loss: Loss::default(),
             deaf: 0,
             wary: Wariness::default(),
+            drowsy: now,
             heard: now,
             falls: VecDeque::new(),
             partition: Partition::default(),

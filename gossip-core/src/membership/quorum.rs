@@ -202,6 +202,10 @@ impl<P: Peer> Membership<P> {
             let Some(check) = self.checks.get_mut(cx.table, index) else { return };
             check.case().ranked = ranked;
         }
+        // Its age counts from when it was said, which nobody knows: the suspect may have answered since. Reason to ask, no more.
+        if cx.now < self.drowsy {
+            return;
+        }
         // Only the member itself confirms, not whoever writes its name.
         let by_itself = |row: MemberIndex| {
             let row = cx.table.row(row);

@@ -1,5 +1,7 @@
 //! Suspicions, vetoes and verdicts that somebody invented.
 
+use std::time::Duration;
+
 use gossip_core::wire::membership::{Claim, Suspicion};
 use gossip_core::wire::{section_sizes, tag};
 use gossip_core::{Config, Event, Identity, Node, NodeId, Status};
@@ -216,4 +218,32 @@ fn one_member_cannot_confirm_a_suspicion_under_the_names_of_others() {
     assert_eq!(verdicts.len(), 4 * dead.len());
     let confirmed = |by: &Identity| verdicts.iter().any(|verdict| verdict.confirmed.contains(&by.id));
     assert!(!dead.iter().any(confirmed), "{verdicts:?}");
+}
+
+/// How long members have been silent when node 1 holds one of them down, which sleeps, or does not, before others say that
+/// they were silent for long.
+fn silent_before_a_verdict(sleeps: bool) -> Duration {
+    let mut lab = lab();
+    if sleeps {
+        lab.now = lab.now + Duration::from_secs(8);
+        let now = lab.now;
+        lab.node(1).handle_timeout(now);
+    }
+    for by in [2, 3, 4] {
+        let forged = about_all(&lab, lab.identity(by), tag::SUSPICION);
+        lab.forge(by, 1, &forged).unwrap();
+    }
+    lab.nodes.retain(|at, _| *at <= 4);
+    let crashed = lab.now;
+    while lab.node(1).stats().verdicts == 0 {
+        lab.step();
+    }
+    lab.now.since(crashed)
+}
+
+#[test]
+fn a_node_that_wakes_does_not_count_the_time_that_others_said_while_it_slept() {
+    let patience = Config::lan().membership.suspicion.patience;
+    assert!(silent_before_a_verdict(true) >= patience);
+    assert!(silent_before_a_verdict(false) < patience, "else the word of others would count for nothing");
 }
