@@ -246,7 +246,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
             Section::Cookie(cookie) => self.handle_cookie(cx, from, cookie),
             Section::Welcome(welcome) => self.handle_welcome(cx, from, welcome),
             Section::WhoAreYou => self.handle_who_are_you(cx, from),
-            Section::Updates(records) => records.iter().for_each(|record| self.hear(cx, &record)),
+            Section::Updates(records) => records.iter().for_each(|record| self.hear(cx, from, &record)),
             Section::TableDigest(digest) => self.handle_digest(cx, from, digest),
             Section::TablePage(page) => self.handle_page(cx, from, &page),
             Section::ProfileRequest(ids) => self.handle_profile_request(cx, from, ids),

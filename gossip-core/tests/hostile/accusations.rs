@@ -148,6 +148,30 @@ fn a_forged_verdict_is_dismissed_and_not_passed_on_again_and_again() {
 }
 
 #[test]
+fn forged_goodbyes_of_live_members_are_not_believed() {
+    let mut lab = lab();
+    for round in 0..30 {
+        for victim in 3..=COUNT {
+            for incarnation in [0, round, 1 << 30] {
+                let forged = record(lab.identity(victim), incarnation, Claim::Left, victim);
+                let goodbye = packet(lab.identity(2), true, |w| section(w, tag::UPDATES, |w| w.item(&forged)));
+                for to in [1, 1 + round % COUNT].into_iter().filter(|to| *to != 2) {
+                    lab.forge(2, to, &goodbye).unwrap();
+                }
+            }
+        }
+        lab.run(1);
+        let live: Vec<usize> = lab.nodes.values().map(|node| node.members().live()).collect();
+        assert!(live.iter().all(|live| *live as u64 == COUNT), "round {round}: {live:?}");
+    }
+    lab.run(30);
+    assert!(all_alive(&lab));
+    // What is followed up of one member: a burst, and one in ten seconds.
+    let claims = lab.node(1).stats().claims;
+    assert!((1..=(COUNT - 2) * (32 + 5)).contains(&claims), "{claims} claims");
+}
+
+#[test]
 fn a_verdict_that_is_repeated_is_not_weighed_again_at_once() {
     let mut lab = lab();
     let mut pings = 0;
