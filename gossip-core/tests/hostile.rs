@@ -440,19 +440,19 @@ fn a_member_that_is_forgotten_while_it_is_probed_ends_the_probe() {
     let mut config = Config::lan();
     config.membership.forget_after = Duration::from_secs(60);
     let mut lab = Lab::new(2, &config);
-    let say = |lab: &mut Lab, claim| {
+    let say = |lab: &mut Lab, claim, by: [(Identity, u64); 2]| {
         let said = record(stranger(), 1, claim, STRANGER);
-        for (from, to) in [(2, 1), (1, 2)] {
-            let news = packet(lab.identity(from), true, |w| section(w, tag::UPDATES, |w| w.item(&said)));
-            lab.forge(from, to, &news).unwrap();
+        for ((by, from), to) in by.into_iter().zip([1, 2]) {
+            lab.forge(from, to, &packet(by, true, |w| section(w, tag::UPDATES, |w| w.item(&said)))).unwrap();
         }
     };
-    say(&mut lab, Claim::Alive);
+    let each_other = [(lab.identity(2), 2), (lab.identity(1), 1)];
+    say(&mut lab, Claim::Alive, each_other);
     let probed = |packet: &[u8]| section_sizes(packet).any(|(tag, _)| tag == tag::PING);
     while !lab.outside.iter().any(|(to, packet)| *to == STRANGER && probed(packet)) {
         lab.step();
     }
-    say(&mut lab, Claim::Left);
+    say(&mut lab, Claim::Left, [(stranger(), STRANGER); 2]);
     // The nodes sleep for longer than they remember; then the member is forgotten before the probe goes on.
     lab.now = lab.now + Duration::from_secs(120);
     lab.run(10);

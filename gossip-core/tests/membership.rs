@@ -2,6 +2,8 @@
 
 mod cluster;
 
+use std::time::Duration;
+
 use cluster::{Cluster, id};
 use gossip_core::{CommandError, Config, Event, Instant, MemberChange, Status};
 
@@ -41,6 +43,23 @@ fn a_member_that_leaves_is_never_seen_as_failed() {
     for at in cluster.nodes.keys() {
         assert_eq!(cluster.status(7, *at), Some(Status::Left), "at {at}");
         assert_eq!(changes(&cluster, *at, 7), [MemberChange::Up, MemberChange::Left], "at {at}");
+    }
+}
+
+#[test]
+fn a_goodbye_is_known_to_all_within_two_seconds_though_its_author_ends_at_once() {
+    for lost in [0, 100] {
+        let mut cluster = Cluster::joined(40, &Config::lan());
+        cluster.lost = if lost == 0 { |_| false } else { |number| cluster::is_lost(number, 100) };
+        let asked = cluster.now;
+        cluster.node(7).leave(asked);
+        cluster.until(2, "7 has left", |cluster| cluster.events[&7].contains(&Event::Left));
+        cluster.crash(7);
+        cluster.until(2, &format!("all know it at {lost} ‰ loss"), |cluster| {
+            cluster.nodes.keys().all(|at| cluster.status(7, *at) == Some(Status::Left))
+        });
+        assert!(cluster.now.since(asked) < Duration::from_secs(2), "{:?} at {lost} ‰ loss", cluster.now.since(asked));
+        assert!(cluster.nodes.keys().all(|at| !changes(&cluster, *at, 7).contains(&MemberChange::Down)));
     }
 }
 

@@ -16,7 +16,7 @@ const SMALL_TABLE: u64 = 64;
 
 impl<P: Peer> Membership<P> {
     pub(super) fn handle_ping(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, ping: Ping) {
-        if !self.pinged_by_namesake(cx, from) {
+        if !self.says_goodbye(cx, from) && !self.pinged_by_namesake(cx, from) {
             let place = from.answer == usize::MAX && self.coordinates.is_told(ping);
             // By the lane of the question: the other one may not carry.
             let lane = if from.answer == usize::MAX { from.lane } else { Lane::Datagram };
@@ -61,7 +61,7 @@ impl<P: Peer> Membership<P> {
         if let Some(index) = cx.table.find(from.sender.id) {
             self.joins_elsewhere(cx, index, &join.record);
         }
-        let applied = self.apply(cx, &join.record);
+        let applied = self.apply(cx, &join.record, true);
         let Some(index) = cx.table.find(from.sender.id) else { return };
         let to = Target::to(from.addr.clone());
         let elsewhere = applied == Applied::Same && cx.table.row(index).addr != join.record.addr;

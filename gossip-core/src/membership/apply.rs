@@ -38,8 +38,8 @@ pub(super) enum Applied {
 }
 
 impl<P: Peer> Membership<P> {
-    /// Takes note of what a record says.
-    pub(super) fn apply(&mut self, cx: &mut Cx<'_, P>, record: &Record<P>) -> Applied {
+    /// Takes note of what a record says. `first_hand`: its subject said so itself.
+    pub(super) fn apply(&mut self, cx: &mut Cx<'_, P>, record: &Record<P>, first_hand: bool) -> Applied {
         if record.member.id == cx.me.id {
             return self.apply_to_me(cx, record);
         }
@@ -55,7 +55,7 @@ impl<P: Peer> Membership<P> {
         if said == known {
             return Applied::Same;
         }
-        self.accept(cx, index, record);
+        self.accept(cx, index, record, first_hand);
         Applied::Known
     }
 
@@ -76,13 +76,13 @@ impl<P: Peer> Membership<P> {
     }
 
     /// A newer record about a member in the table.
-    fn accept(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, record: &Record<P>) {
+    fn accept(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, record: &Record<P>, first_hand: bool) {
         let row = cx.table.row(index);
         let before = row.status;
         let same_life = row.member.generation == record.member.generation;
-        if let (Claim::Down { by }, true) = (record.claim, before.is_live()) {
-            let claimed = Claimed { by, member: record.member, incarnation: record.incarnation };
-            return self.weigh(cx, index, claimed);
+        if before.is_live() && record.claim != Claim::Alive && !first_hand {
+            let Record { claim, member, incarnation, .. } = *record;
+            return self.weigh(cx, index, Claimed { claim, member, incarnation });
         }
         let status = match status_of(record.claim) {
             // Whether it answers here is not for others to say.
@@ -118,8 +118,8 @@ impl<P: Peer> Membership<P> {
         self.changed(cx, index, record, change);
     }
 
-    /// A verdict about a member that is live here: some word, to be checked, unless it just was or its author says too
-    /// many of them.
+    /// Others say that a member that is live here failed or left: some word, to be checked, unless it just was or too much
+    /// is said by one author, or of one that left.
     fn weigh(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
         let memory = cx.config.membership.suspicion.patience;
         let dismissed = cx.table.notes(index).trouble().and_then(|trouble| trouble.dismissed);
@@ -127,10 +127,13 @@ impl<P: Peer> Membership<P> {
             return;
         }
         if !cx.config.keeps(Safeguard::Asking) {
-            return self.take_down(cx, index, claimed);
+            return self.enter(cx, index, claimed);
         }
         let pending = self.checks.get(cx.table, index).is_some_and(|check| check.claim.is_some());
-        let author = cx.table.find(claimed.by).unwrap_or(ME);
+        let author = match claimed.claim {
+            Claim::Down { by } => cx.table.find(by).unwrap_or(ME),
+            Claim::Alive | Claim::Left => index,
+        };
         if pending || !cx.table.notes_mut(author).trouble_mut().claims.take(cx.now, Allowance::VERDICTS) {
             return;
         }
@@ -175,22 +178,26 @@ impl<P: Peer> Membership<P> {
         self.checks.close(cx.table, index);
         cx.stats.verdicts += 1;
         let row = cx.table.row(index);
-        self.take_down(cx, index, Claimed { by: cx.me.id, member: row.member, incarnation: row.incarnation });
+        let claim = Claim::Down { by: cx.me.id };
+        self.enter(cx, index, Claimed { claim, member: row.member, incarnation: row.incarnation });
         if let Some(verdict) = cx.table.notes_mut(index).verdict_mut() {
             verdict.accused = accused;
             verdict.confirmed = confirmed.into_vec();
         }
     }
 
-    /// Enters a verdict into the table.
-    pub(super) fn take_down(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
-        let Claimed { by, member, incarnation } = claimed;
-        let record = Record { claim: Claim::Down { by }, member, incarnation, ..cx.table.record(index) };
-        cx.table.update(index, &record, Status::Down);
-        self.falls.push_back(cx.now);
-        self.note_verdict(cx, index, record.claim);
-        self.changed(cx, index, &record, Some(MemberChange::Down));
-        self.suspect_partition(cx);
+    /// Enters into the table that a live member failed or left.
+    pub(super) fn enter(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
+        let Claimed { claim, member, incarnation } = claimed;
+        let record = Record { claim, member, incarnation, ..cx.table.record(index) };
+        let status = status_of(claim);
+        cx.table.update(index, &record, status);
+        self.note_verdict(cx, index, claim);
+        self.changed(cx, index, &record, Some(change_to(status)));
+        if status == Status::Down {
+            self.falls.push_back(cx.now);
+            self.suspect_partition(cx);
+        }
     }
 
     fn note_verdict(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claim: Claim) {

@@ -12,9 +12,10 @@ use core::time::Duration;
 
 use super::suspicion::Case;
 use super::table::{MemberIndex, Table};
-use crate::identity::{Identity, NodeId};
+use crate::identity::Identity;
 use crate::peer::Peer;
 use crate::time::Instant;
+use crate::wire::membership::Claim;
 
 /// At most this many members are in question at a time; what is said of further ones waits for the table digest.
 pub(super) const MAX_CHECKS: usize = 1024;
@@ -30,10 +31,10 @@ pub(super) enum Stage {
     Suspected,
 }
 
-/// A verdict of others that waits for its subject's silence.
+/// What others say of a member that is live here, and what waits for its silence: that it failed, or left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claimed {
-    pub(super) by: NodeId,
+    pub(super) claim: Claim,
     pub(super) member: Identity,
     pub(super) incarnation: u64,
 }

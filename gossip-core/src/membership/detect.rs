@@ -307,6 +307,7 @@ impl<P: Peer> Membership<P> {
     /// of them before `until`.
     pub(crate) fn put_off(&mut self, cx: &mut Cx<'_, P>, until: Instant) {
         self.promises.put_off(until);
+        self.drowsy = until;
         let mut doubted: SmallVec<[MemberIndex; 8]> = SmallVec::new();
         for check in self.checks.iter_mut().filter(|check| check.until < until) {
             if check.stage == Stage::Suspected {

@@ -1,13 +1,15 @@
 //! Leaving gracefully: first what this node alone may hold is handed over, then it says goodbye. And the goodbye of a
 //! member that cannot say it any more.
 
+use smallvec::SmallVec;
+
 use super::{Claim, Intent, Membership, Record, Status};
 use crate::error::CommandError;
 use crate::event::Event;
 use crate::identity::NodeId;
 use crate::membership::ME;
 use crate::peer::Peer;
-use crate::protocol::{Cx, Target};
+use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
 
 /// Whether this node takes part.
@@ -20,9 +22,10 @@ pub(super) enum Phase {
         until: Instant,
         next: Instant,
     },
-    /// Its goodbye is on its way, until then at most.
+    /// Its goodbye is on its way, until then at most. Who hears of it from others asks: it stays at least until `asked`.
     Leaving {
         until: Instant,
+        asked: Instant,
     },
     /// Another bears its name: it says nothing any more, and still answers until then.
     Yielding {
@@ -44,6 +47,16 @@ impl<P: Peer> Membership<P> {
 
     pub(crate) fn has_left(&self) -> bool {
         self.phase == Phase::Left
+    }
+
+    /// Answers a ping with a goodbye, if this node is leaving: any other answer would say that it stays.
+    pub(super) fn says_goodbye(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) -> bool {
+        let Phase::Leaving { asked, .. } = &mut self.phase else { return false };
+        if from.answer == usize::MAX {
+            *asked = cx.now + cx.config.membership.probe_timeout;
+        }
+        self.intents.push(cx.stats, Target::answer(from), Intent::Records(SmallVec::from_slice(&[ME])));
+        true
     }
 
     /// Whether its name is another's.
@@ -70,7 +83,7 @@ impl<P: Peer> Membership<P> {
         let row = cx.table.row(index);
         match row.status {
             Status::Alive | Status::Suspect => return Err(CommandError::NotDown),
-            Status::Down => _ = self.apply(cx, &Record { claim: Claim::Left, ..cx.table.record(index) }),
+            Status::Down => _ = self.apply(cx, &Record { claim: Claim::Left, ..cx.table.record(index) }, false),
             Status::Left => self.spread(cx, index),
         }
         Ok(())
@@ -80,7 +93,9 @@ impl<P: Peer> Membership<P> {
     pub(crate) fn go_on_leaving(&mut self, cx: &mut Cx<'_, P>, handed_over: bool) {
         if let Phase::HandingOver { until, next } = self.phase {
             if handed_over || until <= cx.now || cx.table.live().len() == 1 {
-                self.phase = Phase::Leaving { until: cx.now + cx.config.membership.leave_timeout / 2 };
+                let config = &cx.config.membership;
+                self.phase =
+                    Phase::Leaving { until: cx.now + config.leave_timeout / 2, asked: cx.now + config.probe_timeout };
                 self.restate(cx, |_| ());
             } else if next <= cx.now {
                 let number = cx.rng.u32();
@@ -91,8 +106,8 @@ impl<P: Peer> Membership<P> {
                 self.phase = Phase::HandingOver { until, next: cx.now + cx.config.membership.gossip_interval };
             }
         }
-        if let Phase::Leaving { until } = self.phase {
-            let told = !self.updates.contains(ME) && self.intents.is_empty();
+        if let Phase::Leaving { until, asked } = self.phase {
+            let told = !self.updates.contains(ME) && self.intents.is_empty() && asked <= cx.now;
             if told || until <= cx.now || cx.table.live().is_empty() {
                 self.has_gone(cx);
             }

@@ -92,6 +92,8 @@ pub(crate) struct Membership<P> {
     /// How often too few helpers were heard since the last fresh answer.
     deaf: u8,
     wary: Wariness,
+    /// This node slept: suspicions that it reads before may have been said long ago.
+    drowsy: Instant,
     /// When anything was heard of a member last.
     heard: Instant,
     /// When members went down, of late.
@@ -125,6 +127,7 @@ impl<P: Peer> Membership<P> {
             coordinates: Coordinates::new(),
             deaf: 0,
             wary: Wariness::default(),
+            drowsy: now,
             heard: now,
             falls: VecDeque::new(),
             partition: Partition::default(),
@@ -241,7 +244,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
             Section::Cookie(cookie) => self.handle_cookie(cx, from, cookie),
             Section::Welcome(welcome) => self.handle_welcome(cx, from, welcome),
             Section::WhoAreYou => self.handle_who_are_you(cx, from),
-            Section::Updates(records) => records.iter().for_each(|record| self.hear(cx, &record)),
+            Section::Updates(records) => records.iter().for_each(|record| self.hear(cx, from, &record)),
             Section::TableDigest(digest) => self.handle_digest(cx, from, digest),
             Section::TablePage(page) => self.handle_page(cx, from, &page),
             Section::ProfileRequest(ids) => self.handle_profile_request(cx, from, ids),

@@ -17,7 +17,7 @@ use crate::identity::Identity;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
-use crate::wire::membership::Suspicion;
+use crate::wire::membership::{Claim, Suspicion};
 
 /// After so many pings of a suspect without a verdict each takes a period.
 const BRISK_PINGS: u8 = 24;
@@ -101,7 +101,7 @@ impl<P: Peer> Membership<P> {
         true
     }
 
-    /// Others say that the member is down. They are believed once it does not answer here either.
+    /// Others say that the member is down or has left. They are believed once it does not answer here either.
     pub(super) fn hear_claim(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
         if self.checks.get(cx.table, index).is_none() {
             self.ask(cx, index, None);
@@ -122,11 +122,11 @@ impl<P: Peer> Membership<P> {
 
     pub(super) fn believe(&mut self, cx: &mut Cx<'_, P>, index: MemberIndex, claimed: Claimed) {
         let case = self.checks.close(cx.table, index).and_then(|check| check.case);
-        if self.would_be_alone(cx) {
+        if claimed.claim != Claim::Left && self.would_be_alone(cx) {
             cx.table.set_doubt(index, false);
             return;
         }
-        self.take_down(cx, index, claimed);
+        self.enter(cx, index, claimed);
         if let (Some(case), Some(verdict)) = (case, cx.table.notes_mut(index).verdict_mut()) {
             verdict.accused = case.accusers.first().map(|accuser| accuser.by);
             verdict.confirmed = case.accusers.iter().map(|accuser| accuser.by).collect();
@@ -201,6 +201,10 @@ impl<P: Peer> Membership<P> {
             }
             let Some(check) = self.checks.get_mut(cx.table, index) else { return };
             check.case().ranked = ranked;
+        }
+        // Its age counts from when it was said, which nobody knows: the suspect may have answered since. Reason to ask, no more.
+        if cx.now < self.drowsy {
+            return;
         }
         // Only the member itself confirms, not whoever writes its name.
         let by_itself = |row: MemberIndex| {

@@ -197,7 +197,7 @@ impl<P: Peer> Membership<P> {
         let catching_up = self.repair.tries > 0;
         for record in page.records.iter() {
             let unknown = cx.table.find(record.member.id).is_none();
-            let applied = self.apply(cx, &record);
+            let applied = self.apply(cx, &record, false);
             let Some(index) = cx.table.find(record.member.id) else { continue };
             if catching_up && unknown {
                 // News to this node alone.

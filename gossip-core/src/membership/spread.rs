@@ -8,7 +8,7 @@ use super::table::{ME, MemberIndex, Table};
 use super::updates::MAX_TRANSMISSIONS;
 use super::{Intent, Membership, Status};
 use crate::peer::Peer;
-use crate::protocol::{Cx, Target};
+use crate::protocol::{Cx, Source, Target};
 use crate::wire::membership::{Claim, Record};
 use crate::wire::{Item as _, Writer, tag};
 
@@ -60,8 +60,10 @@ impl<P: Peer> Membership<P> {
 
     /// Takes note of news. That others tell what waits here is as good as having told it (the feedback of Demers et al.,
     /// PODC 1987 §1.4); not so that somebody failed or left.
-    pub(super) fn hear(&mut self, cx: &mut Cx<'_, P>, record: &Record<P>) {
-        let same = self.apply(cx, record) == Applied::Same;
+    pub(super) fn hear(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, record: &Record<P>) {
+        let first_hand =
+            record.member == from.sender && from.row.is_some_and(|row| cx.table.is_live_at(row, from.addr));
+        let same = self.apply(cx, record, first_hand && record.claim == Claim::Left) == Applied::Same;
         if same && record.claim == Claim::Alive && self.updates.len() > 0 {
             let Some(index) = cx.table.find(record.member.id) else { return };
             if self.updates.contains(index) {
@@ -74,9 +76,7 @@ impl<P: Peer> Membership<P> {
     pub(super) fn news(&self, table: &Table<P>, index: MemberIndex) -> Record<P> {
         let record = table.record(index);
         match self.checks.get(table, index).and_then(|check| check.claim) {
-            Some(Claimed { by, member, incarnation }) => {
-                Record { claim: Claim::Down { by }, member, incarnation, ..record }
-            }
+            Some(Claimed { claim, member, incarnation }) => Record { claim, member, incarnation, ..record },
             None => record,
         }
     }

@@ -12,7 +12,10 @@ impl<P: Peer> Membership<P> {
     pub(super) fn next_timer(&self) -> Option<Instant> {
         let leaving = match self.phase {
             Phase::Left => return None,
-            Phase::Leaving { until } => return Some(self.gossip_at.map_or(until, |at| at.min(until))),
+            Phase::Leaving { until, asked } => {
+                let said = if self.intents.is_empty() { asked } else { until };
+                return Some(self.gossip_at.unwrap_or(said).min(until));
+            }
             Phase::HandingOver { until, next } => Some(until.min(next)),
             Phase::Yielding { until } => return Some(until),
             Phase::Running => None,

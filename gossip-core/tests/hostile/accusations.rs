@@ -1,5 +1,7 @@
 //! Suspicions, vetoes and verdicts that somebody invented.
 
+use std::time::Duration;
+
 use gossip_core::wire::membership::{Claim, Suspicion};
 use gossip_core::wire::{section_sizes, tag};
 use gossip_core::{Config, Event, Identity, Node, NodeId, Status};
@@ -146,6 +148,30 @@ fn a_forged_verdict_is_dismissed_and_not_passed_on_again_and_again() {
 }
 
 #[test]
+fn forged_goodbyes_of_live_members_are_not_believed() {
+    let mut lab = lab();
+    for round in 0..30 {
+        for victim in 3..=COUNT {
+            for incarnation in [0, round, 1 << 30] {
+                let forged = record(lab.identity(victim), incarnation, Claim::Left, victim);
+                let goodbye = packet(lab.identity(2), true, |w| section(w, tag::UPDATES, |w| w.item(&forged)));
+                for to in [1, 1 + round % COUNT].into_iter().filter(|to| *to != 2) {
+                    lab.forge(2, to, &goodbye).unwrap();
+                }
+            }
+        }
+        lab.run(1);
+        let live: Vec<usize> = lab.nodes.values().map(|node| node.members().live()).collect();
+        assert!(live.iter().all(|live| *live as u64 == COUNT), "round {round}: {live:?}");
+    }
+    lab.run(30);
+    assert!(all_alive(&lab));
+    // What is followed up of one member: a burst, and one in ten seconds.
+    let claims = lab.node(1).stats().claims;
+    assert!((1..=(COUNT - 2) * (32 + 5)).contains(&claims), "{claims} claims");
+}
+
+#[test]
 fn a_verdict_that_is_repeated_is_not_weighed_again_at_once() {
     let mut lab = lab();
     let mut pings = 0;
@@ -216,4 +242,32 @@ fn one_member_cannot_confirm_a_suspicion_under_the_names_of_others() {
     assert_eq!(verdicts.len(), 4 * dead.len());
     let confirmed = |by: &Identity| verdicts.iter().any(|verdict| verdict.confirmed.contains(&by.id));
     assert!(!dead.iter().any(confirmed), "{verdicts:?}");
+}
+
+/// How long members have been silent when node 1 holds one of them down, which sleeps, or does not, before others say that
+/// they were silent for long.
+fn silent_before_a_verdict(sleeps: bool) -> Duration {
+    let mut lab = lab();
+    if sleeps {
+        lab.now = lab.now + Duration::from_secs(8);
+        let now = lab.now;
+        lab.node(1).handle_timeout(now);
+    }
+    for by in [2, 3, 4] {
+        let forged = about_all(&lab, lab.identity(by), tag::SUSPICION);
+        lab.forge(by, 1, &forged).unwrap();
+    }
+    lab.nodes.retain(|at, _| *at <= 4);
+    let crashed = lab.now;
+    while lab.node(1).stats().verdicts == 0 {
+        lab.step();
+    }
+    lab.now.since(crashed)
+}
+
+#[test]
+fn a_node_that_wakes_does_not_count_the_time_that_others_said_while_it_slept() {
+    let patience = Config::lan().membership.suspicion.patience;
+    assert!(silent_before_a_verdict(true) >= patience);
+    assert!(silent_before_a_verdict(false) < patience, "else the word of others would count for nothing");
 }
