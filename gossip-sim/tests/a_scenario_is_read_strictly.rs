@@ -197,7 +197,7 @@ fn a_mistake_in_an_event_is_named_too() {
             "f.toml:35: event[4].partition",
             "two groups",
         ),
-        (38, "broadcast = { times = 4, warmup = 4 }", "f.toml:38: event[5].broadcast.warmup:", "from 0 to 3"),
+        (38, "broadcast = { times = 4, warmup = 5 }", "f.toml:38: event[5].broadcast.warmup:", "from 0 to 4"),
         (38, "broadcast = { class = \"urgent\" }", "f.toml:38: event[5].broadcast.class:", "not built yet"),
         (38, "broadcast = { from = [\"n1\", \"n99\"] }", "f.toml:38: event[5].broadcast.from[1]:", "no node `n99`"),
         (38, "broadcast = { from = [] }", "f.toml:38: event[5].broadcast.from:", "at least one"),

@@ -89,7 +89,7 @@ fn lasts(action: &Action) -> bool {
 /// From the first measured message to 5 s after the last one, or longer if messages are farther apart.
 fn broadcasting(spec: &Spec) -> Option<(Instant, Instant)> {
     let loads = spec.events.iter().filter_map(|event| match &event.action {
-        Action::Broadcast(load) => Some((event.at, load)),
+        Action::Broadcast(load) if load.warmup < load.times => Some((event.at, load)),
         _ => None,
     });
     let first = loads.clone().map(|(at, load)| at + times(load.every, load.warmup)).min()?;
