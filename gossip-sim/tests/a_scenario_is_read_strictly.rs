@@ -125,7 +125,6 @@ fn a_mistake_is_named_with_file_line_and_key() {
         (18, "via = [\"n1\", \"n1\"]", "f.toml:18: join.via[1]:", "twice"),
         (18, "via = []", "f.toml:18: join.via:", "at least one"),
         (19, "every = \"60s\"", "f.toml:3: duration:", "before the last node joins"),
-        (20, "warm = true", "f.toml:20: join.warm:", "not built yet"),
         (20, "warm = 1979-05-27", "f.toml:20: join.warm:", "true or false"),
         (22, "", "f.toml:21: event[0].at:", "missing"),
         (22, "at = \"121s\"", "f.toml:22: event[0].at:", "after the end"),

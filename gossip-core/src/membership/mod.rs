@@ -6,6 +6,7 @@
 
 mod answer;
 mod apply;
+mod assume;
 mod checks;
 mod coordinates;
 mod detect;
