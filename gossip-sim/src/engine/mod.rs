@@ -268,6 +268,9 @@ impl<'a> World<'a> {
         for (node, host) in self.hosts.iter_mut().enumerate() {
             host.audit(&mut self.stage).map_err(|what| format!("n{node} {what}"))?;
         }
+        if let Some(uplinks) = self.stage.network.uplinks() {
+            self.stage.observe(&Observation::Uplinks(uplinks));
+        }
         Ok(())
     }
 }

@@ -163,7 +163,7 @@ impl Metrics {
             distance: distance::Distance::default(),
             wake: plan.pause.then(|| wake::Wake::new(plan)),
             churn: plan.churn.then(churn::Churn::default),
-            queues: plan.churn.then(queues::Queues::default),
+            queues: (plan.churn || plan.broadcast).then(queues::Queues::default),
             broadcast: plan.broadcast.then(|| broadcast::Broadcast::new(plan)),
             kv: plan.kv.then(|| kv::Kv::new(plan.nodes)),
         }
