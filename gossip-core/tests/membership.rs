@@ -5,7 +5,7 @@ mod cluster;
 use std::time::Duration;
 
 use cluster::{Cluster, id};
-use gossip_core::{CommandError, Config, Event, Instant, MemberChange, Status};
+use gossip_core::{CommandError, Config, Event, Identity, Instant, MemberChange, Status};
 
 fn changes(cluster: &Cluster, at: u64, of: u64) -> Vec<MemberChange> {
     let batches = cluster.events[&at].iter().filter_map(|event| match event {
@@ -20,6 +20,24 @@ fn all_join_through_one_contact_and_hear_of_it() {
     let cluster = Cluster::joined(12, &Config::lan());
     let outcomes = |at| cluster.events[&at].iter().filter(|event| matches!(event, Event::Join { result: Ok(_), .. }));
     assert!((2..=12).all(|at| outcomes(at).count() == 1));
+}
+
+#[test]
+fn members_that_are_assumed_know_each_other_at_once_say_nothing_of_it_and_notice_who_is_not_there() {
+    let mut cluster = Cluster::empty();
+    (1..=12).for_each(|at| cluster.start(at, 1, Config::lan()));
+    let members = (1..=13).map(|at| (Identity::new(id(at), 1), at)).collect::<Vec<_>>();
+    for at in 1..=12 {
+        cluster.node(at).assume(Instant::ZERO, members.iter().copied());
+        assert_eq!(cluster.nodes[&at].members().live(), 13);
+    }
+    cluster.until(20, "all hold 13 down", |cluster| {
+        cluster.nodes.keys().all(|at| cluster.status(13, *at) == Some(Status::Down))
+    });
+    for at in 1..=12 {
+        assert_eq!(cluster.nodes[&at].members().live(), 12);
+        assert!((1..=12).all(|of| changes(&cluster, at, of).is_empty()), "at {at}");
+    }
 }
 
 #[test]

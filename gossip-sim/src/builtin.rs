@@ -38,6 +38,17 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         "membership/churn",
         "membership/stale",
         "membership/plane",
+        "broadcast/normal",
+        "broadcast/one-sender",
+        "broadcast/fixed",
+        "broadcast/plane",
+        "broadcast/large",
+        "broadcast/loss",
+        "broadcast/loss-onset",
+        "broadcast/crash",
+        "broadcast/all-at-once",
+        "broadcast/rapid",
+        "broadcast/partition",
     ]
 }
 

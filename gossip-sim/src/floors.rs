@@ -7,8 +7,11 @@ use serde::Deserialize;
 use crate::report::Report;
 use crate::{Scenario, ScenarioError, builtin};
 
-const TABLES: [(&str, &str); 2] =
-    [("basic", include_str!("../floors/basic.toml")), ("membership", include_str!("../floors/membership.toml"))];
+const TABLES: [(&str, &str); 3] = [
+    ("basic", include_str!("../floors/basic.toml")),
+    ("membership", include_str!("../floors/membership.toml")),
+    ("broadcast", include_str!("../floors/broadcast.toml")),
+];
 
 /// A built-in scenario with some of its values set, and what it must show.
 #[derive(Clone, Debug, PartialEq)]

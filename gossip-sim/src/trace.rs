@@ -50,10 +50,22 @@ pub(crate) enum Observation<'a> {
     Applied { write: usize, node: usize },
     /// How full a node's queues were, at its end or that of the run.
     Queues(Queues),
+    /// How full the queues of the uplinks were, where they have a rate.
+    Uplinks(Uplinks),
     /// What a node makes of the round trip between two others at the end, and what it is.
     Estimated { estimate: Option<Duration>, actual: Duration },
     /// All live entries of a node at the end: writes, ascending.
     Contents { node: usize, writes: &'a [usize] },
+}
+
+/// The queues before the uplinks, over the whole run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Uplinks {
+    /// The most bytes that waited in any of them.
+    pub(crate) peak_bytes: u64,
+    pub(crate) limit_bytes: u64,
+    /// Packets that found no room.
+    pub(crate) dropped: u64,
 }
 
 /// Whose the bytes of a packet are.

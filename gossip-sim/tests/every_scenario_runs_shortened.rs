@@ -13,9 +13,7 @@ fn floors(name: &str) -> &'static [(&'static str, f64)] {
         "join-256" => &[("join.t100_s", 10.0)],
         "crash-256" | "crash-256-loss10" => &[("detect.all_down_s", 20.0)],
         "steady-256" | "scale-1000" => &[("accuracy.live_killed", 0.0)],
-        "broadcast-256" | "broadcast-256-loss10" => {
-            &[("broadcast.duplicated", 0.0), ("broadcast.t100_max_ms", 10_000.0)]
-        }
+        name if name.starts_with("broadcast") => &[("broadcast.duplicated", 0.0), ("broadcast.t100_max_ms", 15_000.0)],
         "partition-64" => &[("heal_s", 20.0)],
         "kv-64-loss10-corrupt1" => &[("kv.resurrected", 0.0), ("kv.lost", 0.0), ("kv.diverged", 0.0)],
         "membership/churn" => &[],

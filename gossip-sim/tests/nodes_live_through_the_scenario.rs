@@ -31,6 +31,17 @@ fn on_a_perfect_network_all_find_each_other_and_nobody_is_accused() {
 }
 
 #[test]
+fn nodes_that_are_warm_know_each_other_from_the_start_and_notice_who_dies() {
+    let events = event("1ms", "broadcast = { bytes = 50 }") + &event("20s", "crash = { count = 1 }");
+    let report = report(&events, &[("join.warm", "true")]);
+    assert!(report.metrics.keys().all(|name| !name.starts_with("join.")), "{report:?}");
+    // It takes no time only where there is nobody to reach.
+    assert!(figure(&report, "broadcast.t100_ms").is_some_and(|ms| ms > 0.0), "{report:?}");
+    assert_eq!(figure(&report, "accuracy.down_events_healthy"), Some(0.0));
+    assert!(figure(&report, "detect.all_down_s").is_some(), "{report:?}");
+}
+
+#[test]
 fn a_network_that_loses_or_damages_everything_joins_nobody() {
     for (path, value) in [("network.loss", "1.0"), ("network.corrupt", "1.0")] {
         let report = report("", &[(path, value)]);

@@ -6,6 +6,7 @@
 
 mod answer;
 mod apply;
+mod assume;
 mod buckets;
 mod checks;
 mod coordinates;

@@ -81,6 +81,17 @@ impl<P: Peer> Table<P> {
         table
     }
 
+    /// Makes room for so many more live members, and no more than that.
+    pub(super) fn reserve(&mut self, members: usize) {
+        self.rows.reserve_exact(members);
+        self.notes.reserve_exact(members);
+        self.live.reserve_exact(members);
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        self.by_id.reserve(members, |at| hasher.hash_bytes(row_of(rows, *at).member.id.as_bytes()));
+        self.by_short.reserve(members, |at| hasher.spread(row_of(rows, *at).short));
+        self.by_addr.reserve(members, |at| hasher.hash(&row_of(rows, *at).addr));
+    }
+
     /// Adds a member that is not in the table.
     pub(super) fn insert(&mut self, record: &Record<P>, status: Status) -> MemberIndex {
         let row = Row::new(record, status, self.key.short(record.member), self.key.position(record.member.id));

@@ -194,6 +194,13 @@ impl<P: Peer> Node<P> {
         Ok(())
     }
 
+    /// Takes for granted that these are live members, each reached at its address: for a node that starts within a cluster that
+    /// is known by other means. No event tells of them, and nobody else is told; whoever does not answer is found out as
+    /// any other member. Those that the table holds already, or has no room for, are passed over.
+    pub fn assume(&mut self, now: Instant, members: impl ExactSizeIterator<Item = (Identity, P)>) {
+        self.membership.assume(&mut self.shared.cx(now), members);
+    }
+
     /// Takes a packet from the network. `from` is the observed address of its sender.
     ///
     /// # Errors

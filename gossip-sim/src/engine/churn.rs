@@ -1,6 +1,6 @@
 //! Churn: nodes go, half of them gracefully, and as many new ones come.
 
-use super::World;
+use super::{Meets, World};
 use crate::scenario::spec::Action;
 use crate::trace::{Cause, Memory};
 
@@ -23,7 +23,7 @@ impl World<'_> {
         }
         let newcomer = self.first_newcomer(event) + round;
         let live = self.live();
-        self.start(newcomer, Memory::Lost, None, &live)
+        self.start(newcomer, Memory::Lost, None, Meets::Contacts(&live))
     }
 
     /// The number of the first node that the event brings.

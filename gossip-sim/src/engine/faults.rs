@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::stage::{Stage, Step};
-use super::{World, memory_of};
+use super::{Meets, World, memory_of};
 use crate::random::Random;
 use crate::scenario::Spec;
 use crate::scenario::spec::{Action, Groups, Partition, Pick, Restart, State, Who};
@@ -97,12 +97,13 @@ impl World<'_> {
     }
 
     pub(super) fn restart(&mut self, event: usize, node: usize, state: State) -> Result<(), String> {
+        let via = Meets::Contacts(&self.spec.join.via);
         // Whoever did not run when the old snapshot was due has none.
         let Some((generation, snapshot)) = self.memories[event].snapshots.remove(&node) else {
-            return self.start(node, Memory::Lost, None, &self.spec.join.via);
+            return self.start(node, Memory::Lost, None, via);
         };
         let generation = matches!(state, State::Old(_)).then_some(generation);
-        self.start(node, memory_of(state), Some((generation, &snapshot)), &self.spec.join.via)
+        self.start(node, memory_of(state), Some((generation, &snapshot)), via)
     }
 
     pub(super) fn separate(&mut self, event: usize, partition: &Partition) {

@@ -45,6 +45,8 @@ pub(super) struct Start<'a> {
     pub(super) memory: Memory,
     pub(super) snapshot: Option<&'a [u8]>,
     pub(super) contact: Option<usize>,
+    /// So many nodes, from n0 on, start under the same generation and are known from the start.
+    pub(super) peers: usize,
     pub(super) metadata: &'a [u8],
     pub(super) seed: [u8; 32],
 }
@@ -80,6 +82,8 @@ impl Host {
         if let Some(contact) = start.contact {
             node.join(now, contact as u64).map_err(|error| format!("refused to join: {error}"))?;
         }
+        let peer = |peer: usize| (Identity::new(stage.id(peer), start.generation), peer as u64);
+        node.assume(now, (0..start.peers).map(peer));
         let process = Process {
             seen: (0, 0, 0),
             node,
@@ -389,8 +393,15 @@ mod tests {
         let text = "name = \"t\"\nnodes = 2\nduration = \"60s\"\n[network]\nlatency = { fixed = \"10ms\" }";
         let spec = Scenario::parse(text, "t.toml").unwrap().spec;
         let (mut stage, mut host) = (Stage::new(&spec, 1), Host::new(0, &spec.config));
-        let start =
-            Start { generation: 1, memory: Memory::Lost, snapshot: None, contact: None, metadata: b"m", seed: [0; 32] };
+        let start = Start {
+            generation: 1,
+            memory: Memory::Lost,
+            snapshot: None,
+            contact: None,
+            peers: 0,
+            metadata: b"m",
+            seed: [0; 32],
+        };
         host.start(&mut stage, &spec.config, &start).unwrap();
         (stage, host)
     }

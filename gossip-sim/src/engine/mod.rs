@@ -114,6 +114,15 @@ impl Drop for SeedOnPanic<'_> {
     }
 }
 
+/// Whom a process that starts can turn to.
+#[derive(Clone, Copy)]
+enum Meets<'a> {
+    /// A random one of these other than itself.
+    Contacts(&'a [usize]),
+    /// It knows all nodes of the beginning, which start at this moment too.
+    All,
+}
+
 /// Everything in a run.
 struct World<'a> {
     spec: &'a Spec,
@@ -138,7 +147,7 @@ impl<'a> World<'a> {
         let mut after = Duration::ZERO;
         for node in 0..spec.nodes {
             stage.schedule(after, Step::Join(node));
-            after += spec.join.every;
+            after += if spec.join.warm { Duration::ZERO } else { spec.join.every };
         }
         let mut memories = Vec::new();
         for (event, random) in randoms.iter_mut().enumerate() {
@@ -172,7 +181,8 @@ impl<'a> World<'a> {
 
     fn step(&mut self, step: Step) -> Result<(), String> {
         match step {
-            Step::Join(node) => self.start(node, Memory::Lost, None, &self.spec.join.via),
+            Step::Join(node) if self.spec.join.warm => self.start(node, Memory::Lost, None, Meets::All),
+            Step::Join(node) => self.start(node, Memory::Lost, None, Meets::Contacts(&self.spec.join.via)),
             Step::Begin { event } => self.begin(event),
             Step::Snapshot { event, node } => {
                 self.remember(event, node);
@@ -224,14 +234,18 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Starts a process that joins through a random one of `via` other than itself; `former` is generation and snapshot.
+    /// Starts a process; `former` is generation and snapshot.
     fn start(
         &mut self,
         node: usize,
         memory: Memory,
         former: Option<(Option<u64>, &[u8])>,
-        via: &[usize],
+        meets: Meets<'_>,
     ) -> Result<(), String> {
+        let (via, peers) = match meets {
+            Meets::Contacts(via) => (via, 0),
+            Meets::All => (&[][..], self.spec.nodes),
+        };
         let host = &mut self.hosts[node];
         let mut random = Random::new(self.seed, Stream::Process { node, starts: host.starts });
         let seed = random.seed();
@@ -241,7 +255,7 @@ impl<'a> World<'a> {
             former.and_then(|(generation, _)| generation).unwrap_or_else(|| host.clock.wall(self.stage.wall_clock()));
         let snapshot = former.map(|(_, snapshot)| snapshot);
         let metadata = Ledger::content(self.spec.join.metadata, mix(node as u64));
-        let start = Start { generation, memory, snapshot, contact, metadata: &metadata, seed };
+        let start = Start { generation, memory, snapshot, contact, peers, metadata: &metadata, seed };
         host.start(&mut self.stage, &self.spec.config, &start).map_err(|what| format!("n{node} {what}"))
     }
 
@@ -253,6 +267,9 @@ impl<'a> World<'a> {
     fn audit(&mut self) -> Result<(), String> {
         for (node, host) in self.hosts.iter_mut().enumerate() {
             host.audit(&mut self.stage).map_err(|what| format!("n{node} {what}"))?;
+        }
+        if let Some(uplinks) = self.stage.network.uplinks() {
+            self.stage.observe(&Observation::Uplinks(uplinks));
         }
         Ok(())
     }

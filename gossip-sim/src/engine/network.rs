@@ -7,6 +7,7 @@ use gossip_core::Instant;
 use super::links::Links;
 use crate::random::{Random, Stream, mix, within};
 use crate::scenario::spec::{Latency, Network as Spec};
+use crate::trace::Uplinks;
 
 /// What an uplink queues at most before it drops from the tail.
 const UPLINK_BYTES: u64 = 256_000;
@@ -19,6 +20,7 @@ pub(super) struct Network {
     pairs: u64,
     /// By node: when its uplink is idle again, in nanoseconds.
     uplinks: Vec<u128>,
+    queues: Uplinks,
     /// Partitions of this moment: their number, and the side of each node.
     partitions: Vec<(usize, Vec<usize>)>,
     /// The sides of the one that ended last, until a packet crosses their border.
@@ -41,6 +43,7 @@ impl Network {
             random: Random::new(seed, Stream::Network),
             pairs: Random::new(seed, Stream::Pairs).number(),
             uplinks: vec![0; nodes],
+            queues: Uplinks { peak_bytes: 0, limit_bytes: UPLINK_BYTES, dropped: 0 },
             partitions: Vec::new(),
             united: None,
             links: Links::new(nodes, seed),
@@ -89,6 +92,11 @@ impl Network {
         self.links.repair(number);
     }
 
+    /// How full the queues of the uplinks were, if they have a rate.
+    pub(super) fn uplinks(&self) -> Option<Uplinks> {
+        self.spec.rate.map(|_| self.queues)
+    }
+
     /// Whether no partition is between two nodes.
     pub(super) fn connects(&self, from: usize, to: usize) -> bool {
         self.partitions.iter().all(|(_, sides)| sides[from] == sides[to])
@@ -121,8 +129,11 @@ impl Network {
         let idle = self.uplinks[from].max(now_ns);
         let waiting = (idle - now_ns) * bits_per_second / 8_000_000_000;
         if waiting + len as u128 > u128::from(UPLINK_BYTES) {
+            self.queues.dropped += 1;
             return None;
         }
+        let waits = u64::try_from(waiting).unwrap_or(u64::MAX) + len as u64;
+        self.queues.peak_bytes = self.queues.peak_bytes.max(waits);
         self.uplinks[from] = idle + len as u128 * 8_000_000_000 / bits_per_second;
         let micros = u64::try_from(self.uplinks[from].div_ceil(1000)).unwrap_or(u64::MAX);
         Some(Instant::from_micros(micros))
@@ -305,6 +316,8 @@ mod tests {
         let mut network = Network::new(&Spec { rate: Some(8_000_000), ..spec() }, 4, 1);
         let arrived = (0..300).filter(|_| network.send(Instant::ZERO, 0, 1, 1000)[0].is_some()).count();
         assert_eq!(arrived, 256);
+        let full = Uplinks { peak_bytes: 256_000, limit_bytes: 256_000, dropped: 44 };
+        assert_eq!(network.uplinks(), Some(full));
     }
 
     #[test]

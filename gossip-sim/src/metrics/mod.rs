@@ -39,7 +39,7 @@ const SETTLING: Duration = Duration::from_secs(5);
 pub(crate) struct Plan {
     /// Every node that may ever be.
     pub(crate) nodes: usize,
-    /// Those of the beginning.
+    /// Those of the beginning, if they join; 0: they know each other.
     pub(crate) joiners: usize,
     pub(crate) crash: bool,
     pub(crate) restart: bool,
@@ -65,7 +65,7 @@ impl Plan {
         let any = |is: fn(&Action) -> bool| spec.events.iter().any(|event| is(&event.action));
         Self {
             nodes: spec.slots(),
-            joiners: spec.nodes,
+            joiners: if spec.join.warm { 0 } else { spec.nodes },
             crash: any(|action| matches!(action, Action::Crash(_))),
             restart: any(|action| matches!(action, Action::Restart(_))),
             partition: any(|action| matches!(action, Action::Partition(_))),
@@ -89,7 +89,7 @@ fn lasts(action: &Action) -> bool {
 /// From the first measured message to 5 s after the last one, or longer if messages are farther apart.
 fn broadcasting(spec: &Spec) -> Option<(Instant, Instant)> {
     let loads = spec.events.iter().filter_map(|event| match &event.action {
-        Action::Broadcast(load) => Some((event.at, load)),
+        Action::Broadcast(load) if load.warmup < load.times => Some((event.at, load)),
         _ => None,
     });
     let first = loads.clone().map(|(at, load)| at + times(load.every, load.warmup)).min()?;
@@ -136,7 +136,7 @@ fn steady(spec: &Spec) -> Vec<(Instant, Instant)> {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     cluster: Cluster,
-    join: join::Join,
+    join: Option<join::Join>,
     restart: Option<restart::Restart>,
     detect: Option<detect::Detect>,
     accuracy: accuracy::Accuracy,
@@ -154,7 +154,7 @@ impl Metrics {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             cluster: Cluster::new(plan.nodes),
-            join: join::Join::new(plan),
+            join: (plan.joiners > 0).then(|| join::Join::new(plan)),
             restart: plan.restart.then(restart::Restart::default),
             detect: plan.crash.then(|| detect::Detect::new(plan.nodes)),
             accuracy: accuracy::Accuracy::new(plan),
@@ -163,7 +163,7 @@ impl Metrics {
             distance: distance::Distance::default(),
             wake: plan.pause.then(|| wake::Wake::new(plan)),
             churn: plan.churn.then(churn::Churn::default),
-            queues: plan.churn.then(queues::Queues::default),
+            queues: (plan.churn || plan.broadcast).then(queues::Queues::default),
             broadcast: plan.broadcast.then(|| broadcast::Broadcast::new(plan)),
             kv: plan.kv.then(|| kv::Kv::new(plan.nodes)),
         }
@@ -173,7 +173,9 @@ impl Metrics {
     pub(crate) fn observe(&mut self, at: Instant, seen: &Observation<'_>) {
         self.cluster.observe(at, seen);
         let cluster = &self.cluster;
-        self.join.observe(at, seen, cluster);
+        if let Some(join) = &mut self.join {
+            join.observe(at, seen, cluster);
+        }
         self.accuracy.observe(at, seen, cluster);
         self.traffic.observe(at, seen, cluster);
         self.distance.observe(at, seen);
@@ -207,7 +209,9 @@ impl Metrics {
     pub(crate) fn finish(self, end: Instant) -> BTreeMap<&'static str, Option<Value>> {
         let mut results = Results::default();
         let cluster = &self.cluster;
-        self.join.finish(&mut results);
+        if let Some(join) = self.join {
+            join.finish(&mut results);
+        }
         self.accuracy.finish(cluster, &mut results);
         self.traffic.finish(end, &mut results);
         self.distance.finish(&mut results);

@@ -3,16 +3,21 @@
 use gossip_core::{Fill, Queues as Seen};
 
 use super::Results;
-use crate::trace::Observation;
+use crate::trace::{Observation, Uplinks};
 
 #[derive(Debug, Default)]
 pub(super) struct Queues {
     fullest: Option<Seen>,
+    uplinks: Option<Uplinks>,
 }
 
 impl Queues {
     pub(super) fn observe(&mut self, seen: &Observation<'_>) {
-        let Observation::Queues(seen) = *seen else { return };
+        let seen = match *seen {
+            Observation::Queues(seen) => seen,
+            Observation::Uplinks(uplinks) => return self.uplinks = Some(uplinks),
+            _ => return,
+        };
         let fullest = self.fullest.get_or_insert(seen);
         for (most, now) in [
             (&mut fullest.members, seen.members),
@@ -35,6 +40,11 @@ impl Queues {
             results.integer(max, fill.map(|fill| fill.peak as u64));
             results.integer(limit, fill.map(|fill| fill.limit as u64));
         }
+        if let Some(uplinks) = self.uplinks {
+            results.integer("queues.uplink_bytes_max", Some(uplinks.peak_bytes));
+            results.integer("queues.uplink_bytes_limit", Some(uplinks.limit_bytes));
+            results.integer("queues.uplink_dropped", Some(uplinks.dropped));
+        }
     }
 }
 
@@ -44,7 +54,7 @@ mod tests {
 
     use crate::metrics::script::Script;
     use crate::report::Value::Integer;
-    use crate::trace::Observation;
+    use crate::trace::{Observation, Uplinks};
 
     #[test]
     fn the_fullest_of_all_nodes_counts() {
@@ -61,5 +71,17 @@ mod tests {
         let metrics = script.finish();
         assert_eq!(metrics["queues.members_max"], Some(Integer(9)));
         assert_eq!(metrics["queues.members_limit"], Some(Integer(16_384)));
+        assert!(!metrics.contains_key("queues.uplink_dropped"));
+    }
+
+    #[test]
+    fn the_uplinks_have_queues_too() {
+        let mut script = Script::new(2, 60);
+        script.plan.broadcast = true;
+        script.at(60.0, Observation::Uplinks(Uplinks { peak_bytes: 7, limit_bytes: 9, dropped: 3 }));
+        let metrics = script.finish();
+        for (name, value) in [("bytes_max", 7), ("bytes_limit", 9), ("dropped", 3)] {
+            assert_eq!(metrics[format!("queues.uplink_{name}").as_str()], Some(Integer(value)), "{name}");
+        }
     }
 }

@@ -121,7 +121,7 @@ fn read_driver(root: &mut Section<'_>) -> Result<Order, ScenarioError> {
 }
 
 fn read_join(root: &mut Section<'_>, nodes: usize, config: &Config) -> Result<Join, ScenarioError> {
-    let mut join = Join { via: vec![0], every: Duration::from_millis(10), metadata: 0 };
+    let mut join = Join { via: vec![0], every: Duration::from_millis(10), warm: false, metadata: 0 };
     let Some(field) = root.optional("join") else { return Ok(join) };
     let mut section = field.section()?;
     if let Some(field) = section.optional("via") {
@@ -133,7 +133,9 @@ fn read_join(root: &mut Section<'_>, nodes: usize, config: &Config) -> Result<Jo
     if let Some(field) = section.optional("metadata") {
         join.metadata = field.count(0..=config.membership.max_metadata)?;
     }
-    only_false(section.optional("warm"))?;
+    if let Some(field) = section.optional("warm") {
+        join.warm = field.boolean()?;
+    }
     section.finish()?;
     Ok(join)
 }

@@ -92,7 +92,7 @@ fn read_broadcast(section: &mut Section<'_>, nodes: usize) -> Result<Broadcast, 
     let bytes = section.optional("bytes").map_or(Ok(256), |field| field.count(1..=LONGEST))?;
     let class = section.optional("class").map_or(Ok(Class::Normal), |field| read_class(&field))?;
     let topic = section.optional("topic").map_or(Ok("t"), |field| field.text())?.to_owned();
-    let warmup = section.optional("warmup").map_or(Ok(0), |field| field.count(0..=times - 1))?;
+    let warmup = section.optional("warmup").map_or(Ok(0), |field| field.count(0..=times))?;
     Ok(Broadcast { from, times, every, bytes, class, topic, warmup })
 }
 

@@ -78,7 +78,7 @@ pub(super) fn shortened(spec: &Spec) -> Spec {
             Action::Broadcast(broadcast) => {
                 actor(&mut broadcast.from);
                 let times = broadcast.times.min(TIMES);
-                broadcast.warmup = (broadcast.warmup * times / broadcast.times).min(times - 1);
+                broadcast.warmup = broadcast.warmup * times / broadcast.times;
                 broadcast.every = broadcast.every.mul_f64(pace * broadcast.times as f64 / times as f64);
                 broadcast.times = times;
             }

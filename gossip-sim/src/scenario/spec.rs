@@ -31,6 +31,9 @@ impl Spec {
 
     /// When the last node of the beginning starts.
     pub(crate) fn last_join(&self) -> Duration {
+        if self.join.warm {
+            return Duration::ZERO;
+        }
         self.join.every * u32::try_from(self.nodes - 1).unwrap_or(u32::MAX)
     }
 }
@@ -76,6 +79,8 @@ pub(crate) struct Join {
     pub(crate) via: Vec<usize>,
     /// Node i starts at i times this.
     pub(crate) every: Duration,
+    /// All start at once and know each other.
+    pub(crate) warm: bool,
     /// Bytes of metadata that each node says of itself.
     pub(crate) metadata: usize,
 }

@@ -46,17 +46,22 @@ impl Cost {
 
     /// `receptions`: live nodes at the sending of each measured message, summed up.
     pub(super) fn finish(&self, end: Instant, cluster: &Cluster, receptions: usize, results: &mut Results) {
-        if let Some((from, _)) = self.window {
+        let upkeep = self.idle.map(|idle| self.idle_bytes as f64 / (secs(idle, end) * cluster.live() as f64));
+        if let Some(upkeep) = upkeep {
+            results.real("broadcast.upkeep_bytes_per_node_s", Some(upkeep));
+        }
+        if let Some((from, to)) = self.window {
             let control = self.broadcast_bytes.saturating_sub(self.payload_bytes) as f64;
-            results.real("broadcast.control_bytes_per_node", (receptions > 0).then(|| control / receptions as f64));
+            let each = |bytes: f64| (receptions > 0).then(|| bytes / receptions as f64);
+            results.real("broadcast.control_bytes_per_node", each(control));
+            if let Some(upkeep) = upkeep {
+                let idle = upkeep * secs(from, to) * cluster.live() as f64;
+                results.real("broadcast.control_above_idle_bytes_per_node", each(control - idle));
+            }
             let stayed = (0..self.sent.len()).filter(|node| cluster.live_since(*node, from)).collect::<Vec<_>>();
             let mean = stayed.iter().map(|node| self.sent[*node]).sum::<u64>() as f64 / stayed.len().max(1) as f64;
             let busiest = stayed.iter().map(|node| self.sent[*node]).max().unwrap_or(0);
             results.real("broadcast.busiest_over_mean", (mean > 0.0).then(|| busiest as f64 / mean));
-        }
-        if let Some(idle) = self.idle {
-            let node_seconds = secs(idle, end) * cluster.live() as f64;
-            results.real("broadcast.upkeep_bytes_per_node_s", Some(self.idle_bytes as f64 / node_seconds));
         }
     }
 }

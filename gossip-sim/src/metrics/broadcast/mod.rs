@@ -15,6 +15,7 @@ use self::heal::Heal;
 use self::names::Names;
 use self::rounds::Round;
 use super::{Cluster, Plan, Results, mean};
+use crate::scenario::spec::Class;
 use crate::trace::Observation;
 
 #[derive(Debug)]
@@ -58,9 +59,26 @@ impl Broadcast {
                     judge(names, &of_class, cluster, results);
                 }
             }
+            slowdown(&measured, cluster, results);
         }
         self.cost.finish(end, cluster, measured.iter().map(|round| round.live).sum(), results);
         self.heal.finish(cluster, &self.rounds, results);
+    }
+}
+
+/// How much longer urgent messages take while a bulk message is under way than otherwise.
+fn slowdown(rounds: &[&Round], cluster: &Cluster, results: &mut Results) {
+    let of = |class| rounds.iter().filter(move |round| round.class == class);
+    let under_way =
+        |at: Instant| of(Class::Bulk).any(|bulk| bulk.at <= at && bulk.ends(cluster).is_none_or(|end| at < end));
+    let (beside, alone) = of(Class::Urgent).partition::<Vec<&Round>, _>(|round| under_way(round.at));
+    if !beside.is_empty() && !alone.is_empty() {
+        let t99 = |rounds: &[&Round]| {
+            let times = rounds.iter().map(|round| round.outcome(cluster).reached_at(99)).collect::<Option<Vec<_>>>();
+            times.and_then(|times| mean(times.into_iter()))
+        };
+        let ratio = t99(&beside).zip(t99(&alone)).map(|(beside, alone)| beside / alone);
+        results.real("broadcast.urgent.slowdown", ratio.filter(|ratio| ratio.is_finite()));
     }
 }
 
@@ -100,7 +118,6 @@ mod tests {
     use super::*;
     use crate::metrics::script::{Script, instant};
     use crate::report::Value::{Integer, Real};
-    use crate::scenario::spec::Class;
     use crate::trace::{Cause, Parts};
 
     fn send(measured: bool) -> Observation<'static> {
@@ -248,6 +265,32 @@ mod tests {
         script.at(10.0, send(true)).at(49.0, sent(0, 700, 700)).at(50.0, sent(0, 100, 100)).at(55.0, sent(1, 500, 60));
         // 160 bytes of two nodes in 10 s.
         assert_eq!(script.finish()["broadcast.upkeep_bytes_per_node_s"], Some(Real(8.0)));
+    }
+
+    #[test]
+    fn control_above_idle_is_what_upkeep_alone_would_not_have_sent_in_the_window() {
+        let mut script = script_of_costs();
+        script.at(10.0, send(true)).at(10.0, payload(0, 100)).at(10.0, sent(0, 400, 400)).at(50.0, sent(1, 160, 160));
+        let metrics = script.finish();
+        // 300 bytes, of which two nodes of 8 bytes a second send 160 in 10 s anyway; one message, two nodes.
+        assert_eq!(metrics["broadcast.control_bytes_per_node"], Some(Real(150.0)));
+        assert_eq!(metrics["broadcast.control_above_idle_bytes_per_node"], Some(Real(70.0)));
+    }
+
+    #[test]
+    fn urgent_messages_are_slowed_down_by_bulk_that_is_under_way() {
+        let of = |class| Observation::Broadcast { node: 0, bytes: 100, class, measured: true };
+        let mut script = Script::new(2, 60);
+        script.plan.broadcast = true;
+        script.start(0.0, 0).start(0.0, 1);
+        script.at(10.0, of(Class::Urgent)).at(10.1, deliver(0, 1, 1));
+        script.at(20.0, of(Class::Bulk)).at(21.0, of(Class::Urgent)).at(21.4, deliver(2, 1, 1));
+        script.at(30.0, deliver(1, 1, 1)).at(31.0, of(Class::Urgent)).at(31.3, deliver(3, 1, 1));
+        // 400 ms against the mean of 100 ms and 300 ms.
+        assert_eq!(script.finish()["broadcast.urgent.slowdown"], Some(Real(2.0)));
+        script.at(40.0, of(Class::Bulk)).at(41.0, of(Class::Urgent));
+        assert_eq!(script.finish()["broadcast.urgent.slowdown"], None);
+        assert!(!script_of_one_round().finish().contains_key("broadcast.urgent.slowdown"));
     }
 
     #[test]

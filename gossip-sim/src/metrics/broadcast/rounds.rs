@@ -84,6 +84,12 @@ impl Round {
         (after != NEVER).then(|| Instant::from_micros(self.at.as_micros() + u64::from(after)))
     }
 
+    /// When it had arrived wherever it should; none if it never has.
+    pub(super) fn ends(&self, cluster: &Cluster) -> Option<Instant> {
+        let due = (0..self.arrivals.len()).filter(|node| self.is_due(*node, cluster));
+        due.map(|node| self.arrival(node)).try_fold(self.at, |end, arrival| Some(end.max(arrival?)))
+    }
+
     pub(super) fn outcome(&self, cluster: &Cluster) -> Outcome {
         let due = (0..self.arrivals.len()).filter(|node| self.is_due(*node, cluster)).collect::<Vec<_>>();
         let arrived = due.iter().filter_map(|node| self.arrival(*node));
