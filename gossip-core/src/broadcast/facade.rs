@@ -63,11 +63,12 @@ impl Message {
     }
 
     /// The message as it is passed on.
-    pub(super) fn to_wire(&self) -> wire::broadcast::Message<'_> {
+    pub(super) fn to_wire(&self, age: u16) -> wire::broadcast::Message<'_> {
         wire::broadcast::Message {
             origin: Identity::new(self.id.origin, self.id.generation),
             sequence: self.id.sequence,
             class: self.class,
+            age,
             hops: self.hops.saturating_add(1),
             topic: self.topic(),
             payload: self.payload(),
@@ -75,11 +76,12 @@ impl Message {
     }
 
     /// The message as it goes along a link.
-    pub(super) fn to_push(&self, origin: u32) -> Pushed<'_> {
+    pub(super) fn to_push(&self, origin: u32, age: u16) -> Pushed<'_> {
         Pushed {
             origin,
             sequence: self.id.sequence,
             class: self.class,
+            age,
             hops: self.hops.saturating_add(1),
             topic: self.topic(),
             payload: self.payload(),

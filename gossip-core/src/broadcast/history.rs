@@ -1,6 +1,8 @@
 //! Messages kept for those who missed them: in the order of their arrival, found by id, bounded in bytes and in time.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BinaryHeap, VecDeque};
+use core::cmp::Reverse;
+use core::time::Duration;
 
 use hashbrown::HashTable;
 
@@ -18,6 +20,10 @@ struct Kept {
     /// The origin's short name.
     origin: u32,
     at: Instant,
+    /// When it was sent, about.
+    born: Instant,
+    /// Whether it is in the fingerprint.
+    summed: bool,
 }
 
 impl Kept {
@@ -38,6 +44,10 @@ pub(crate) struct History {
     aged: Place,
     by_id: HashTable<Place>,
     by_short: HashTable<Place>,
+    /// The XOR of the short ids of those that are old enough to be everywhere and young enough to be kept everywhere.
+    fingerprint: u32,
+    /// When each leaves the fingerprint.
+    leaving: BinaryHeap<Reverse<(Instant, Place)>>,
     hasher: MapHasher,
     bytes: usize,
 }
@@ -50,16 +60,18 @@ impl History {
             aged: 0,
             by_id: HashTable::new(),
             by_short: HashTable::new(),
+            fingerprint: 0,
+            leaving: BinaryHeap::new(),
             hasher,
             bytes: 0,
         }
     }
 
-    pub(crate) fn push(&mut self, now: Instant, message: Message, origin: u32) -> Place {
+    pub(crate) fn push(&mut self, now: Instant, born: Instant, message: Message, origin: u32) -> Place {
         let place = self.front + self.kept.len() as u64;
         self.bytes += size(&message);
         let hash = self.hasher.hash(message.id);
-        self.kept.push_back(Kept { message, origin, at: now });
+        self.kept.push_back(Kept { message, origin, at: now, born, summed: false });
         let (kept, front, hasher) = (&self.kept, self.front, &self.hasher);
         let at = |place: &Place| &kept[(place - front) as usize];
         self.by_id.insert_unique(hash, place, |place| hasher.hash(at(place).message.id));
@@ -76,9 +88,30 @@ impl History {
         self.kept(place).map(|kept| &kept.message)
     }
 
-    /// A message with its origin's short name.
-    pub(crate) fn get_with_origin(&self, place: Place) -> Option<(&Message, u32)> {
-        self.kept(place).map(|kept| (&kept.message, kept.origin))
+    /// A message with its origin's short name and its age.
+    pub(crate) fn get_with_age(&self, now: Instant, place: Place) -> Option<(&Message, u32, u16)> {
+        self.kept(place).map(|kept| (&kept.message, kept.origin, age(now, kept.born)))
+    }
+
+    /// Sums up what is held and was sent `kept` ago at most.
+    pub(crate) fn fingerprint(&mut self, now: Instant, kept: Duration) -> u32 {
+        while let Some(Reverse((born, place))) = self.leaving.peek().copied() {
+            if now <= born + kept {
+                break;
+            }
+            self.leaving.pop();
+            self.unsum(place);
+        }
+        self.fingerprint
+    }
+
+    fn unsum(&mut self, place: Place) {
+        let at = place.checked_sub(self.front).and_then(|at| usize::try_from(at).ok());
+        let kept = at.and_then(|at| self.kept.get_mut(at)).filter(|kept| kept.summed);
+        if let Some(kept) = kept {
+            kept.summed = false;
+            self.fingerprint ^= kept.short().0;
+        }
     }
 
     /// A message's short name.
@@ -111,6 +144,7 @@ impl History {
         if let Ok(entry) = self.by_short.find_entry(short, |place| *place == self.front) {
             entry.remove();
         }
+        self.unsum(self.front);
         let oldest = self.kept.pop_front()?;
         self.front += 1;
         self.aged = self.aged.max(self.front);
@@ -121,15 +155,12 @@ impl History {
     /// The next message that has become old enough to be announced: it arrived before `before`.
     pub(crate) fn next_aged(&mut self, before: Instant) -> Option<MessageId> {
         let at = usize::try_from(self.aged - self.front).ok()?;
-        let kept = self.kept.get(at).filter(|kept| kept.at < before)?;
+        let kept = self.kept.get_mut(at).filter(|kept| kept.at < before)?;
+        kept.summed = true;
+        self.fingerprint ^= kept.short().0;
+        self.leaving.push(Reverse((kept.born, self.aged)));
         self.aged += 1;
         Some(kept.message.id)
-    }
-
-    /// Who sent the messages that may be announced and arrived after `since`, the newest first.
-    pub(crate) fn recent(&self, since: Instant) -> impl Iterator<Item = MessageId> + '_ {
-        let aged = usize::try_from(self.aged - self.front).unwrap_or(0);
-        self.kept.range(..aged).rev().take_while(move |kept| kept.at > since).map(|kept| kept.message.id)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -140,6 +171,15 @@ impl History {
         self.bytes
     }
 }
+
+/// In tenths of a second; none of a message that is on its way.
+fn age(now: Instant, born: Instant) -> u16 {
+    let age = now.since(born);
+    if age < ON_ITS_WAY { 0 } else { u16::try_from(age.as_millis() / 100).unwrap_or(u16::MAX) }
+}
+
+/// A message of which nothing is said of its age is younger than this.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
 fn size(message: &Message) -> usize {
     message.topic().len() + message.payload().len() + OVERHEAD

@@ -2,8 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use core::ops::Bound;
-
-use smallvec::SmallVec;
+use core::time::Duration;
 
 use super::history::{History, Place};
 use super::origin::Origin;
@@ -13,12 +12,7 @@ use crate::identity::{Identity, NodeId};
 use crate::random::{MapHasher, Rng};
 use crate::time::Instant;
 use crate::wire::broadcast::Announcement;
-
-/// At most so many origins are announced on a probe, and of these so many because they were heard just now.
-pub(super) const MAX_ANNOUNCED: usize = 6;
-const MAX_RECENT: usize = 4;
-/// How long an origin counts as heard just now.
-const RECENT: core::time::Duration = core::time::Duration::from_secs(10);
+use crate::wire::{Item as _, Writer};
 
 #[derive(Debug)]
 pub(super) struct Log {
@@ -55,6 +49,7 @@ impl Log {
         config: &BroadcastConfig,
         own: bool,
         origin_short: u32,
+        age: u16,
         message: Message,
     ) -> Option<Taken> {
         let MessageId { origin: id, generation, sequence } = message.id;
@@ -66,7 +61,8 @@ impl Log {
         origin.heard = now;
         origin.held += 1;
         origin.first_held = origin.first_held.min(sequence);
-        let place = self.history.push(now, message, origin_short);
+        let place =
+            self.history.push(now, before(now, Duration::from_millis(100) * u32::from(age)), message, origin_short);
         self.forget_old(now, config);
         Some(Taken { place, given_up })
     }
@@ -120,36 +116,26 @@ impl Log {
         }
     }
 
-    /// The ranges of a few origins: those of the last messages, then the next few of all, none twice.
-    pub(super) fn announcements(&mut self, now: Instant) -> SmallVec<[Announcement; MAX_ANNOUNCED]> {
-        let ids = self.choose_announced(before(now, RECENT));
-        let announcement = |id: &NodeId| {
-            let origin = self.origins.get(id).filter(|o| o.held > 0 && o.first_held <= o.last_aged)?;
-            let identity = Identity::new(*id, origin.generation);
-            Some(Announcement { origin: identity, first: origin.first_held, last: origin.last_aged })
-        };
-        ids.iter().filter_map(announcement).collect()
+    /// Sums up what is held. Who holds the same for long enough holds the same messages.
+    pub(super) fn fingerprint(&mut self, now: Instant, config: &BroadcastConfig) -> u32 {
+        self.forget_old(now, config);
+        self.age(now, config);
+        // The last fifth is gone here and not there.
+        self.history.fingerprint(now, config.history * 4 / 5)
     }
 
-    fn choose_announced(&mut self, since: Instant) -> SmallVec<[NodeId; MAX_ANNOUNCED]> {
-        let mut ids = SmallVec::new();
-        for id in self.history.recent(since).take(4 * MAX_RECENT) {
-            if ids.len() < MAX_RECENT && !ids.contains(&id.origin) {
-                ids.push(id.origin);
-            }
-        }
+    /// The ranges that are held, as many as find room, beginning where the last digest ended.
+    pub(super) fn write_digest(&mut self, tag: u8, packet: &mut Writer<'_>) {
         let last = self.announced;
         let circle = self.origins.range((Bound::Excluded(last), Bound::Unbounded)).chain(self.origins.range(..=last));
-        // A few look-ups each: where many origins are silent the walk goes on with the next probe.
-        for (id, origin) in circle.take(32) {
-            if ids.len() == MAX_ANNOUNCED {
-                break;
-            }
-            self.announced = *id;
-            if origin.held > 0 && !ids.contains(id) {
-                ids.push(*id);
-            }
-        }
-        ids
+        let mut held = circle.filter(|(_, origin)| origin.held > 0 && origin.first_held <= origin.last_aged);
+        let announced = &mut self.announced;
+        packet.list(tag, |w| {
+            let Some((id, origin)) = held.next() else { return Ok(false) };
+            let identity = Identity::new(*id, origin.generation);
+            Announcement { origin: identity, first: origin.first_held, last: origin.last_aged }.write(w)?;
+            *announced = *id;
+            Ok(true)
+        });
     }
 }

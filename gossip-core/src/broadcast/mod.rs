@@ -52,13 +52,17 @@ pub(crate) enum Intent {
     Outbox(Slot),
     Messages(SmallVec<[Place; 4]>),
     Pull(SmallVec<[Wanted; 1]>),
+    /// What is held.
+    Digest {
+        wants_answer: bool,
+    },
 }
 
 impl Urgency for Intent {
     fn rank(&self) -> usize {
         match self {
             Self::Link(_) | Self::Advert(_) | Self::Outbox(_) => 0,
-            Self::Messages(_) | Self::Pull(_) => 1,
+            Self::Messages(_) | Self::Pull(_) | Self::Digest { .. } => 1,
         }
     }
 }
@@ -75,6 +79,9 @@ pub(crate) struct Broadcast<P> {
     lazy: Lazy,
     /// This node's last message, in which of its lives.
     sent: (u64, u64),
+    /// Since when fingerprints of others differ, and when a digest was sent for it.
+    differed: Option<Instant>,
+    compared: Instant,
 }
 
 impl<P: Peer> Broadcast<P> {
@@ -88,6 +95,8 @@ impl<P: Peer> Broadcast<P> {
             flights: Flights::new(),
             lazy: Lazy::new(),
             sent: (0, 0),
+            differed: None,
+            compared: now,
         }
     }
 
@@ -105,17 +114,17 @@ impl<P: Peer> Broadcast<P> {
         self.sent = (cx.me.generation, sequence);
         let message = Message::new(MessageId::new(*cx.me, sequence), class, 0, topic, payload);
         let id = message.id;
-        self.take(cx, message, None, None);
+        self.take(cx, message, 0, None, None);
         id
     }
 
     /// Takes a message in that was not seen before, and passes it on. Whether it was new.
-    fn take(&mut self, cx: &mut Cx<'_, P>, message: Message, from: Option<&P>, slot: Option<Slot>) -> bool {
+    fn take(&mut self, cx: &mut Cx<'_, P>, message: Message, age: u16, from: Option<&P>, slot: Option<Slot>) -> bool {
         let (id, class) = (message.id, message.class);
         let origin = crate::identity::Identity::new(id.origin, id.generation);
         let short = cx.key.short(origin);
         let own = id.origin == cx.me.id;
-        let Some(taken) = self.log.take(cx.now, &cx.config.broadcast, own, short, message) else { return false };
+        let Some(taken) = self.log.take(cx.now, &cx.config.broadcast, own, short, age, message) else { return false };
         cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(taken.given_up);
         let named = ShortId::of(short, id.sequence);
         let mut have: Slots = slot.into_iter().collect();
@@ -149,8 +158,8 @@ impl<P: Peer> Broadcast<P> {
     }
 
     /// Takes in a message that came from the network, if it is new; whether it was known.
-    fn receive(&mut self, cx: &mut Cx<'_, P>, message: Message, from: &P, slot: Option<Slot>) {
-        if self.take(cx, message.clone(), Some(from), slot) {
+    fn receive(&mut self, cx: &mut Cx<'_, P>, message: Message, age: u16, from: &P, slot: Option<Slot>) {
+        if self.take(cx, message.clone(), age, Some(from), slot) {
             cx.events.push(Event::Broadcast(message));
         } else {
             cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(1);
@@ -176,7 +185,7 @@ impl<P: Peer> Broadcast<P> {
                 continue;
             }
             let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload);
-            self.receive(cx, message, from.addr, Some(slot));
+            self.receive(cx, message, wire.age, from.addr, Some(slot));
         }
     }
 
@@ -218,7 +227,7 @@ impl<P: Peer> Broadcast<P> {
             Section::Ask(ids) => ids.iter().for_each(|id| self.handle_announced(cx, slot, id, true)),
             Section::Graft(ids) => ids.iter().for_each(|id| self.handle_graft(cx, slot, id)),
             Section::GraftNamed(ids) => self.handle_graft_named(cx, from, slot, ids),
-            Section::Messages(_) | Section::Digest(_) | Section::Pull(_) | Section::Link(_) => (),
+            _ => (),
         }
     }
 
@@ -237,8 +246,8 @@ impl<P: Peer> Broadcast<P> {
         packet.list(tag::MESSAGES, |w| {
             // What has fallen out of the history meanwhile is left out.
             while let Some(place) = places.get(done) {
-                if let Some(message) = self.log.history.get(*place) {
-                    message.to_wire().write(w)?;
+                if let Some((message, _, age)) = self.log.history.get_with_age(cx.now, *place) {
+                    message.to_wire(age).write(w)?;
                     done += 1;
                     return Ok(true);
                 }
@@ -256,7 +265,7 @@ impl<P: Peer> Broadcast<P> {
         let Some(link) = self.links.get_mut(slot).filter(|link| link.addr == to.addr) else { return };
         link.outbox.queued = false;
         let before = packet.len();
-        link.outbox.write(&self.log.history, packet);
+        link.outbox.write(cx.now, &self.log.history, packet);
         // What does not fit into a whole packet never will.
         if packet.len() > before && !link.outbox.is_empty() {
             self.flush(cx, slot);
@@ -277,7 +286,9 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             Section::Messages(messages) => self.handle_messages(cx, from, messages),
             Section::Digest(digest) if known => self.handle_digest(cx, from.addr, digest),
             Section::Pull(wanted) if known => self.handle_pull(cx, from.addr, wanted),
-            Section::Digest(_) | Section::Pull(_) => (),
+            Section::Compare(digest) if known => self.handle_compare(cx, from.addr, digest),
+            Section::Fingerprint(fingerprint) if known => self.handle_fingerprint(cx, from.addr, fingerprint),
+            Section::Digest(_) | Section::Pull(_) | Section::Compare(_) | Section::Fingerprint(_) => (),
             Section::Link(link) => self.handle_link(cx, from, link),
             section => self.handle_neighbour(cx, from, section),
         }
@@ -325,11 +336,18 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
                 let mut wanted = wanted.iter();
                 packet.list(tag::MESSAGE_PULL, |w| wanted.next().map_or(Ok(false), |one| one.write(w).map(|()| true)));
             }
+            Intent::Digest { wants_answer } => {
+                let tag = if wants_answer { tag::MESSAGE_COMPARE } else { tag::MESSAGE_DIGEST };
+                self.log.write_digest(tag, packet);
+            }
         }
     }
 
     fn ride(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
-        self.write_digest(cx, packet);
+        if cx.config.broadcast.enabled && self.log.history.len() > 0 {
+            let fingerprint = self.log.fingerprint(cx.now, &cx.config.broadcast);
+            _ = packet.section(tag::MESSAGE_FINGERPRINT, |w| w.u32(fingerprint));
+        }
     }
 }
 

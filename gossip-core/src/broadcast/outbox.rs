@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::history::{History, Place};
+use crate::time::Instant;
 use crate::wire::broadcast::{Class, ShortId};
 use crate::wire::{Item as _, Writer, tag};
 
@@ -54,7 +55,7 @@ impl Outbox {
     }
 
     /// Writes what fits.
-    pub(super) fn write(&mut self, history: &History, packet: &mut Writer<'_>) {
+    pub(super) fn write(&mut self, now: Instant, history: &History, packet: &mut Writer<'_>) {
         for (tag, list) in LISTS.iter().zip(&mut self.lists) {
             write_ids(packet, *tag, list);
         }
@@ -67,8 +68,8 @@ impl Outbox {
                     queue = queues.next();
                     continue;
                 };
-                if let Some((message, origin)) = history.get_with_origin(*place) {
-                    message.to_push(origin).write(w)?;
+                if let Some((message, origin, age)) = history.get_with_age(now, *place) {
+                    message.to_push(origin, age).write(w)?;
                     waiting.pop_front();
                     return Ok(true);
                 }

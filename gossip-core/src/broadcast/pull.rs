@@ -1,17 +1,26 @@
 //! Pull, the certainty: what a member keeps of each origin rides on probes as ranges, and whoever missed something asks for it
 //! (anti-entropy in the sense of Demers et al., PODC 1987).
 
+use core::time::Duration;
+
 use smallvec::SmallVec;
 
 use super::history::Place;
 use super::links::Slot;
-use super::log::MAX_ANNOUNCED;
 use super::{Broadcast, Intent, Message, MessageId};
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
+use crate::wire::List;
 use crate::wire::broadcast::{Announcement, Message as WireMessage, ShortId, Wanted};
-use crate::wire::{Item as _, List, Writer, tag};
 
+/// At most so many origins are asked for at once.
+const MAX_WANTED: usize = 32;
+/// A member is compared with when its fingerprint differs, and one did before, so long ago at least and at most: what is on
+/// its way has come by then.
+const SOON: Duration = Duration::from_millis(150);
+const STILL: Duration = Duration::from_secs(10);
+/// So often members are compared with at most.
+const COMPARE: Duration = Duration::from_millis(400);
 /// At most so many messages answer a request.
 const MAX_PULLED: usize = 64;
 /// More than this are many.
@@ -34,7 +43,7 @@ impl<P: Peer> Broadcast<P> {
                 continue;
             }
             let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload);
-            self.receive(cx, message, from.addr, slot);
+            self.receive(cx, message, wire.age, from.addr, slot);
         }
     }
 
@@ -61,10 +70,13 @@ impl<P: Peer> Broadcast<P> {
 
     pub(super) fn handle_digest(&mut self, cx: &mut Cx<'_, P>, from: &P, digest: List<'_, Announcement>) {
         let mut wanted = SmallVec::new();
-        for announcement in digest.iter().take(MAX_ANNOUNCED) {
+        for announcement in digest.iter() {
             let Announcement { origin: of, first, last } = announcement;
             if of.id == cx.me.id {
                 continue;
+            }
+            if wanted.len() >= MAX_WANTED {
+                break;
             }
             let patience = cx.config.broadcast.announce_after;
             let now = cx.now;
@@ -97,15 +109,25 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
-    /// Announces the origins heard last, and a few others in turn.
-    pub(super) fn write_digest(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
-        self.log.forget_old(cx.now, &cx.config.broadcast);
-        self.log.age(cx.now, &cx.config.broadcast);
-        if self.log.history.len() == 0 {
+    /// A member tells on a probe what its messages sum up to.
+    pub(super) fn handle_fingerprint(&mut self, cx: &mut Cx<'_, P>, from: &P, fingerprint: u32) {
+        if fingerprint == self.log.fingerprint(cx.now, &cx.config.broadcast) {
+            self.differed = None;
             return;
         }
-        let announcements = self.log.announcements(cx.now);
-        let mut announcements = announcements.iter();
-        packet.list(tag::MESSAGE_DIGEST, |w| announcements.next().map_or(Ok(false), |one| one.write(w).map(|()| true)));
+        let since = *self.differed.get_or_insert(cx.now);
+        let age = cx.now.since(since);
+        if age > STILL {
+            self.differed = Some(cx.now);
+        } else if age >= SOON && cx.now >= self.compared + COMPARE {
+            self.compared = cx.now;
+            self.intents.push(cx.stats, Target::to(from.clone()), Intent::Digest { wants_answer: true });
+        }
+    }
+
+    /// A member tells what it holds, and wants to know what is held here.
+    pub(super) fn handle_compare(&mut self, cx: &mut Cx<'_, P>, from: &P, digest: List<'_, Announcement>) {
+        self.handle_digest(cx, from, digest);
+        self.intents.push(cx.stats, Target::to(from.clone()), Intent::Digest { wants_answer: false });
     }
 }

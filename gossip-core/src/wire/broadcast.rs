@@ -21,10 +21,28 @@ impl Class {
     /// All of them, the most urgent first.
     pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
 
-    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Self::ALL.get(usize::from(reader.u8()?)).copied().ok_or(DecodeError::OutOfRange)
+    /// The class and the age: one byte, and two more of a message that has an age.
+    fn read(reader: &mut Reader<'_>) -> Result<(Self, u16), DecodeError> {
+        let flags = reader.u8()?;
+        let class = Self::ALL.get(usize::from(flags & !AGED)).copied().ok_or(DecodeError::OutOfRange)?;
+        let age = if flags & AGED == 0 { 0 } else { reader.u16()? };
+        if flags & AGED != 0 && age == 0 {
+            return Err(DecodeError::NonCanonical);
+        }
+        Ok((class, age))
+    }
+
+    fn write(self, age: u16, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        if age == 0 {
+            return writer.u8(self as u8);
+        }
+        writer.u8(self as u8 | AGED)?;
+        writer.bytes(&age.to_be_bytes())
     }
 }
+
+/// The flag of a message that has an age.
+const AGED: u8 = 0x80;
 
 /// The longest topic, in bytes.
 pub const MAX_TOPIC: usize = 255;
@@ -38,6 +56,10 @@ pub enum Section<'a> {
     Digest(List<'a, Announcement>),
     /// See [`tag::MESSAGE_PULL`].
     Pull(List<'a, Wanted>),
+    /// See [`tag::MESSAGE_FINGERPRINT`].
+    Fingerprint(u32),
+    /// See [`tag::MESSAGE_COMPARE`].
+    Compare(List<'a, Announcement>),
     /// See [`tag::LINK`].
     Link(LinkSection),
     /// See [`tag::TREE_ADVERT`].
@@ -65,6 +87,8 @@ impl<'a> Section<'a> {
             tag::MESSAGES => Self::Messages(List::read(reader)?),
             tag::MESSAGE_DIGEST => Self::Digest(List::read(reader)?),
             tag::MESSAGE_PULL => Self::Pull(List::read(reader)?),
+            tag::MESSAGE_FINGERPRINT => Self::Fingerprint(reader.u32()?),
+            tag::MESSAGE_COMPARE => Self::Compare(List::read(reader)?),
             tag::LINK => Self::Link(LinkSection::read(reader)?),
             tag::TREE_ADVERT => Self::Advert(Advert::read(reader)?),
             tag::PUSH => Self::Push(List::read(reader)?),
@@ -84,6 +108,8 @@ impl<'a> Section<'a> {
             Self::Messages(_) => tag::MESSAGES,
             Self::Digest(_) => tag::MESSAGE_DIGEST,
             Self::Pull(_) => tag::MESSAGE_PULL,
+            Self::Fingerprint(_) => tag::MESSAGE_FINGERPRINT,
+            Self::Compare(_) => tag::MESSAGE_COMPARE,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
             Self::Push(_) => tag::PUSH,
@@ -100,7 +126,8 @@ impl<'a> Section<'a> {
     pub fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         match self {
             Self::Messages(messages) => messages.write(writer),
-            Self::Digest(announcements) => announcements.write(writer),
+            Self::Digest(announcements) | Self::Compare(announcements) => announcements.write(writer),
+            Self::Fingerprint(fingerprint) => writer.u32(*fingerprint),
             Self::Pull(wanted) => wanted.write(writer),
             Self::Link(link) => link.write(writer),
             Self::Advert(advert) => advert.write(writer),
@@ -111,7 +138,8 @@ impl<'a> Section<'a> {
     }
 }
 
-/// A message: origin's id, generation (varint), sequence number (varint, from 1), class (1 byte), hops so far (varint),
+/// A message: origin's id, generation (varint), sequence number (varint, from 1), class (1 byte: 0 urgent, 1
+/// normal, 2 bulk; plus 128 if an age follows: 2 bytes, in tenths of a second, not 0), hops so far (varint),
 /// topic (length, at most 255 bytes), payload (length).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message<'a> {
@@ -121,6 +149,8 @@ pub struct Message<'a> {
     pub sequence: u64,
     /// How urgent it is.
     pub class: Class,
+    /// How old it is, in tenths of a second; 0 if it is on its way.
+    pub age: u16,
     /// How often it was passed on, this packet included.
     pub hops: u32,
     /// What it is about.
@@ -131,10 +161,14 @@ pub struct Message<'a> {
 
 impl<'a> Item<'a> for Message<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let origin = Identity { id: reader.id()?, generation: reader.varint()? };
+        let sequence = sequence(reader)?;
+        let (class, age) = Class::read(reader)?;
         Ok(Self {
-            origin: Identity { id: reader.id()?, generation: reader.varint()? },
-            sequence: sequence(reader)?,
-            class: Class::read(reader)?,
+            origin,
+            sequence,
+            class,
+            age,
             hops: u32::try_from(reader.varint()?).map_err(|_| DecodeError::OutOfRange)?,
             topic: reader.blob(MAX_TOPIC)?,
             payload: reader.blob(usize::MAX)?,
@@ -145,7 +179,7 @@ impl<'a> Item<'a> for Message<'a> {
         writer.id(self.origin.id)?;
         writer.varint(self.origin.generation)?;
         writer.varint(self.sequence)?;
-        writer.u8(self.class as u8)?;
+        self.class.write(self.age, writer)?;
         writer.varint(u64::from(self.hops))?;
         writer.blob(self.topic)?;
         writer.blob(self.payload)
@@ -162,6 +196,8 @@ pub struct Pushed<'a> {
     pub sequence: u64,
     /// How urgent it is.
     pub class: Class,
+    /// How old it is, in tenths of a second; 0 if it is on its way.
+    pub age: u16,
     /// How often it was passed on, this packet included.
     pub hops: u32,
     /// What it is about.
@@ -172,10 +208,13 @@ pub struct Pushed<'a> {
 
 impl<'a> Item<'a> for Pushed<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let (origin, sequence) = (reader.u32()?, sequence(reader)?);
+        let (class, age) = Class::read(reader)?;
         Ok(Self {
-            origin: reader.u32()?,
-            sequence: sequence(reader)?,
-            class: Class::read(reader)?,
+            origin,
+            sequence,
+            class,
+            age,
             hops: u32::try_from(reader.varint()?).map_err(|_| DecodeError::OutOfRange)?,
             topic: reader.blob(MAX_TOPIC)?,
             payload: reader.blob(usize::MAX)?,
@@ -185,7 +224,7 @@ impl<'a> Item<'a> for Pushed<'a> {
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         writer.u32(self.origin)?;
         writer.varint(self.sequence)?;
-        writer.u8(self.class as u8)?;
+        self.class.write(self.age, writer)?;
         writer.varint(u64::from(self.hops))?;
         writer.blob(self.topic)?;
         writer.blob(self.payload)

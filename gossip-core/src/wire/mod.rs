@@ -95,6 +95,10 @@ pub mod tag {
     pub const ASK: u8 = 26;
     /// As `GRAFT`, of messages whose origin is not known by its short name: answered with `MESSAGES`.
     pub const GRAFT_NAMED: u8 = 27;
+    /// Sums up the messages that the sender holds: 4 bytes, the XOR of their short ids. It rides on probes.
+    pub const MESSAGE_FINGERPRINT: u8 = 28;
+    /// As `MESSAGE_DIGEST`, and wants to be answered by one.
+    pub const MESSAGE_COMPARE: u8 = 29;
     /// New entries of the map: [`super::kv::Entry`]s.
     pub const KV_ENTRIES: u8 = 32;
     /// A fingerprint of all that was written and seen: 8 bytes.

@@ -167,7 +167,8 @@ fn split_ids(reader: Reader<'_>) -> Result<(&[u8], &[u8], bool), DecodeError> {
 }
 
 /// Sections of which any bytes of this length are a valid body.
-const PLAIN: [(u8, usize); 4] = [(tag::PING, 10), (tag::ACK, 8), (tag::KV_SUMMARY, 8), (tag::COORDINATE, 8)];
+const PLAIN: [(u8, usize); 5] =
+    [(tag::PING, 10), (tag::ACK, 8), (tag::MESSAGE_FINGERPRINT, 4), (tag::KV_SUMMARY, 8), (tag::COORDINATE, 8)];
 
 /// An id that the list does not hold, for the sender whose id only its receiver knows: what is compared while the packet
 /// is checked compares the same once that id is known.

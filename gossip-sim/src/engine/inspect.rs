@@ -53,7 +53,9 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
             BroadcastSection::Push(pushed) => pushed.iter().for_each(|message| {
                 each(Name::Short(message.origin, message.sequence), message.payload.len());
             }),
-            BroadcastSection::Digest(digest) => named.extend(digest.iter().map(|one| one.origin.id)),
+            BroadcastSection::Digest(digest) | BroadcastSection::Compare(digest) => {
+                named.extend(digest.iter().map(|one| one.origin.id))
+            }
             BroadcastSection::Pull(wanted) => named.extend(wanted.iter().map(|one| one.origin.id)),
             _ => (),
         }
@@ -85,7 +87,8 @@ mod tests {
             acknowledge(&mut writer);
         }
         let (origin, payload) = (identity("n1"), [7; 100]);
-        let message = Message { origin, sequence: 3, class: Class::Normal, hops: 1, topic: b"t", payload: &payload };
+        let message =
+            Message { origin, sequence: 3, class: Class::Normal, age: 0, hops: 1, topic: b"t", payload: &payload };
         writer.section(tag::MESSAGES, |w| message.write(w)).unwrap();
         let len = writer.finish(&key);
         let packet = &buffer[..len];
