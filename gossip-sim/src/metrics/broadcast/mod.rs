@@ -252,9 +252,12 @@ mod tests {
     #[test]
     fn control_is_what_broadcast_sends_in_the_window_besides_payload() {
         let mut script = script_of_costs();
-        script.at(9.0, sent(0, 500, 500)).at(10.0, send(true)).at(10.0, payload(0, 100)).at(10.0, sent(0, 130, 130));
-        script.at(12.0, sent(1, 90, 20)).at(13.0, send(true)).at(13.0, payload(1, 100)).at(13.0, sent(0, 130, 130));
-        script.at(20.0, sent(1, 400, 400));
+        script.at(9.0, send(false)).at(9.0, payload(0, 100)).at(9.0, sent(0, 500, 500));
+        script.at(10.0, send(true)).at(10.0, payload(1, 100)).at(10.0, sent(0, 130, 130));
+        // A warming-up message on its way still is payload all the same.
+        script.at(12.0, sent(1, 90, 20)).at(12.0, payload(0, 100)).at(12.0, sent(1, 100, 100));
+        script.at(13.0, send(true)).at(13.0, payload(2, 100)).at(13.0, sent(0, 130, 130));
+        script.at(20.0, payload(2, 100)).at(20.0, sent(1, 400, 400));
         // 30 + 20 + 30 bytes for two messages of two nodes each.
         assert_eq!(script.finish()["broadcast.control_bytes_per_node"], Some(Real(20.0)));
     }
