@@ -42,6 +42,7 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         "broadcast/one-sender",
         "broadcast/fixed",
         "broadcast/plane",
+        "broadcast/urgent",
         "broadcast/large",
         "broadcast/loss",
         "broadcast/loss-onset",

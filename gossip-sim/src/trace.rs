@@ -48,6 +48,8 @@ pub(crate) enum Observation<'a> {
     Written { write: usize, key: usize, node: usize, deleted: bool, seen: Option<usize> },
     /// A key's newest write at a node, from now on.
     Applied { write: usize, node: usize },
+    /// Whom a node has as neighbours in broadcast's overlay, from now on.
+    Neighbours { node: usize, of: &'a [usize] },
     /// How full a node's queues were, at its end or that of the run.
     Queues(Queues),
     /// How full the queues of the uplinks were, where they have a rate.

@@ -197,7 +197,7 @@ fn a_mistake_in_an_event_is_named_too() {
             "two groups",
         ),
         (38, "broadcast = { times = 4, warmup = 5 }", "f.toml:38: event[5].broadcast.warmup:", "from 0 to 4"),
-        (38, "broadcast = { class = \"urgent\" }", "f.toml:38: event[5].broadcast.class:", "not built yet"),
+        (38, "broadcast = { class = \"calm\" }", "f.toml:38: event[5].broadcast.class:", "urgent, normal or bulk"),
         (38, "broadcast = { from = [\"n1\", \"n99\"] }", "f.toml:38: event[5].broadcast.from[1]:", "no node `n99`"),
         (38, "broadcast = { from = [] }", "f.toml:38: event[5].broadcast.from:", "at least one"),
         (38, "loss = 1.2", "f.toml:38: event[5].loss:", "from 0 to 1"),

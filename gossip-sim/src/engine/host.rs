@@ -34,6 +34,8 @@ struct Process {
     leaves_later: bool,
     /// Revision, rows and live rows of the member table that the trace tells of.
     seen: (u64, usize, usize),
+    /// In broadcast's overlay, as the trace tells of them.
+    neighbours: Vec<usize>,
     /// The wake-up in the queue that counts; later ones are put off until it comes.
     wake: Option<Instant>,
     spins: (Instant, u32),
@@ -86,6 +88,7 @@ impl Host {
         node.assume(now, (0..start.peers).map(peer));
         let process = Process {
             seen: (0, 0, 0),
+            neighbours: Vec::new(),
             node,
             generation,
             leaving: false,
@@ -354,6 +357,12 @@ impl Process {
         if generation != self.generation {
             self.generation = generation;
             stage.observe(&Observation::Renamed { node: number, generation });
+        }
+        if stage.watches_neighbours()
+            && !self.node.neighbours().map(|peer| *peer as usize).eq(self.neighbours.iter().copied())
+        {
+            self.neighbours = self.node.neighbours().map(|peer| *peer as usize).collect();
+            stage.observe(&Observation::Neighbours { node: number, of: &self.neighbours });
         }
         let members = self.node.members();
         let seen = (members.revision(), members.len(), members.live());

@@ -57,7 +57,14 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
                 named.extend(digest.iter().map(|one| one.origin.id))
             }
             BroadcastSection::Pull(wanted) => named.extend(wanted.iter().map(|one| one.origin.id)),
-            _ => (),
+            BroadcastSection::Link(_)
+            | BroadcastSection::Advert(_)
+            | BroadcastSection::Ack(_)
+            | BroadcastSection::Prune(_)
+            | BroadcastSection::IHave(_)
+            | BroadcastSection::Graft(_)
+            | BroadcastSection::Ask(_)
+            | BroadcastSection::GraftNamed(_) => (),
         }
     }
     // The sender's own id stands in the header.

@@ -195,6 +195,11 @@ impl Stage {
         &self.cluster
     }
 
+    /// Whether somebody asks who has neighbours.
+    pub(super) fn watches_neighbours(&self) -> bool {
+        self.plan.broadcast && self.plan.crash
+    }
+
     pub(super) fn id(&self, node: usize) -> NodeId {
         self.ids[node]
     }

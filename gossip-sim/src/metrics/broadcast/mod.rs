@@ -5,6 +5,7 @@
 
 mod cost;
 mod heal;
+mod isolation;
 mod names;
 mod rounds;
 
@@ -12,6 +13,7 @@ use gossip_core::Instant;
 
 use self::cost::Cost;
 use self::heal::Heal;
+use self::isolation::Isolation;
 use self::names::Names;
 use self::rounds::Round;
 use super::{Cluster, Plan, Results, mean};
@@ -25,16 +27,24 @@ pub(super) struct Broadcast {
     duplicated: u64,
     cost: Cost,
     heal: Heal,
+    isolation: Isolation,
 }
 
 impl Broadcast {
     pub(super) fn new(plan: &Plan) -> Self {
-        Self { rounds: Vec::new(), duplicated: 0, cost: Cost::new(plan), heal: Heal::default() }
+        Self {
+            rounds: Vec::new(),
+            duplicated: 0,
+            cost: Cost::new(plan),
+            heal: Heal::default(),
+            isolation: Isolation::new(plan.nodes),
+        }
     }
 
     pub(super) fn observe(&mut self, at: Instant, seen: &Observation<'_>, cluster: &Cluster) {
         self.cost.observe(at, seen);
         self.heal.observe(at, seen, &mut self.rounds);
+        self.isolation.observe(at, seen, cluster);
         match *seen {
             Observation::Broadcast { node, bytes, class, measured } => {
                 self.rounds.push(Round::new(at, node, bytes, class, measured, cluster));
@@ -63,6 +73,7 @@ impl Broadcast {
         }
         self.cost.finish(end, cluster, measured.iter().map(|round| round.live).sum(), results);
         self.heal.finish(cluster, &self.rounds, results);
+        self.isolation.finish(results);
     }
 }
 
@@ -252,9 +263,12 @@ mod tests {
     #[test]
     fn control_is_what_broadcast_sends_in_the_window_besides_payload() {
         let mut script = script_of_costs();
-        script.at(9.0, sent(0, 500, 500)).at(10.0, send(true)).at(10.0, payload(0, 100)).at(10.0, sent(0, 130, 130));
-        script.at(12.0, sent(1, 90, 20)).at(13.0, send(true)).at(13.0, payload(1, 100)).at(13.0, sent(0, 130, 130));
-        script.at(20.0, sent(1, 400, 400));
+        script.at(9.0, send(false)).at(9.0, payload(0, 100)).at(9.0, sent(0, 500, 500));
+        script.at(10.0, send(true)).at(10.0, payload(1, 100)).at(10.0, sent(0, 130, 130));
+        // A warming-up message on its way still is payload all the same.
+        script.at(12.0, sent(1, 90, 20)).at(12.0, payload(0, 100)).at(12.0, sent(1, 100, 100));
+        script.at(13.0, send(true)).at(13.0, payload(2, 100)).at(13.0, sent(0, 130, 130));
+        script.at(20.0, payload(2, 100)).at(20.0, sent(1, 400, 400));
         // 30 + 20 + 30 bytes for two messages of two nodes each.
         assert_eq!(script.finish()["broadcast.control_bytes_per_node"], Some(Real(20.0)));
     }
@@ -321,6 +335,39 @@ mod tests {
         );
         assert!(!metrics.contains_key("broadcast.bulk.rounds"));
         assert!(!script_of_one_round().finish().contains_key("broadcast.normal.rounds"));
+    }
+
+    #[test]
+    fn survivors_are_isolated_until_the_last_of_them_has_a_live_neighbour_for_good() {
+        let neighbours = |node, of| Observation::Neighbours { node, of };
+        let mut script = Script::new(4, 60);
+        script.plan.broadcast = true;
+        (0..4).for_each(|node| {
+            script.start(0.0, node);
+        });
+        script.at(1.0, neighbours(0, &[1])).at(1.0, neighbours(1, &[0, 2])).at(1.0, neighbours(2, &[1]));
+        script.at(1.0, neighbours(3, &[2]));
+        assert!(!script.finish().contains_key("broadcast.isolated_s"));
+        // n0 has n1 alone, n3 has n2 alone.
+        script.stop(10.0, 1, Cause::Crash).stop(10.0, 2, Cause::Crash);
+        assert_eq!(script.finish()["broadcast.isolated_s"], None);
+        script.at(10.5, neighbours(0, &[1, 2])).at(11.0, neighbours(0, &[3])).at(12.0, neighbours(3, &[0]));
+        assert_eq!(script.finish()["broadcast.isolated_s"], Some(Real(2.0)));
+        script.at(13.0, neighbours(3, &[])).at(13.5, neighbours(3, &[0]));
+        assert_eq!(script.finish()["broadcast.isolated_s"], Some(Real(3.5)));
+    }
+
+    #[test]
+    fn a_crash_that_leaves_everybody_a_neighbour_isolates_nobody() {
+        let mut script = Script::new(3, 60);
+        script.plan.broadcast = true;
+        (0..3).for_each(|node| {
+            script.start(0.0, node);
+        });
+        script.at(1.0, Observation::Neighbours { node: 0, of: &[1, 2] });
+        script.at(2.0, Observation::Neighbours { node: 1, of: &[0] });
+        script.at(3.0, Observation::Neighbours { node: 2, of: &[0] }).stop(10.0, 1, Cause::Crash);
+        assert_eq!(script.finish()["broadcast.isolated_s"], Some(Real(0.0)));
     }
 
     /// Three nodes; n2 is apart from 10 s to 20 s, and a message of 100 bytes, sent meanwhile, reaches n1 in time.
