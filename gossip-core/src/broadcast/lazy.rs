@@ -19,7 +19,7 @@ use crate::wire::tag;
 /// A message is announced when it is so old at least.
 const DELAY: Duration = Duration::from_millis(30);
 /// And a while later, by chance up to this: one end of a link should be well before the other.
-const PERIOD: Duration = Duration::from_millis(120);
+const PERIOD: Duration = Duration::from_millis(150);
 /// Messages of the last while are announced to a new neighbour, so many at most.
 const RECENT: Duration = Duration::from_secs(3);
 const MAX_RECENT: usize = 64;
@@ -110,7 +110,7 @@ impl<P: Peer> Broadcast<P> {
         let mut left = false;
         let mut notes: SmallVec<[(Slot, ShortId); 16]> = SmallVec::new();
         let all = self.links.all();
-        let branches = if self.tree.is_attached() { self.tree.branches(&self.links) } else { all };
+        let branches = self.tree.branches(&self.links);
         for flight in self.flights.iter_mut().rev() {
             if !flight.announces {
                 // Those before it were announced with it.

@@ -197,7 +197,7 @@ impl<P: Peer> Broadcast<P> {
             again = flight.have.contains(slot) && !flight.pending.contains(slot);
             flight.have.insert(slot);
         }
-        let branch = self.tree.branches(&self.links).contains(slot) || !self.tree.is_attached();
+        let branch = self.tree.branches(&self.links).contains(slot);
         let tag = if branch || again { tag::PUSH_ACK } else { tag::PRUNE };
         self.note(cx, slot, tag, short);
     }

@@ -153,7 +153,8 @@ impl<P: Peer> Broadcast<P> {
 
     pub(super) fn handle_link(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, section: LinkSection) {
         let LinkSection { kind, token } = section;
-        let Some(row) = from.row.filter(|row| cx.table.is_live_at(*row, from.addr)) else {
+        let known = |row: &MemberIndex| cx.table.is_live_at(*row, from.addr) && cx.table.is_member(*row, from.sender);
+        let Some(row) = from.row.filter(known) else {
             cx.stats.broadcast_strangers += 1;
             return;
         };
@@ -199,11 +200,8 @@ impl<P: Peer> Broadcast<P> {
             return;
         }
         self.tell_link(cx, to, LinkKind::Accept, token);
-        let measured = self.overlay.candidates.iter().find(|candidate| candidate.row == row);
-        let rtt = measured.map(|candidate| candidate.rtt);
-        if let Some(slot) = self.connect(cx, row, from.sender, None, rtt.map_or(Way::guess(RETRY), Way::new))
-            && rtt.is_none()
-        {
+        // Its way is as long as it is: the neighbour chose it.
+        if let Some(slot) = self.connect(cx, row, from.sender, None, Way::guess(RETRY)) {
             self.check(cx, slot);
         }
     }
@@ -220,6 +218,7 @@ impl<P: Peer> Broadcast<P> {
             link.heard = cx.now;
             if let Some(check) = link.check.take_if(|check| check.token == token) {
                 // Which of several it answers does not show.
+                cx.table.has_answered(row);
                 if check.tries == 1 || link.way.is_guessed() {
                     link.way.sample(cx.now.since(check.sent));
                     self.tree.dirty = true;
@@ -230,6 +229,7 @@ impl<P: Peer> Broadcast<P> {
             // A late answer: what was given up meanwhile is not wanted any more.
             return (kind == LinkKind::Accept && slot.is_none()).then_some(LinkKind::Drop);
         };
+        cx.table.has_answered(row);
         let rtt = cx.now.since(question.sent);
         if question.tries == 1 && slot.is_none() {
             self.overlay.measured += 1;

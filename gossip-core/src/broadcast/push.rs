@@ -108,7 +108,7 @@ impl Flights {
 impl<P: Peer> Broadcast<P> {
     /// Pushes a message that was just taken in to the neighbours that it should go to at once.
     pub(super) fn push(&mut self, cx: &mut Cx<'_, P>, class: Class, place: Place, have: Slots) {
-        let branches = if self.tree.is_attached() { self.tree.branches(&self.links) } else { self.links.all() };
+        let branches = self.tree.branches(&self.links);
         let mut to = branches;
         if class == Class::Urgent {
             to = to.and(self.shortest_besides(branches));

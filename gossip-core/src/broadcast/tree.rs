@@ -85,14 +85,19 @@ impl Tree {
     }
 
     /// Whether the node has its place in the tree.
-    pub(super) fn is_attached(&self) -> bool {
+    fn is_attached(&self) -> bool {
         self.route.is_some_and(|route| route.distance.is_some())
     }
 
-    /// The links of the tree.
+    /// The links of the tree, and those to neighbours that have lost their place in it; all links where this node has.
     pub(super) fn branches<P: Eq>(&self, links: &Links<P>) -> Slots {
+        if !self.is_attached() {
+            return links.all();
+        }
         let parent = self.route.and_then(|route| route.parent);
-        links.iter().filter(|(slot, link)| link.child || Some(*slot) == parent).map(|(slot, _)| slot).collect()
+        let lost = |link: &Link<P>| link.advert.is_some_and(|advert| advert.distance.is_none());
+        let branch = |(slot, link): &(Slot, &Link<P>)| link.child || Some(*slot) == parent || lost(link);
+        links.iter().filter(branch).map(|(slot, _)| slot).collect()
     }
 
     pub(super) fn forget_link(&mut self, slot: Slot) {

@@ -258,6 +258,12 @@ impl<P: Peer> Table<P> {
         self.find_only_short(short).filter(|index| self.row(*index).status.is_live())
     }
 
+    /// Another protocol has asked this member under this node's full name, and was answered: it knows the name.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn has_answered(&mut self, index: MemberIndex) {
+        self.row_mut(index).knows_me = true;
+    }
+
     /// Whether the row is still that of this life of this member.
     #[cfg(feature = "broadcast")]
     pub(crate) fn is_member(&self, index: MemberIndex, member: Identity) -> bool {

@@ -57,7 +57,8 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
                 named.extend(digest.iter().map(|one| one.origin.id))
             }
             BroadcastSection::Pull(wanted) => named.extend(wanted.iter().map(|one| one.origin.id)),
-            BroadcastSection::Link(_)
+            BroadcastSection::Fingerprint(_)
+            | BroadcastSection::Link(_)
             | BroadcastSection::Advert(_)
             | BroadcastSection::Ack(_)
             | BroadcastSection::Prune(_)
