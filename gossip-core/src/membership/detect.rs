@@ -309,7 +309,7 @@ impl<P: Peer> Membership<P> {
         self.promises.put_off(until);
         self.drowsy = until;
         let mut doubted: SmallVec<[MemberIndex; 8]> = SmallVec::new();
-        for check in self.checks.iter_mut().filter(|check| check.until < until) {
+        for check in self.checks.iter_mut().filter(|check| check.until <= until) {
             if check.stage == Stage::Suspected {
                 doubted.push(check.index);
             }

@@ -21,6 +21,8 @@ use crate::wire::{Item as _, Writer, tag};
 /// So often a member is told of in short: a push to so many members leaves out about one in a thousand (Demers et al.,
 /// PODC 1987 §1.4), which the table digest repairs.
 const NOTICES: u8 = 7;
+/// And one that had seemed to fail so often: all heard that it was down, and it should not be so for anybody for long.
+const REVIVALS: u8 = 10;
 /// At most so many records are asked for at a time.
 const MAX_ASKED: usize = 256;
 
@@ -62,6 +64,10 @@ impl Lazy {
     }
 }
 
+fn told_enough<P: Peer>(cx: &Cx<'_, P>, index: MemberIndex) -> u8 {
+    if cx.table.notes(index).lenience().was_refuted(cx.now) { REVIVALS } else { NOTICES }
+}
+
 fn notice<P>(row: &Row<P>) -> Notice {
     Notice { name: row.short, incarnation: row.incarnation }
 }
@@ -74,7 +80,7 @@ impl<P: Peer> Membership<P> {
             match known {
                 // That others tell it is as good as having told it: see [`Self::hear`].
                 Some(index) if cx.table.row(index).incarnation == incarnation && self.lazy.queue.contains(index) => {
-                    self.lazy.queue.sent(index, NOTICES);
+                    self.lazy.queue.sent(index, told_enough(cx, index));
                 }
                 Some(index) if cx.table.row(index).incarnation >= incarnation => {}
                 _ if self.lazy.asks(cx.now, cx.config.membership.sync_interval / 2, name) => lacking.push(name),
@@ -105,7 +111,7 @@ impl<P: Peer> Membership<P> {
         packet.list(tag::NOTICES, |w| {
             let Some(index) = self.lazy.queue.next(&mut cursor) else { return Ok(false) };
             notice(cx.table.row(index)).write(w)?;
-            self.lazy.queue.sent(index, NOTICES);
+            self.lazy.queue.sent(index, told_enough(cx, index));
             Ok(true)
         });
     }

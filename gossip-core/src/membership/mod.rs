@@ -323,6 +323,7 @@ impl<P: Peer> Protocol<P> for Membership<P> {
     }
 
     fn is_hungry(&self) -> bool {
-        self.updates.len() + self.lazy.queue.len() > 0
+        // What is told in short goes in the packets that are sent for news alone.
+        self.updates.len() > 0 || self.lazy.due
     }
 }

@@ -61,9 +61,10 @@ impl<P: Peer> Membership<P> {
     /// Takes note of news. That others tell what waits here is as good as having told it (the feedback of Demers et al.,
     /// PODC 1987 §1.4); not so that somebody failed or left.
     pub(super) fn hear(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, record: &Record<P>) {
-        let first_hand =
-            record.member == from.sender && from.row.is_some_and(|row| cx.table.is_live_at(row, from.addr));
-        let same = self.apply(cx, record, first_hand && record.claim == Claim::Left) == Applied::Same;
+        let goodbye = record.claim == Claim::Left
+            && record.member == from.sender
+            && from.row.is_some_and(|row| cx.table.is_live_at(row, from.addr));
+        let same = self.apply(cx, record, goodbye) == Applied::Same;
         if same && record.claim == Claim::Alive && self.updates.len() > 0 {
             let Some(index) = cx.table.find(record.member.id) else { return };
             if self.updates.contains(index) {

@@ -114,6 +114,11 @@ impl Lenience {
         config.patience * (1 << self.level(now).min(Self::DOUBLINGS))
     }
 
+    /// Whether it seemed to fail at all.
+    pub(super) fn was_refuted(&self, now: Instant) -> bool {
+        self.level(now) > 0
+    }
+
     /// Whether the member seems to fail and comes back again and again.
     pub(super) fn is_flapping(&self, now: Instant) -> bool {
         self.level(now) == Self::MOST
