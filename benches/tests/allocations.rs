@@ -97,6 +97,7 @@ fn a_broadcast_heard_before_is_dropped_without_an_allocation() {
     let message = broadcast::Message {
         origin: gossip_benches::identity(2),
         sequence: 1,
+        class: broadcast::Class::Normal,
         hops: 1,
         topic: b"news",
         payload: &[5; 64],
@@ -139,6 +140,7 @@ fn a_broadcast_that_is_new_costs_one_allocation() {
             let message = broadcast::Message {
                 origin: gossip_benches::identity(2),
                 sequence: 1 + at as u64,
+                class: broadcast::Class::Normal,
                 hops: 1,
                 topic: b"news",
                 payload: &[5; 64],

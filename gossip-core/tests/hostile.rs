@@ -13,7 +13,7 @@ mod lab;
 use std::time::Duration;
 
 use gossip_core::kv::Scope;
-use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
+use gossip_core::wire::broadcast::{Announcement, Class, Message, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::Entry;
 use gossip_core::wire::membership::Claim;
@@ -343,7 +343,14 @@ fn flood(w: &mut Writer<'_>, writer: Identity, bytes: &[u8], random: &mut Random
         (11..14).try_for_each(|at| w.item(&entry(first + at)))
     });
     section(w, tag::MESSAGES, |w| {
-        let message = Message { origin: writer, sequence: first * 3, hops: u32::MAX, topic: b"t", payload: bytes };
+        let message = Message {
+            origin: writer,
+            sequence: first * 3,
+            class: Class::Normal,
+            hops: u32::MAX,
+            topic: b"t",
+            payload: bytes,
+        };
         (0..4).try_for_each(|at| w.item(&Message { sequence: message.sequence + at, ..message }))
     });
 }
@@ -379,7 +386,8 @@ fn absurdities(sender: Identity, writer: Identity, first: u64, last: u64) -> Vec
     let (from, to) = (first.max(1), last.max(1));
     let short = ClusterKey::new("").short(Identity::new(id(1), sender.generation));
     let name = |w: &mut Writer<'_>| w.id(writer.id).and_then(|()| w.varint(writer.generation));
-    let message = |sequence| Message { origin: writer, sequence, hops: u32::MAX, topic: b"", payload: b"" };
+    let message =
+        |sequence| Message { origin: writer, sequence, class: Class::Normal, hops: u32::MAX, topic: b"", payload: b"" };
     let mut packets = vec![
         one(tag::MESSAGES, &|w| w.item(&message(from)).and_then(|()| w.item(&message(to)))),
         one(tag::DIRECT, &|w| w.item(&Direct { to: short, port: 0, sequence: from, payload: b"" })),
@@ -425,7 +433,7 @@ fn all_sequence_numbers_up_to_the_last_can_be_used_up() {
     for chunk in (u64::MAX - 1024..=u64::MAX).collect::<Vec<_>>().chunks(16) {
         let messages = packet(lab.identity(2), true, |w| {
             section(w, tag::MESSAGES, |w| {
-                let message = Message { origin, sequence: 1, hops: 1, topic: b"", payload: b"" };
+                let message = Message { origin, sequence: 1, class: Class::Normal, hops: 1, topic: b"", payload: b"" };
                 chunk.iter().try_for_each(|sequence| w.item(&Message { sequence: *sequence, ..message }))
             });
         });

@@ -11,11 +11,12 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 
 use file::{Expected, Vector};
+use gossip_core::wire::broadcast::ShortId;
 use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_sizes, tag};
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 29] = [
+const TAGS: [u8; 38] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -34,6 +35,15 @@ const TAGS: [u8; 29] = [
     tag::MESSAGES,
     tag::MESSAGE_DIGEST,
     tag::MESSAGE_PULL,
+    tag::LINK,
+    tag::TREE_ADVERT,
+    tag::PUSH,
+    tag::PUSH_ACK,
+    tag::PRUNE,
+    tag::IHAVE,
+    tag::GRAFT,
+    tag::ASK,
+    tag::GRAFT_NAMED,
     tag::KV_ENTRIES,
     tag::KV_SUMMARY,
     tag::KV_CONTEXT,
@@ -103,6 +113,7 @@ fn the_hashes_that_all_members_compute_alike_are_fixed() {
         let found = match words[0] {
             "id" => id.to_string(),
             "short" => format!("{:08x}", key.short(identity())),
+            "message" => format!("{:08x}", ShortId::of(key.short(identity()), number(3)).0),
             "position" => format!("{:08x}", key.position(id)),
             "member" => format!("{:016x}", key.member(identity(), number(3))),
             "run" => format!("{:016x}", key.run(identity(), number(3), number(4))),

@@ -61,6 +61,18 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         Section::Broadcast(broadcast::Section::Pull(list)) => {
             assert!(list.iter().all(|wanted| wanted.sequences().is_sorted_by(|a, b| a < b)));
         }
+        Section::Broadcast(broadcast::Section::Push(list)) => {
+            assert!(list.iter().all(|pushed| pushed.sequence > 0));
+            return list.iter().map(|pushed| pushed.payload.len()).sum();
+        }
+        Section::Broadcast(
+            broadcast::Section::Ack(ids)
+            | broadcast::Section::Prune(ids)
+            | broadcast::Section::IHave(ids)
+            | broadcast::Section::Graft(ids)
+            | broadcast::Section::Ask(ids)
+            | broadcast::Section::GraftNamed(ids),
+        ) => _ = ids.iter().count(),
         Section::Direct(direct::Section::Message(message)) => {
             assert!(message.sequence > 0 && message.port < direct::PORTS);
         }
@@ -77,6 +89,7 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
             assert!(delta.entries.iter().all(|entry| entry.writer == delta.writer && inside(entry.counter)));
         }
         Section::Membership(_)
+        | Section::Broadcast(broadcast::Section::Link(_) | broadcast::Section::Advert(_))
         | Section::Kv(kv::Section::Summary(_) | kv::Section::Receipt(kv::Receipt::Question(_)))
         | Section::Unknown(..) => (),
     }

@@ -87,6 +87,15 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
             broadcast::Section::Messages(list) => Model::Messages(list.iter().collect()),
             broadcast::Section::Digest(list) => Model::Announcements(list.iter().collect()),
             broadcast::Section::Pull(list) => Model::Wanted(list.iter().collect()),
+            broadcast::Section::Link(link) => Model::Link(*link),
+            broadcast::Section::Advert(advert) => Model::Advert(*advert),
+            broadcast::Section::Push(list) => Model::Push(list.iter().collect()),
+            broadcast::Section::Ack(ids)
+            | broadcast::Section::Prune(ids)
+            | broadcast::Section::IHave(ids)
+            | broadcast::Section::Graft(ids)
+            | broadcast::Section::Ask(ids)
+            | broadcast::Section::GraftNamed(ids) => Model::Ids(section.tag(), ids.iter().collect()),
         },
         Section::Direct(direct::Section::Message(message)) => Model::Direct(*message),
         Section::Direct(direct::Section::Answers(all)) => Model::Answers(all.to, all.answers.iter().collect()),

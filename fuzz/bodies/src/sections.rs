@@ -1,18 +1,21 @@
 //! Sections out of a fuzzer's choices: well-formed, of every kind, with any values.
 
 use gossip_core::NodeId;
-use gossip_core::wire::broadcast::{Announcement, MAX_TOPIC, Message, Wanted};
+use gossip_core::wire::broadcast::{Announcement, Class, MAX_TOPIC, Message, Pushed, ShortId, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::{Entry, MAX_KEY, Receipt};
 use gossip_core::wire::membership::{
     Claim, Coordinate, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
+use gossip_core::wire::overlay::{Advert, LinkKind, LinkSection};
 use gossip_core::wire::{Item, NoSpace, Writer, tag};
 
 use crate::input::Input;
 
 /// Items that are written into one list at most.
 const MAX_ITEMS: usize = 40;
+/// The sections that are lists of short ids.
+const SHORT_IDS: [u8; 6] = [tag::PUSH_ACK, tag::PRUNE, tag::IHAVE, tag::GRAFT, tag::ASK, tag::GRAFT_NAMED];
 
 /// What one section holds.
 #[derive(Debug, PartialEq)]
@@ -27,7 +30,12 @@ pub(crate) enum Model<'a> {
     WhoAreYou,
     Updates(Vec<Record<u64>>),
     Digest(u8, Vec<u8>),
-    Page { answer: bool, first: u32, last: u32, records: Vec<Record<u64>> },
+    Page {
+        answer: bool,
+        first: u32,
+        last: u32,
+        records: Vec<Record<u64>>,
+    },
     ProfileRequest(Vec<NodeId>),
     Profile(Profile<'a>),
     Suspicion(Suspicion),
@@ -38,12 +46,28 @@ pub(crate) enum Model<'a> {
     Messages(Vec<Message<'a>>),
     Announcements(Vec<Announcement>),
     Wanted(Vec<Wanted>),
+    Link(LinkSection),
+    Advert(Advert),
+    Push(Vec<Pushed<'a>>),
+    /// One of the sections that list short ids.
+    Ids(u8, Vec<ShortId>),
     Direct(Direct<'a>),
     Answers(u32, Vec<Answer>),
     Entries(Vec<Entry<'a>>),
     Summary(u64),
-    Context { after: Option<gossip_core::Identity>, cut: bool, reply: bool, writers: Vec<Seen> },
-    Delta { more: bool, writer: gossip_core::Identity, after: u64, through: u64, entries: Vec<Entry<'a>> },
+    Context {
+        after: Option<gossip_core::Identity>,
+        cut: bool,
+        reply: bool,
+        writers: Vec<Seen>,
+    },
+    Delta {
+        more: bool,
+        writer: gossip_core::Identity,
+        after: u64,
+        through: u64,
+        entries: Vec<Entry<'a>>,
+    },
     Question(gossip_core::Identity),
     Answer(Seen),
 }
@@ -57,7 +81,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(30) {
+        match input.below(34) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -111,6 +135,13 @@ impl<'a> Model<'a> {
                 height: input.byte(),
                 error: input.byte(),
             }),
+            29 => Self::Link(LinkSection {
+                kind: LinkKind::ALL[input.below(LinkKind::ALL.len())],
+                token: u16::from_be_bytes(input.array()),
+            }),
+            30 => Self::Advert(advert(input)),
+            31 => Self::Push(many(input, pushed)),
+            32 => Self::Ids(SHORT_IDS[input.below(SHORT_IDS.len())], many(input, |input| ShortId(input.u32()))),
             _ => Self::Veto(input.identity()),
         }
     }
@@ -143,6 +174,10 @@ impl<'a> Model<'a> {
             Self::Messages(_) => tag::MESSAGES,
             Self::Announcements(_) => tag::MESSAGE_DIGEST,
             Self::Wanted(_) => tag::MESSAGE_PULL,
+            Self::Link(_) => tag::LINK,
+            Self::Advert(_) => tag::TREE_ADVERT,
+            Self::Push(_) => tag::PUSH,
+            Self::Ids(tag, _) => *tag,
             Self::Direct(_) => tag::DIRECT,
             Self::Answers(..) => tag::DIRECT_ACK,
             Self::Entries(_) => tag::KV_ENTRIES,
@@ -193,6 +228,10 @@ impl<'a> Model<'a> {
             Self::Messages(messages) => all(w, messages),
             Self::Announcements(announcements) => all(w, announcements),
             Self::Wanted(wanted) => all(w, wanted),
+            Self::Link(link) => w.item(link),
+            Self::Advert(advert) => w.item(advert),
+            Self::Push(pushed) => all(w, pushed),
+            Self::Ids(_, ids) => all(w, ids),
             Self::Direct(message) => w.item(message),
             Self::Answers(to, answers) => w.u32(*to).and_then(|()| all(w, answers)),
             Self::Entries(entries) => all(w, entries),
@@ -292,9 +331,31 @@ fn message<'a>(input: &mut Input<'a>) -> Message<'a> {
     Message {
         origin: input.identity(),
         sequence: input.counter(),
+        class: class(input),
         hops: input.u32(),
         topic: input.bytes(MAX_TOPIC),
         payload: input.bytes(255),
+    }
+}
+
+fn pushed<'a>(input: &mut Input<'a>) -> Pushed<'a> {
+    let (origin, message) = (input.u32(), message(input));
+    let Message { sequence, class, hops, topic, payload, .. } = message;
+    Pushed { origin, sequence, class, hops, topic, payload }
+}
+
+fn class(input: &mut Input<'_>) -> Class {
+    Class::ALL[input.below(Class::ALL.len())]
+}
+
+fn advert(input: &mut Input<'_>) -> Advert {
+    Advert {
+        parent: input.flag(),
+        child: input.flag(),
+        hurry: input.flag(),
+        root: input.u32(),
+        round: u16::from_be_bytes(input.array()),
+        distance: input.flag().then(|| input.u32()),
     }
 }
 

@@ -36,7 +36,8 @@ pub enum LinkKind {
 }
 
 impl LinkKind {
-    const ALL: [Self; 9] = [
+    /// All of them, in the order of their numbers on the wire.
+    pub const ALL: [Self; 9] = [
         Self::Probe,
         Self::Check,
         Self::Echo,

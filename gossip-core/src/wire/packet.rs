@@ -231,12 +231,12 @@ pub fn message_payload_bytes(packet: &[u8]) -> usize {
     for (tag, size) in section_sizes(packet) {
         let mut reader = Reader::plain(&packet[at..at + size]);
         at += size;
-        if tag != tag::MESSAGES {
+        if tag != tag::MESSAGES && tag != tag::PUSH {
             continue;
         }
         let Ok((_, body)) = next_section(&mut reader) else { continue };
         let mut body = reader.over(body);
-        while let Ok(len) = skip_message(&mut body) {
+        while let Ok(len) = skip_message(&mut body, tag) {
             bytes += len;
         }
     }
@@ -244,10 +244,12 @@ pub fn message_payload_bytes(packet: &[u8]) -> usize {
 }
 
 /// Reads past a message without resolving its origin; answers the length of its payload.
-fn skip_message(reader: &mut Reader<'_>) -> Result<usize, DecodeError> {
-    for _ in 0..4 {
-        reader.varint()?;
+fn skip_message(reader: &mut Reader<'_>, tag: u8) -> Result<usize, DecodeError> {
+    match tag {
+        tag::PUSH => _ = reader.u32()?,
+        _ => _ = (reader.varint()?, reader.varint()?),
     }
+    _ = (reader.varint()?, reader.u8()?, reader.varint()?);
     reader.blob(usize::MAX)?;
     reader.blob(usize::MAX).map(<[u8]>::len)
 }

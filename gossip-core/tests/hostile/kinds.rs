@@ -1,11 +1,12 @@
 //! One packet of each kind, from a stranger at address 99 that speaks of a victim at address 77.
 
-use gossip_core::wire::broadcast::{Announcement, Message, Wanted};
+use gossip_core::wire::broadcast::{Announcement, Class, Message, Pushed, ShortId, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct};
 use gossip_core::wire::kv::{Entry, Receipt};
 use gossip_core::wire::membership::{
     Claim, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
+use gossip_core::wire::overlay::{Advert, LinkKind, LinkSection};
 use gossip_core::wire::{ClusterKey, NoSpace, Writer, tag};
 use gossip_core::{Identity, NodeId};
 
@@ -47,7 +48,11 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
     let victim = record(Identity::new(NodeId::from_name("victim"), 1), 1, Claim::Alive, VICTIM);
     let accused = record(node(1), 0, Claim::Down { by: stranger().id }, 1);
     let profile = Profile { member: stranger(), version: 1, metadata: b"m", hints: b"h", zone: b"z" };
-    let message = Message { origin: stranger(), sequence: 1, hops: 1, topic: b"t", payload: b"p" };
+    let message =
+        Message { origin: stranger(), sequence: 1, class: Class::Normal, hops: 1, topic: b"t", payload: b"p" };
+    let pushed = Pushed { origin: 7, sequence: 1, class: Class::Urgent, hops: 1, topic: b"t", payload: b"p" };
+    let advert = Advert { parent: true, child: true, hurry: true, root: 0, round: 7, distance: Some(0) };
+    let link = |kind| LinkSection { kind, token: 7 };
     let entry =
         Entry { writer: stranger(), counter: 1, stamp: 1 << 40, own: false, key: b"k", value: Some(b"v".as_slice()) };
     let direct = Direct { to: short(1), port: 0, sequence: 1, payload: b"p" };
@@ -87,6 +92,21 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
             w.item(&Announcement { origin: stranger(), first: 1, last: u64::MAX })
         }),
         one("message_pull", tag::MESSAGE_PULL, &|w| w.item(&Wanted { origin: node(1), first: 1, more: u64::MAX })),
+        one("link, a probe", tag::LINK, &|w| w.item(&link(LinkKind::Probe))),
+        one("link, a check", tag::LINK, &|w| w.item(&link(LinkKind::Check))),
+        one("link, an echo", tag::LINK, &|w| w.item(&link(LinkKind::Echo))),
+        one("link, a request", tag::LINK, &|w| w.item(&link(LinkKind::Request))),
+        one("link, a plea", tag::LINK, &|w| w.item(&link(LinkKind::Plea))),
+        one("link, an accept", tag::LINK, &|w| w.item(&link(LinkKind::Accept))),
+        one("link, a release", tag::LINK, &|w| w.item(&link(LinkKind::Release))),
+        one("tree_advert", tag::TREE_ADVERT, &|w| w.item(&advert)),
+        one("push", tag::PUSH, &|w| w.item(&pushed)),
+        one("push_ack", tag::PUSH_ACK, &|w| w.item(&ShortId(7))),
+        one("prune", tag::PRUNE, &|w| w.item(&ShortId(7))),
+        one("ihave", tag::IHAVE, &|w| (1..=50).try_for_each(|id| w.item(&ShortId(id)))),
+        one("graft", tag::GRAFT, &|w| (1..=50).try_for_each(|id| w.item(&ShortId(id)))),
+        one("ask", tag::ASK, &|w| (1..=50).try_for_each(|id| w.item(&ShortId(id)))),
+        one("graft_named", tag::GRAFT_NAMED, &|w| (1..=50).try_for_each(|id| w.item(&ShortId(id)))),
         one("direct", tag::DIRECT, &|w| w.item(&direct)),
         one("direct_ack", tag::DIRECT_ACK, &|w| {
             w.u32(direct.to)?;

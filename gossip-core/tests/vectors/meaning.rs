@@ -2,10 +2,11 @@
 
 use std::fmt::{Display, Write as _};
 
-use gossip_core::wire::broadcast::Section as Broadcast;
+use gossip_core::wire::broadcast::{Section as Broadcast, ShortId};
 use gossip_core::wire::direct::Section as Direct;
 use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
 use gossip_core::wire::membership::{Claim, Coordinate, Ping, Record, Section as Membership, Suspicion};
+use gossip_core::wire::overlay::{Advert, LinkSection};
 use gossip_core::wire::{List, Section};
 use gossip_core::{Identity, NodeId, Peer};
 
@@ -93,9 +94,10 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
             "messages".into(),
             list.iter().map(|m| {
                 format!(
-                    "message {} sequence={} hops={} topic={} payload={}",
+                    "message {} sequence={} class={:?} hops={} topic={} payload={}",
                     identity(m.origin, names),
                     m.sequence,
+                    m.class,
                     m.hops,
                     bytes(m.topic),
                     bytes(m.payload),
@@ -113,7 +115,38 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
                 format!("wants {} sequences={}", identity(wanted.origin, names), sequences.join(","))
             }),
         ),
+        Broadcast::Link(LinkSection { kind, token }) => vec![format!("link {kind:?} token={token:04x}")],
+        Broadcast::Advert(advert) => vec![tree_advert(advert)],
+        Broadcast::Push(list) => items(
+            "push".into(),
+            list.iter().map(|m| {
+                let (topic, payload) = (bytes(m.topic), bytes(m.payload));
+                let (class, hops) = (m.class, m.hops);
+                format!(
+                    "message {:08x} sequence={} class={class:?} hops={hops} topic={topic} payload={payload}",
+                    m.origin, m.sequence
+                )
+            }),
+        ),
+        Broadcast::Ack(ids) => short_ids("push_ack", ids),
+        Broadcast::Prune(ids) => short_ids("prune", ids),
+        Broadcast::IHave(ids) => short_ids("ihave", ids),
+        Broadcast::Graft(ids) => short_ids("graft", ids),
+        Broadcast::Ask(ids) => short_ids("ask", ids),
+        Broadcast::GraftNamed(ids) => short_ids("graft_named", ids),
     }
+}
+
+fn tree_advert(advert: &Advert) -> String {
+    let Advert { parent, child, hurry, root, round, distance } = advert;
+    let flag = |set: &bool, word: &'static str| if *set { word } else { "" };
+    let flags = [flag(parent, " to_parent"), flag(child, " to_child"), flag(hurry, " hurry")].concat();
+    let distance = distance.map_or_else(|| "none".into(), |distance| distance.to_string());
+    format!("tree_advert{flags} root={root:08x} round={round} distance={distance}")
+}
+
+fn short_ids(head: &str, ids: &List<'_, ShortId>) -> Vec<String> {
+    items(head.into(), ids.iter().map(|id| format!("message {:08x}", id.0)))
 }
 
 fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
