@@ -114,6 +114,7 @@ fn message(at: usize) -> broadcast::Message<'static> {
         origin: identity(at),
         sequence: 1000,
         class: broadcast::Class::Normal,
+        age: 0,
         hops: 2,
         topic: b"news",
         payload: &[5; 64],

@@ -347,6 +347,7 @@ fn flood(w: &mut Writer<'_>, writer: Identity, bytes: &[u8], random: &mut Random
             origin: writer,
             sequence: first * 3,
             class: Class::Normal,
+            age: 0,
             hops: u32::MAX,
             topic: b"t",
             payload: bytes,
@@ -386,8 +387,15 @@ fn absurdities(sender: Identity, writer: Identity, first: u64, last: u64) -> Vec
     let (from, to) = (first.max(1), last.max(1));
     let short = ClusterKey::new("").short(Identity::new(id(1), sender.generation));
     let name = |w: &mut Writer<'_>| w.id(writer.id).and_then(|()| w.varint(writer.generation));
-    let message =
-        |sequence| Message { origin: writer, sequence, class: Class::Normal, hops: u32::MAX, topic: b"", payload: b"" };
+    let message = |sequence| Message {
+        origin: writer,
+        sequence,
+        class: Class::Normal,
+        age: 0,
+        hops: u32::MAX,
+        topic: b"",
+        payload: b"",
+    };
     let mut packets = vec![
         one(tag::MESSAGES, &|w| w.item(&message(from)).and_then(|()| w.item(&message(to)))),
         one(tag::DIRECT, &|w| w.item(&Direct { to: short, port: 0, sequence: from, payload: b"" })),
@@ -433,7 +441,8 @@ fn all_sequence_numbers_up_to_the_last_can_be_used_up() {
     for chunk in (u64::MAX - 1024..=u64::MAX).collect::<Vec<_>>().chunks(16) {
         let messages = packet(lab.identity(2), true, |w| {
             section(w, tag::MESSAGES, |w| {
-                let message = Message { origin, sequence: 1, class: Class::Normal, hops: 1, topic: b"", payload: b"" };
+                let message =
+                    Message { origin, sequence: 1, class: Class::Normal, age: 0, hops: 1, topic: b"", payload: b"" };
                 chunk.iter().try_for_each(|sequence| w.item(&Message { sequence: *sequence, ..message }))
             });
         });

@@ -55,7 +55,7 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         Section::Broadcast(broadcast::Section::Messages(list)) => {
             return list.iter().map(|message| message.payload.len()).sum();
         }
-        Section::Broadcast(broadcast::Section::Digest(list)) => {
+        Section::Broadcast(broadcast::Section::Digest(list) | broadcast::Section::Compare(list)) => {
             assert!(list.iter().all(|announcement| announcement.first <= announcement.last));
         }
         Section::Broadcast(broadcast::Section::Pull(list)) => {
@@ -89,7 +89,9 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
             assert!(delta.entries.iter().all(|entry| entry.writer == delta.writer && inside(entry.counter)));
         }
         Section::Membership(_)
-        | Section::Broadcast(broadcast::Section::Link(_) | broadcast::Section::Advert(_))
+        | Section::Broadcast(
+            broadcast::Section::Link(_) | broadcast::Section::Advert(_) | broadcast::Section::Fingerprint(_),
+        )
         | Section::Kv(kv::Section::Summary(_) | kv::Section::Receipt(kv::Receipt::Question(_)))
         | Section::Unknown(..) => (),
     }

@@ -86,6 +86,8 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
         Section::Broadcast(section) => match section {
             broadcast::Section::Messages(list) => Model::Messages(list.iter().collect()),
             broadcast::Section::Digest(list) => Model::Announcements(list.iter().collect()),
+            broadcast::Section::Compare(list) => Model::Compare(list.iter().collect()),
+            broadcast::Section::Fingerprint(fingerprint) => Model::Fingerprint(*fingerprint),
             broadcast::Section::Pull(list) => Model::Wanted(list.iter().collect()),
             broadcast::Section::Link(link) => Model::Link(*link),
             broadcast::Section::Advert(advert) => Model::Advert(*advert),

@@ -45,6 +45,8 @@ pub(crate) enum Model<'a> {
     Coordinate(Coordinate),
     Messages(Vec<Message<'a>>),
     Announcements(Vec<Announcement>),
+    Compare(Vec<Announcement>),
+    Fingerprint(u32),
     Wanted(Vec<Wanted>),
     Link(LinkSection),
     Advert(Advert),
@@ -81,7 +83,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(34) {
+        match input.below(36) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -142,13 +144,15 @@ impl<'a> Model<'a> {
             30 => Self::Advert(advert(input)),
             31 => Self::Push(many(input, pushed)),
             32 => Self::Ids(SHORT_IDS[input.below(SHORT_IDS.len())], many(input, |input| ShortId(input.u32()))),
+            33 => Self::Compare(many(input, announcement)),
+            34 => Self::Fingerprint(input.u32()),
             _ => Self::Veto(input.identity()),
         }
     }
 
     /// Whether it is a question or an answer, of which a packet has one.
     pub(crate) fn is_conversation(&self) -> bool {
-        tag::CONVERSATION.contains(&self.tag())
+        tag::is_conversation(self.tag())
     }
 
     pub(crate) fn tag(&self) -> u8 {
@@ -173,6 +177,8 @@ impl<'a> Model<'a> {
             Self::Coordinate(_) => tag::COORDINATE,
             Self::Messages(_) => tag::MESSAGES,
             Self::Announcements(_) => tag::MESSAGE_DIGEST,
+            Self::Compare(_) => tag::MESSAGE_COMPARE,
+            Self::Fingerprint(_) => tag::MESSAGE_FINGERPRINT,
             Self::Wanted(_) => tag::MESSAGE_PULL,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
@@ -226,7 +232,8 @@ impl<'a> Model<'a> {
             Self::RecordRequest(names) => all(w, names),
             Self::Coordinate(coordinate) => w.item(coordinate),
             Self::Messages(messages) => all(w, messages),
-            Self::Announcements(announcements) => all(w, announcements),
+            Self::Announcements(announcements) | Self::Compare(announcements) => all(w, announcements),
+            Self::Fingerprint(fingerprint) => w.u32(*fingerprint),
             Self::Wanted(wanted) => all(w, wanted),
             Self::Link(link) => w.item(link),
             Self::Advert(advert) => w.item(advert),
@@ -332,6 +339,7 @@ fn message<'a>(input: &mut Input<'a>) -> Message<'a> {
         origin: input.identity(),
         sequence: input.counter(),
         class: class(input),
+        age: if input.flag() { u16::from_be_bytes(input.array()) } else { 0 },
         hops: input.u32(),
         topic: input.bytes(MAX_TOPIC),
         payload: input.bytes(255),
@@ -340,8 +348,8 @@ fn message<'a>(input: &mut Input<'a>) -> Message<'a> {
 
 fn pushed<'a>(input: &mut Input<'a>) -> Pushed<'a> {
     let (origin, message) = (input.u32(), message(input));
-    let Message { sequence, class, hops, topic, payload, .. } = message;
-    Pushed { origin, sequence, class, hops, topic, payload }
+    let Message { sequence, class, age, hops, topic, payload, .. } = message;
+    Pushed { origin, sequence, class, age, hops, topic, payload }
 }
 
 fn class(input: &mut Input<'_>) -> Class {

@@ -130,12 +130,16 @@ impl Log {
         let circle = self.origins.range((Bound::Excluded(last), Bound::Unbounded)).chain(self.origins.range(..=last));
         let mut held = circle.filter(|(_, origin)| origin.held > 0 && origin.first_held <= origin.last_aged);
         let announced = &mut self.announced;
-        packet.list(tag, |w| {
+        let written = packet.list(tag, |w| {
             let Some((id, origin)) = held.next() else { return Ok(false) };
             let identity = Identity::new(*id, origin.generation);
             Announcement { origin: identity, first: origin.first_held, last: origin.last_aged }.write(w)?;
             *announced = *id;
             Ok(true)
         });
+        if written == 0 {
+            // Who holds nothing has the more to ask for.
+            _ = packet.section(tag, |_| Ok(()));
+        }
     }
 }

@@ -22,7 +22,7 @@ impl Class {
     pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
 
     /// The class and the age: one byte, and two more of a message that has an age.
-    fn read(reader: &mut Reader<'_>) -> Result<(Self, u16), DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<(Self, u16), DecodeError> {
         let flags = reader.u8()?;
         let class = Self::ALL.get(usize::from(flags & !AGED)).copied().ok_or(DecodeError::OutOfRange)?;
         let age = if flags & AGED == 0 { 0 } else { reader.u16()? };

@@ -19,7 +19,7 @@ pub enum DecodeError {
     OutOfRange,
     /// A reference to an id that the packet does not list, or an id listed in vain.
     IdReference,
-    /// A second section of those of which a packet has one at most: [`super::tag::CONVERSATION`].
+    /// A second section of those of which a packet has one at most: [`super::tag::is_conversation`].
     Repeated,
     /// Bytes that are no address of this transport.
     InvalidPeer,

@@ -98,9 +98,9 @@ impl<'a, P: Peer> Section<'a, P> {
         }
     }
 
-    /// Whether it asks or answers something: see [`tag::CONVERSATION`].
+    /// Whether it asks or answers something: see [`tag::is_conversation`].
     pub fn is_conversation(&self) -> bool {
-        tag::CONVERSATION.contains(&self.tag())
+        tag::is_conversation(self.tag())
     }
 
     /// Writes the section's body.

@@ -37,9 +37,12 @@ pub const FLAG_FRAMES: u8 = 4;
 
 /// The tags of sections.
 pub mod tag {
-    /// What a packet is made for, questions and their answers: a packet has at most one section of these tags, so that
-    /// one datagram is never answered by many.
-    pub const CONVERSATION: core::ops::RangeInclusive<u8> = PING..=WHO_ARE_YOU;
+    /// Whether a packet is made for a section of this tag, a question or its answer: it has at most one of them, so that one
+    /// datagram is never answered by many.
+    pub const fn is_conversation(tag: u8) -> bool {
+        matches!(tag, PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE)
+    }
+
     /// A probe: [`super::membership::Ping`].
     pub const PING: u8 = 1;
     /// The answer to a probe: [`super::membership::Probe`].

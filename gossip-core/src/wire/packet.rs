@@ -101,7 +101,7 @@ impl<'a> Packet<'a> {
         while !reader.is_empty() {
             let (tag, body) = next_section(&mut reader)?;
             let mut body = reader.over(body);
-            if tag::CONVERSATION.contains(&tag) && core::mem::replace(&mut conversation, true) {
+            if tag::is_conversation(tag) && core::mem::replace(&mut conversation, true) {
                 return Err(DecodeError::Repeated);
             }
             match read_section::<P>(tag, &mut body)? {
@@ -160,7 +160,7 @@ fn split_ids(reader: Reader<'_>) -> Result<(&[u8], &[u8], bool), DecodeError> {
             }
             return Ok((&all[..before], body, plain));
         }
-        let repeated = tag::CONVERSATION.contains(&tag) && core::mem::replace(&mut conversation, true);
+        let repeated = tag::is_conversation(tag) && core::mem::replace(&mut conversation, true);
         plain &= !repeated && PLAIN.iter().any(|(of, len)| *of == tag && *len == body.len());
     }
     Ok((all, &[], plain))
@@ -249,7 +249,9 @@ fn skip_message(reader: &mut Reader<'_>, tag: u8) -> Result<usize, DecodeError> 
         tag::PUSH => _ = reader.u32()?,
         _ => _ = (reader.varint()?, reader.varint()?),
     }
-    _ = (reader.varint()?, reader.u8()?, reader.varint()?);
+    reader.varint()?;
+    broadcast::Class::read(reader)?;
+    reader.varint()?;
     reader.blob(usize::MAX)?;
     reader.blob(usize::MAX).map(<[u8]>::len)
 }

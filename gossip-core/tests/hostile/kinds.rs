@@ -49,9 +49,10 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
     let accused = record(node(1), 0, Claim::Down { by: stranger().id }, 1);
     let profile = Profile { member: stranger(), version: 1, metadata: b"m", hints: b"h", zone: b"z" };
     let message =
-        Message { origin: stranger(), sequence: 1, class: Class::Normal, hops: 1, topic: b"t", payload: b"p" };
-    let pushed = Pushed { origin: 7, sequence: 1, class: Class::Urgent, hops: 1, topic: b"t", payload: b"p" };
+        Message { origin: stranger(), sequence: 1, class: Class::Normal, age: 0, hops: 1, topic: b"t", payload: b"p" };
+    let pushed = Pushed { origin: 7, sequence: 1, class: Class::Urgent, age: 0, hops: 1, topic: b"t", payload: b"p" };
     let advert = Advert { parent: true, child: true, hurry: true, root: 0, round: 7, distance: Some(0) };
+    let held = Announcement { origin: stranger(), first: 1, last: u64::MAX };
     let link = |kind| LinkSection { kind, token: 7 };
     let entry =
         Entry { writer: stranger(), counter: 1, stamp: 1 << 40, own: false, key: b"k", value: Some(b"v".as_slice()) };
@@ -88,9 +89,7 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
         one("record_request", tag::RECORD_REQUEST, &|w| (1..=50).try_for_each(|name: u32| w.item(&name))),
         one("coordinate", tag::COORDINATE, &|w| w.u64(u64::MAX)),
         one("messages", tag::MESSAGES, &|w| w.item(&message)),
-        one("message_digest", tag::MESSAGE_DIGEST, &|w| {
-            w.item(&Announcement { origin: stranger(), first: 1, last: u64::MAX })
-        }),
+        one("message_digest", tag::MESSAGE_DIGEST, &|w| w.item(&held)),
         one("message_pull", tag::MESSAGE_PULL, &|w| w.item(&Wanted { origin: node(1), first: 1, more: u64::MAX })),
         one("link, a probe", tag::LINK, &|w| w.item(&link(LinkKind::Probe))),
         one("link, a check", tag::LINK, &|w| w.item(&link(LinkKind::Check))),
@@ -107,6 +106,8 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
         one("graft", tag::GRAFT, &|w| (1..=50).try_for_each(|id| w.item(&ShortId(id)))),
         one("ask", tag::ASK, &|w| (1..=50).try_for_each(|id| w.item(&ShortId(id)))),
         one("graft_named", tag::GRAFT_NAMED, &|w| (1..=50).try_for_each(|id| w.item(&ShortId(id)))),
+        one("message_fingerprint", tag::MESSAGE_FINGERPRINT, &|w| w.u32(7)),
+        one("message_compare", tag::MESSAGE_COMPARE, &|w| w.item(&held)),
         one("direct", tag::DIRECT, &|w| w.item(&direct)),
         one("direct_ack", tag::DIRECT_ACK, &|w| {
             w.u32(direct.to)?;

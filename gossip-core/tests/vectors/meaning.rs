@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use gossip_core::wire::broadcast::{Section as Broadcast, ShortId};
+use gossip_core::wire::broadcast::{Announcement, Pushed, Section as Broadcast, ShortId};
 use gossip_core::wire::direct::Section as Direct;
 use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
 use gossip_core::wire::membership::{Claim, Coordinate, Ping, Record, Section as Membership, Suspicion};
@@ -94,20 +94,20 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
             "messages".into(),
             list.iter().map(|m| {
                 format!(
-                    "message {} sequence={} class={:?} hops={} topic={} payload={}",
+                    "message {} sequence={} class={:?} age={} hops={} topic={} payload={}",
                     identity(m.origin, names),
                     m.sequence,
                     m.class,
+                    m.age,
                     m.hops,
                     bytes(m.topic),
                     bytes(m.payload),
                 )
             }),
         ),
-        Broadcast::Digest(list) => items(
-            "message_digest".into(),
-            list.iter().map(|a| format!("holds {} first={} last={}", identity(a.origin, names), a.first, a.last)),
-        ),
+        Broadcast::Digest(list) => announcements("message_digest", list, names),
+        Broadcast::Compare(list) => announcements("message_compare", list, names),
+        Broadcast::Fingerprint(fingerprint) => vec![format!("message_fingerprint {fingerprint:08x}")],
         Broadcast::Pull(list) => items(
             "message_pull".into(),
             list.iter().map(|wanted| {
@@ -121,9 +121,9 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
             "push".into(),
             list.iter().map(|m| {
                 let (topic, payload) = (bytes(m.topic), bytes(m.payload));
-                let (class, hops) = (m.class, m.hops);
+                let Pushed { class, age, hops, .. } = m;
                 format!(
-                    "message {:08x} sequence={} class={class:?} hops={hops} topic={topic} payload={payload}",
+                    "message {:08x} sequence={} class={class:?} age={age} hops={hops} topic={topic} payload={payload}",
                     m.origin, m.sequence
                 )
             }),
@@ -135,6 +135,11 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
         Broadcast::Ask(ids) => short_ids("ask", ids),
         Broadcast::GraftNamed(ids) => short_ids("graft_named", ids),
     }
+}
+
+fn announcements(head: &str, list: &List<'_, Announcement>, names: Names<'_>) -> Vec<String> {
+    let holds = |a: Announcement| format!("holds {} first={} last={}", identity(a.origin, names), a.first, a.last);
+    items(head.into(), list.iter().map(holds))
 }
 
 fn tree_advert(advert: &Advert) -> String {
