@@ -54,7 +54,7 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
                 each(Name::Short(message.origin, message.sequence), message.payload.len());
             }),
             BroadcastSection::Digest(digest) | BroadcastSection::Compare(digest) => {
-                named.extend(digest.iter().map(|one| one.origin.id))
+                named.extend(digest.iter().map(|one| one.origin.id));
             }
             BroadcastSection::Pull(wanted) => named.extend(wanted.iter().map(|one| one.origin.id)),
             BroadcastSection::Fingerprint(_)
