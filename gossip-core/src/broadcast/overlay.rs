@@ -57,6 +57,8 @@ pub(super) struct Overlay {
     pub(super) next_measure: Instant,
     /// How many pings of membership had no answer when last looked at.
     pub(super) misses: u64,
+    /// How many questions in a row had no answer.
+    unanswered: u32,
 }
 
 impl Overlay {
@@ -68,6 +70,7 @@ impl Overlay {
             next_upkeep: now,
             next_measure: now,
             misses: 0,
+            unanswered: 0,
         }
     }
 
@@ -82,6 +85,11 @@ impl Overlay {
     fn answered(&mut self, token: u16, row: MemberIndex) -> Option<Question> {
         let at = self.questions.iter().position(|question| question.token == token && question.row == row)?;
         Some(self.questions.swap_remove(at))
+    }
+
+    /// How many times as long as usual the next questions wait: who is heard by nobody does not ask without end.
+    pub(super) fn restraint(&self) -> u32 {
+        1 << (self.unanswered / 8).min(5)
     }
 
     /// The next deadline.
@@ -134,6 +142,7 @@ impl<P: Peer> Broadcast<P> {
                 continue;
             }
             let (row, token, wanted) = (question.row, question.token, question.wanted);
+            self.overlay.unanswered = self.overlay.unanswered.saturating_add(1);
             let stays = cx.table.is_member(row, question.member) && question.tries < 3;
             if stays && wanted.is_some() {
                 question.tries += 1;
@@ -144,7 +153,7 @@ impl<P: Peer> Broadcast<P> {
             } else {
                 self.overlay.questions.swap_remove(at);
                 self.overlay.candidates.retain(|candidate| candidate.row != row);
-                if wanted.is_some() {
+                if wanted.is_some() && self.overlay.restraint() == 1 {
                     self.overlay.next_upkeep = cx.now;
                 }
             }
@@ -230,6 +239,7 @@ impl<P: Peer> Broadcast<P> {
             return (kind == LinkKind::Accept && slot.is_none()).then_some(LinkKind::Drop);
         };
         cx.table.has_answered(row);
+        self.overlay.unanswered = 0;
         let rtt = cx.now.since(question.sent);
         if question.tries == 1 && slot.is_none() {
             self.overlay.measured += 1;

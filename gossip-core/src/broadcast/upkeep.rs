@@ -37,8 +37,8 @@ impl<P: Peer> Broadcast<P> {
         let measuring = self.measure(cx, others);
         let seeking = self.seek(cx, others);
         let wait = match (measuring, seeking) {
-            (true, _) => MEASURE,
-            (false, true) => RETRY,
+            (true, _) => MEASURE * self.overlay.restraint(),
+            (false, true) => RETRY * self.overlay.restraint(),
             (false, false) => UPKEEP,
         };
         let jitter = cx.rng.below(wait.as_micros() as usize / 4) as u64;
@@ -101,7 +101,7 @@ impl<P: Peer> Broadcast<P> {
         let random_goal = if self.links.len() == 0 { 2 } else { cx.config.broadcast.random_neighbours };
         let missing_random = random_goal.saturating_sub(random).min(free);
         for _ in asked_random..missing_random {
-            for row in cx.table.sample(cx.rng, 1, |row| !self.is_engaged(row)) {
+            for row in cx.table.pick(cx.rng, 1, |row| !self.is_engaged(row)) {
                 self.ask_member(cx, row, Some(Choice::Random));
             }
         }
