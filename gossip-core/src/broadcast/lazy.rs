@@ -20,7 +20,7 @@ use crate::wire::tag;
 const DELAY: Duration = Duration::from_millis(30);
 /// And a while later, by chance up to this: one end of a link should be well before the other.
 const PERIOD: Duration = Duration::from_millis(150);
-/// Messages of the last while are announced to a new neighbour, so many at most.
+/// A new neighbour is asked for the messages of the last while, so many at most.
 const RECENT: Duration = Duration::from_secs(3);
 const MAX_RECENT: usize = 64;
 /// A message is on its way for so long.
@@ -134,9 +134,9 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
-    /// Announces the messages of the last while to a new neighbour.
+    /// Asks a new neighbour whether it has the messages of the last while: it may have been alone.
     pub(super) fn announce_recent(&mut self, cx: &mut Cx<'_, P>, slot: Slot) {
-        self.note_recent(cx, slot, RECENT, tag::IHAVE);
+        self.note_recent(cx, slot, RECENT, tag::ASK);
     }
 
     /// A neighbour has become a child: what is on its way just now may have missed it, here and at its former parent.
@@ -146,7 +146,7 @@ impl<P: Peer> Broadcast<P> {
 
     fn note_recent(&mut self, cx: &mut Cx<'_, P>, slot: Slot, age: Duration, tag: u8) {
         let recent = self.flights.recent(cx.now, age).take(MAX_RECENT);
-        let lacking = recent.filter(|flight| !flight.have.and(flight.pending).contains(slot));
+        let lacking = recent.map(|(_, flight)| flight).filter(|flight| !flight.have.and(flight.pending).contains(slot));
         let lacking: SmallVec<[ShortId; 16]> = lacking.map(|flight| flight.short).collect();
         for short in lacking.into_iter().rev() {
             self.note(cx, slot, tag, short);

@@ -52,6 +52,8 @@ pub(crate) enum Intent {
     Outbox(Slot),
     Messages(SmallVec<[Place; 4]>),
     Pull(SmallVec<[Wanted; 1]>),
+    /// What was received of late.
+    Recent,
     /// What is held.
     Digest {
         wants_answer: bool,
@@ -62,7 +64,7 @@ impl Urgency for Intent {
     fn rank(&self) -> usize {
         match self {
             Self::Link(_) | Self::Advert(_) | Self::Outbox(_) => 0,
-            Self::Messages(_) | Self::Pull(_) | Self::Digest { .. } => 1,
+            Self::Messages(_) | Self::Pull(_) | Self::Recent | Self::Digest { .. } => 1,
         }
     }
 }
@@ -82,6 +84,7 @@ pub(crate) struct Broadcast<P> {
     /// Since when fingerprints of others differ, and when a digest was sent for it.
     differed: Option<Instant>,
     compared: Instant,
+    told_recent: Instant,
 }
 
 impl<P: Peer> Broadcast<P> {
@@ -97,6 +100,7 @@ impl<P: Peer> Broadcast<P> {
             sent: (0, 0),
             differed: None,
             compared: now,
+            told_recent: now,
         }
     }
 
@@ -287,8 +291,13 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             Section::Digest(digest) if known => self.handle_digest(cx, from.addr, digest),
             Section::Pull(wanted) if known => self.handle_pull(cx, from.addr, wanted),
             Section::Compare(digest) if known => self.handle_compare(cx, from.addr, digest),
+            Section::Recent(ids) if known => self.handle_recent(cx, from.addr, ids),
             Section::Fingerprint(fingerprint) if known => self.handle_fingerprint(cx, from.addr, fingerprint),
-            Section::Digest(_) | Section::Pull(_) | Section::Compare(_) | Section::Fingerprint(_) => (),
+            Section::Digest(_)
+            | Section::Pull(_)
+            | Section::Compare(_)
+            | Section::Recent(_)
+            | Section::Fingerprint(_) => (),
             Section::Link(link) => self.handle_link(cx, from, link),
             section => self.handle_neighbour(cx, from, section),
         }
@@ -336,6 +345,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
                 let mut wanted = wanted.iter();
                 packet.list(tag::MESSAGE_PULL, |w| wanted.next().map_or(Ok(false), |one| one.write(w).map(|()| true)));
             }
+            Intent::Recent => self.write_recent(cx, packet),
             Intent::Digest { wants_answer } => {
                 let tag = if wants_answer { tag::MESSAGE_COMPARE } else { tag::MESSAGE_DIGEST };
                 self.log.write_digest(tag, packet);

@@ -143,7 +143,9 @@ impl<P: Peer> Broadcast<P> {
             }
             let (row, token, wanted) = (question.row, question.token, question.wanted);
             self.overlay.unanswered = self.overlay.unanswered.saturating_add(1);
-            let stays = cx.table.is_member(row, question.member) && question.tries < 3;
+            // Without any neighbour others are asked instead.
+            let tries = if self.links.len() == 0 { 1 } else { 3 };
+            let stays = cx.table.is_member(row, question.member) && question.tries < tries;
             if stays && wanted.is_some() {
                 question.tries += 1;
                 question.sent = cx.now;

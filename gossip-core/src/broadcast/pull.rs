@@ -7,11 +7,12 @@ use smallvec::SmallVec;
 
 use super::history::Place;
 use super::links::Slot;
+use super::push::Flight;
 use super::{Broadcast, Intent, Message, MessageId};
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
-use crate::wire::List;
 use crate::wire::broadcast::{Announcement, Message as WireMessage, ShortId, Wanted};
+use crate::wire::{Item as _, List, Writer, tag};
 
 /// At most so many origins are asked for at once.
 const MAX_WANTED: usize = 32;
@@ -21,6 +22,9 @@ const SOON: Duration = Duration::from_millis(150);
 const STILL: Duration = Duration::from_secs(10);
 /// So often members are compared with at most.
 const COMPARE: Duration = Duration::from_millis(400);
+/// The messages of so long are told where a fingerprint differs for the first time, so often at most.
+const RECENT: Duration = Duration::from_secs(4);
+const RECENTLY_TOLD: Duration = Duration::from_millis(100);
 /// At most so many messages answer a request.
 const MAX_PULLED: usize = 64;
 /// More than this are many.
@@ -115,6 +119,7 @@ impl<P: Peer> Broadcast<P> {
             self.differed = None;
             return;
         }
+        self.tell_recent(cx, from);
         let since = *self.differed.get_or_insert(cx.now);
         let age = cx.now.since(since);
         if age > STILL {
@@ -122,6 +127,35 @@ impl<P: Peer> Broadcast<P> {
         } else if age >= SOON && cx.now >= self.compared + COMPARE {
             self.compared = cx.now;
             self.intents.push(cx.stats, Target::to(from.clone()), Intent::Digest { wants_answer: true });
+        }
+    }
+
+    /// What differs is mostly one of the last messages: who lacks it needs no comparison of everything.
+    fn tell_recent(&mut self, cx: &mut Cx<'_, P>, to: &P) {
+        if cx.now >= self.told_recent + RECENTLY_TOLD && self.flights.recent(cx.now, RECENT).count() <= MAX_PULLED {
+            self.told_recent = cx.now;
+            self.intents.push(cx.stats, Target::to(to.clone()), Intent::Recent);
+        }
+    }
+
+    pub(super) fn write_recent(&mut self, cx: &Cx<'_, P>, packet: &mut Writer<'_>) {
+        let mut recent = self.flights.recent(cx.now, RECENT);
+        _ = packet.section(tag::MESSAGE_RECENT, |w| recent.try_for_each(|(_, flight)| flight.short.write(w)));
+    }
+
+    /// A member tells what it received of late: it gets what else there was, and is told if it has more.
+    pub(super) fn handle_recent(&mut self, cx: &mut Cx<'_, P>, from: &P, ids: List<'_, ShortId>) {
+        let known: SmallVec<[ShortId; 16]> = ids.iter().take(MAX_PULLED).collect();
+        // What is younger is on its way.
+        let due = |flight: &Flight| cx.now >= flight.since + cx.config.broadcast.announce_after;
+        let recent = self.flights.recent(cx.now, RECENT).filter(|(_, flight)| due(flight));
+        let lacking = recent.filter(|(_, flight)| !known.contains(&flight.short)).map(|(place, _)| place);
+        let places: SmallVec<[Place; 4]> = lacking.take(MANY_PULLED).collect();
+        if !places.is_empty() {
+            self.intents.push(cx.stats, Target::to(from.clone()), Intent::Messages(places));
+        }
+        if known.iter().any(|id| self.log.history.find_short(*id).is_none()) {
+            self.tell_recent(cx, from);
         }
     }
 

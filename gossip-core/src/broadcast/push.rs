@@ -82,8 +82,9 @@ impl Flights {
     }
 
     /// The newest first, down to those that are older than `age`.
-    pub(super) fn recent(&self, now: Instant, age: Duration) -> impl Iterator<Item = &Flight> {
-        self.flights.iter().rev().take_while(move |flight| now < flight.since + age)
+    pub(super) fn recent(&self, now: Instant, age: Duration) -> impl Iterator<Item = (Place, &Flight)> {
+        let newest = (self.first..self.first + self.flights.len() as u64).rev().zip(self.flights.iter().rev());
+        newest.take_while(move |(_, flight)| now < flight.since + age)
     }
 
     pub(super) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Flight> {

@@ -60,6 +60,8 @@ pub enum Section<'a> {
     Fingerprint(u32),
     /// See [`tag::MESSAGE_COMPARE`].
     Compare(List<'a, Announcement>),
+    /// See [`tag::MESSAGE_RECENT`].
+    Recent(List<'a, ShortId>),
     /// See [`tag::LINK`].
     Link(LinkSection),
     /// See [`tag::TREE_ADVERT`].
@@ -89,6 +91,7 @@ impl<'a> Section<'a> {
             tag::MESSAGE_PULL => Self::Pull(List::read(reader)?),
             tag::MESSAGE_FINGERPRINT => Self::Fingerprint(reader.u32()?),
             tag::MESSAGE_COMPARE => Self::Compare(List::read(reader)?),
+            tag::MESSAGE_RECENT => Self::Recent(List::read(reader)?),
             tag::LINK => Self::Link(LinkSection::read(reader)?),
             tag::TREE_ADVERT => Self::Advert(Advert::read(reader)?),
             tag::PUSH => Self::Push(List::read(reader)?),
@@ -110,6 +113,7 @@ impl<'a> Section<'a> {
             Self::Pull(_) => tag::MESSAGE_PULL,
             Self::Fingerprint(_) => tag::MESSAGE_FINGERPRINT,
             Self::Compare(_) => tag::MESSAGE_COMPARE,
+            Self::Recent(_) => tag::MESSAGE_RECENT,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
             Self::Push(_) => tag::PUSH,
@@ -132,7 +136,7 @@ impl<'a> Section<'a> {
             Self::Link(link) => link.write(writer),
             Self::Advert(advert) => advert.write(writer),
             Self::Push(pushed) => pushed.write(writer),
-            Self::Ack(ids) | Self::Prune(ids) | Self::IHave(ids) => ids.write(writer),
+            Self::Recent(ids) | Self::Ack(ids) | Self::Prune(ids) | Self::IHave(ids) => ids.write(writer),
             Self::Graft(ids) | Self::Ask(ids) | Self::GraftNamed(ids) => ids.write(writer),
         }
     }

@@ -102,6 +102,9 @@ pub mod tag {
     pub const MESSAGE_FINGERPRINT: u8 = 28;
     /// As `MESSAGE_DIGEST`, and wants to be answered by one.
     pub const MESSAGE_COMPARE: u8 = 29;
+    /// The messages that the sender received in the last four seconds: a list of [`ShortId`](super::broadcast::ShortId), perhaps
+    /// an empty one. It is answered with `MESSAGES` of others of that time.
+    pub const MESSAGE_RECENT: u8 = 30;
     /// New entries of the map: [`super::kv::Entry`]s.
     pub const KV_ENTRIES: u8 = 32;
     /// A fingerprint of all that was written and seen: 8 bytes.
