@@ -7,6 +7,8 @@
 
 mod facade;
 mod history;
+#[cfg(test)]
+mod lab;
 mod lazy;
 mod links;
 mod log;
@@ -31,6 +33,7 @@ use self::push::Flights;
 use self::tree::Tree;
 use crate::config::Config;
 use crate::event::Event;
+use crate::membership::MemberIndex;
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
@@ -82,6 +85,8 @@ pub(crate) struct Broadcast<P> {
     /// Since when fingerprints of others differ, and when a digest was sent for it.
     differed: Option<Instant>,
     compared: Instant,
+    /// Who was told last that it is no neighbour, and when.
+    told_off: Option<(Instant, MemberIndex)>,
 }
 
 impl<P: Peer> Broadcast<P> {
@@ -97,6 +102,7 @@ impl<P: Peer> Broadcast<P> {
             sent: (0, 0),
             differed: None,
             compared: now,
+            told_off: None,
         }
     }
 
@@ -143,13 +149,7 @@ impl<P: Peer> Broadcast<P> {
     }
 
     /// Without neighbours a few random members have to do.
-    fn push_at_random(
-        &mut self,
-        cx: &mut Cx<'_, P>,
-        place: Place,
-        origin: Option<crate::membership::MemberIndex>,
-        from: Option<&P>,
-    ) {
+    fn push_at_random(&mut self, cx: &mut Cx<'_, P>, place: Place, origin: Option<MemberIndex>, from: Option<&P>) {
         let other = |index| Some(index) != origin && from.is_none_or(|from| cx.table.row(index).addr != *from);
         for index in cx.table.pick(cx.rng, cx.config.broadcast.fanout, other) {
             let to = Target::to(cx.table.row(index).addr.clone());
@@ -210,7 +210,9 @@ impl<P: Peer> Broadcast<P> {
         };
         let Some(slot) = self.links.find(row) else {
             cx.stats.broadcast_strangers += 1;
-            if !self.awaits(row) {
+            // Once for all sections of a packet.
+            let told = self.told_off.replace((cx.now, row)) == Some((cx.now, row));
+            if !told && !self.awaits(row) {
                 self.tell_link(cx, Target { row: Some(row), ..Target::answer(from) }, LinkKind::Drop, 0);
             }
             return;
