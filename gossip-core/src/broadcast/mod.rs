@@ -166,26 +166,35 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
-    fn handle_pushed(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, slot: Slot, pushed: List<'_, Pushed<'_>>) {
+    fn handle_pushed(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        from: &Source<'_, P>,
+        slot: Option<Slot>,
+        pushed: List<'_, Pushed<'_>>,
+    ) {
         for wire in pushed.iter() {
             let short = ShortId::of(wire.origin, wire.sequence);
             // Before the payload is touched: a copy costs a look-up.
             if let Some(place) = self.log.history.find_short(short) {
-                self.handle_copy(cx, slot, place, short);
+                match slot {
+                    Some(slot) => self.handle_copy(cx, slot, place, short),
+                    None => cx.stats.broadcast_duplicates += 1,
+                }
                 continue;
             }
             let Some(row) = cx.table.find_only_short(wire.origin) else {
-                self.note(cx, slot, tag::GRAFT_NAMED, short);
+                slot.into_iter().for_each(|slot| self.note(cx, slot, tag::GRAFT_NAMED, short));
                 continue;
             };
             let id = MessageId::new(cx.table.row(row).member, wire.sequence);
-            self.note(cx, slot, tag::PUSH_ACK, short);
+            slot.into_iter().for_each(|slot| self.note(cx, slot, tag::PUSH_ACK, short));
             if self.log.knows(id) || id.origin == cx.me.id {
                 cx.stats.broadcast_duplicates += 1;
                 continue;
             }
             let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload);
-            self.receive(cx, message, wire.age, from.addr, Some(slot));
+            self.receive(cx, message, wire.age, from.addr, slot);
         }
     }
 
@@ -215,6 +224,10 @@ impl<P: Peer> Broadcast<P> {
             if !told && !self.awaits(row) {
                 self.tell_link(cx, Target { row: Some(row), ..Target::answer(from) }, LinkKind::Drop, 0);
             }
+            // A message is one all the same: that a link is gone its two ends learn one after the other.
+            if let Section::Push(pushed) = section {
+                self.handle_pushed(cx, from, None, pushed);
+            }
             return;
         };
         if let Some(link) = self.links.get_mut(slot) {
@@ -222,7 +235,7 @@ impl<P: Peer> Broadcast<P> {
         }
         match section {
             Section::Advert(advert) => self.handle_advert(cx, slot, advert),
-            Section::Push(pushed) => self.handle_pushed(cx, from, slot, pushed),
+            Section::Push(pushed) => self.handle_pushed(cx, from, Some(slot), pushed),
             Section::Ack(ids) => ids.iter().for_each(|id| self.acknowledged(cx, slot, id)),
             Section::Prune(ids) => self.handle_pruned(cx, slot, ids),
             Section::IHave(ids) => ids.iter().for_each(|id| self.handle_announced(cx, slot, id, false)),
