@@ -16,7 +16,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 40] = [
+const TAGS: [u8; 41] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -46,6 +46,7 @@ const TAGS: [u8; 40] = [
     tag::GRAFT_NAMED,
     tag::MESSAGE_FINGERPRINT,
     tag::MESSAGE_COMPARE,
+    tag::MESSAGE_RECENT,
     tag::KV_ENTRIES,
     tag::KV_SUMMARY,
     tag::KV_CONTEXT,

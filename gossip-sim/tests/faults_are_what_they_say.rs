@@ -4,7 +4,7 @@ use gossip_sim::{Scenario, SeedReport, Value, run};
 
 const SEED: u64 = 1;
 
-/// Eight nodes over a perfect network of 10 ms, who push a message to all others at once.
+/// Eight nodes over a perfect network of 10 ms, where a message takes a hop or a few.
 fn report(seconds: u64, events: &str) -> SeedReport {
     let text = format!(
         "name = \"t\"\nnodes = 8\nduration = \"{seconds}s\"\n[network]\nlatency = {{ fixed = \"10ms\" }}\n[driver]\norder = \"inputs\"\n[config]\n\"broadcast.fanout\" = 16\n{events}"
@@ -63,7 +63,8 @@ fn a_process_that_stops_and_runs_in_turn_runs_in_turn() {
 fn a_late_node_reads_each_packet_late_and_its_timers_run_on_time() {
     let lag = event("10s", "lag = { nodes = [\"n5\"], delay = \"3s\", lasts = \"60s\" }");
     let report = report(60, &(lag.clone() + &broadcast("10001ms", "n0")));
-    assert_eq!(figure(&report, "broadcast.t100_ms"), Some(3010.0));
+    let late = figure(&report, "broadcast.t100_ms").unwrap();
+    assert!((3010.0..=3030.0).contains(&late), "{late} ms: 3 s late after a hop or a few");
     let prompt = self::report(60, &(lag + &broadcast("10001ms", "n5")));
     let prompt = figure(&prompt, "broadcast.t50_ms").unwrap();
     assert!(prompt < 100.0, "{prompt} ms: what a late node sends is not late");

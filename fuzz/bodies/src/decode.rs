@@ -66,7 +66,8 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
             return list.iter().map(|pushed| pushed.payload.len()).sum();
         }
         Section::Broadcast(
-            broadcast::Section::Ack(ids)
+            broadcast::Section::Recent(ids)
+            | broadcast::Section::Ack(ids)
             | broadcast::Section::Prune(ids)
             | broadcast::Section::IHave(ids)
             | broadcast::Section::Graft(ids)

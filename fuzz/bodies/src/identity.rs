@@ -92,7 +92,8 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
             broadcast::Section::Link(link) => Model::Link(*link),
             broadcast::Section::Advert(advert) => Model::Advert(*advert),
             broadcast::Section::Push(list) => Model::Push(list.iter().collect()),
-            broadcast::Section::Ack(ids)
+            broadcast::Section::Recent(ids)
+            | broadcast::Section::Ack(ids)
             | broadcast::Section::Prune(ids)
             | broadcast::Section::IHave(ids)
             | broadcast::Section::Graft(ids)

@@ -15,7 +15,8 @@ use crate::input::Input;
 /// Items that are written into one list at most.
 const MAX_ITEMS: usize = 40;
 /// The sections that are lists of short ids.
-const SHORT_IDS: [u8; 6] = [tag::PUSH_ACK, tag::PRUNE, tag::IHAVE, tag::GRAFT, tag::ASK, tag::GRAFT_NAMED];
+const SHORT_IDS: [u8; 7] =
+    [tag::MESSAGE_RECENT, tag::PUSH_ACK, tag::PRUNE, tag::IHAVE, tag::GRAFT, tag::ASK, tag::GRAFT_NAMED];
 
 /// What one section holds.
 #[derive(Debug, PartialEq)]
@@ -361,6 +362,7 @@ fn advert(input: &mut Input<'_>) -> Advert {
         parent: input.flag(),
         child: input.flag(),
         hurry: input.flag(),
+        full: input.flag(),
         root: input.u32(),
         round: u16::from_be_bytes(input.array()),
         distance: input.flag().then(|| input.u32()),

@@ -7,6 +7,8 @@
 
 mod facade;
 mod history;
+#[cfg(test)]
+mod lab;
 mod lazy;
 mod links;
 mod log;
@@ -31,6 +33,7 @@ use self::push::Flights;
 use self::tree::Tree;
 use crate::config::Config;
 use crate::event::Event;
+use crate::membership::MemberIndex;
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
@@ -85,6 +88,8 @@ pub(crate) struct Broadcast<P> {
     differed: Option<Instant>,
     compared: Instant,
     told_recent: Instant,
+    /// Who was told last that it is no neighbour, and when.
+    told_off: Option<(Instant, MemberIndex)>,
 }
 
 impl<P: Peer> Broadcast<P> {
@@ -101,6 +106,7 @@ impl<P: Peer> Broadcast<P> {
             differed: None,
             compared: now,
             told_recent: now,
+            told_off: None,
         }
     }
 
@@ -147,13 +153,7 @@ impl<P: Peer> Broadcast<P> {
     }
 
     /// Without neighbours a few random members have to do.
-    fn push_at_random(
-        &mut self,
-        cx: &mut Cx<'_, P>,
-        place: Place,
-        origin: Option<crate::membership::MemberIndex>,
-        from: Option<&P>,
-    ) {
+    fn push_at_random(&mut self, cx: &mut Cx<'_, P>, place: Place, origin: Option<MemberIndex>, from: Option<&P>) {
         let other = |index| Some(index) != origin && from.is_none_or(|from| cx.table.row(index).addr != *from);
         for index in cx.table.pick(cx.rng, cx.config.broadcast.fanout, other) {
             let to = Target::to(cx.table.row(index).addr.clone());
@@ -170,26 +170,35 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
-    fn handle_pushed(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, slot: Slot, pushed: List<'_, Pushed<'_>>) {
+    fn handle_pushed(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        from: &Source<'_, P>,
+        slot: Option<Slot>,
+        pushed: List<'_, Pushed<'_>>,
+    ) {
         for wire in pushed.iter() {
             let short = ShortId::of(wire.origin, wire.sequence);
             // Before the payload is touched: a copy costs a look-up.
             if let Some(place) = self.log.history.find_short(short) {
-                self.handle_copy(cx, slot, place, short);
+                match slot {
+                    Some(slot) => self.handle_copy(cx, slot, place, short),
+                    None => cx.stats.broadcast_duplicates += 1,
+                }
                 continue;
             }
             let Some(row) = cx.table.find_only_short(wire.origin) else {
-                self.note(cx, slot, tag::GRAFT_NAMED, short);
+                slot.into_iter().for_each(|slot| self.note(cx, slot, tag::GRAFT_NAMED, short));
                 continue;
             };
             let id = MessageId::new(cx.table.row(row).member, wire.sequence);
-            self.note(cx, slot, tag::PUSH_ACK, short);
+            slot.into_iter().for_each(|slot| self.note(cx, slot, tag::PUSH_ACK, short));
             if self.log.knows(id) || id.origin == cx.me.id {
                 cx.stats.broadcast_duplicates += 1;
                 continue;
             }
             let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload);
-            self.receive(cx, message, wire.age, from.addr, Some(slot));
+            self.receive(cx, message, wire.age, from.addr, slot);
         }
     }
 
@@ -214,8 +223,14 @@ impl<P: Peer> Broadcast<P> {
         };
         let Some(slot) = self.links.find(row) else {
             cx.stats.broadcast_strangers += 1;
-            if !self.awaits(row) {
+            // Once for all sections of a packet.
+            let told = self.told_off.replace((cx.now, row)) == Some((cx.now, row));
+            if !told && !self.awaits(row) {
                 self.tell_link(cx, Target { row: Some(row), ..Target::answer(from) }, LinkKind::Drop, 0);
+            }
+            // A message is one all the same: that a link is gone its two ends learn one after the other.
+            if let Section::Push(pushed) = section {
+                self.handle_pushed(cx, from, None, pushed);
             }
             return;
         };
@@ -224,7 +239,7 @@ impl<P: Peer> Broadcast<P> {
         }
         match section {
             Section::Advert(advert) => self.handle_advert(cx, slot, advert),
-            Section::Push(pushed) => self.handle_pushed(cx, from, slot, pushed),
+            Section::Push(pushed) => self.handle_pushed(cx, from, Some(slot), pushed),
             Section::Ack(ids) => ids.iter().for_each(|id| self.acknowledged(cx, slot, id)),
             Section::Prune(ids) => self.handle_pruned(cx, slot, ids),
             Section::IHave(ids) => ids.iter().for_each(|id| self.handle_announced(cx, slot, id, false)),

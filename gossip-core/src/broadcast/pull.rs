@@ -59,8 +59,9 @@ impl<P: Peer> Broadcast<P> {
         slot: Slot,
         ids: List<'_, ShortId>,
     ) {
-        let places: SmallVec<[Place; 4]> =
+        let mut places: SmallVec<[Place; 4]> =
             ids.iter().take(MAX_PULLED).filter_map(|id| self.log.history.find_short(id)).collect();
+        places.retain(|place| self.may_graft(cx, slot, *place));
         for place in &places {
             if let Some(flight) = self.flights.get_mut(*place) {
                 flight.have.insert(slot);

@@ -148,15 +148,22 @@ impl<P: Peer> Broadcast<P> {
         let Some(place) = self.log.history.find_short(id) else { return };
         let Some(message) = self.log.history.get(place) else { return };
         let class = message.class;
-        // What is older goes by ranges.
-        let Some(flight) = self.flights.get_mut(place) else { return };
-        let grafts = &mut flight.grafts[usize::from(slot)];
-        if *grafts >= GRAFTS {
-            cx.stats.broadcast_grafts_refused += 1;
-            return;
+        if self.may_graft(cx, slot, place) {
+            self.push_to(cx, slot, class, place);
         }
-        *grafts += 1;
-        self.push_to(cx, slot, class, place);
+    }
+
+    /// Whether a neighbour gets a message that it asks for. What is older goes by ranges.
+    pub(super) fn may_graft(&mut self, cx: &mut Cx<'_, P>, slot: Slot, place: Place) -> bool {
+        let Some(flight) = self.flights.get_mut(place) else { return false };
+        let grafts = &mut flight.grafts[usize::from(slot)];
+        let may = *grafts < GRAFTS;
+        if may {
+            *grafts += 1;
+        } else {
+            cx.stats.broadcast_grafts_refused += 1;
+        }
+        may
     }
 
     /// Makes sure that what waits for a link is sent.

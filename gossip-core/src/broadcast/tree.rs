@@ -26,8 +26,17 @@ const HURRIED: Duration = Duration::from_millis(500);
 const CLAIM: Duration = Duration::from_millis(500);
 /// For so long neighbours may know of a newer round before the parent does.
 const STALE: Duration = Duration::from_secs(2);
+/// A round further ahead than this is of nobody honest: no root begins so many while others miss them all.
+const LEAP: u16 = 1 << 14;
+/// Who has had no way for so long forgets what it knew of the root: whoever told it of a round that the root never began
+/// must not keep it away for ever (as the entries of RFC 8966 §3.7.3 expire), nor a root that has left the overlay.
+const FORGET: Duration = Duration::from_secs(20);
 /// What each hop costs besides its way, in units of the distance.
 const HOP: u32 = 4;
+/// A node with so many children tells that it is full: each message would leave it more often than its uplink can bear.
+const CHILDREN: usize = 4;
+/// And this is what a way through it costs those who are not its children: about ten milliseconds.
+const CROWDED: u32 = 156;
 /// The unit of distances.
 const UNIT: u128 = 64;
 
@@ -51,6 +60,8 @@ pub(super) struct Tree {
     next_round: Instant,
     /// Since when neighbours know of a newer round than the parent.
     stale_since: Option<Instant>,
+    /// Since when no way is known.
+    lost_since: Option<Instant>,
     /// When the root was last asked for a round, or asked on behalf of others.
     hurried: Option<Instant>,
     /// Somebody waits for a new round, which the parent has to be told.
@@ -65,6 +76,10 @@ fn is_newer(a: u16, b: u16) -> bool {
     a != b && a.wrapping_sub(b) < 1 << 15
 }
 
+fn is_ahead(a: u16, b: u16) -> bool {
+    a != b && a.wrapping_sub(b) <= LEAP
+}
+
 fn length<P>(link: &Link<P>) -> u32 {
     u32::try_from(link.way.shortest.as_micros() / 2 / UNIT).unwrap_or(u32::MAX / 2).saturating_add(HOP)
 }
@@ -77,6 +92,7 @@ impl Tree {
             own_round: 0,
             next_round: now,
             stale_since: None,
+            lost_since: None,
             hurried: None,
             hurry: false,
             claim_at: None,
@@ -111,13 +127,14 @@ impl Tree {
     /// The next deadline.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let stale = self.stale_since.map(|since| since + STALE);
+        let lost = self.lost_since.map(|since| since + FORGET);
         let round = match self.route {
             Some(route) if route.parent.is_some() || route.distance.is_none() => None,
             // Which of the two it is shows then.
             Some(_) => Some(self.next_round),
             None => self.claim_at,
         };
-        crate::time::earliest([stale, round])
+        crate::time::earliest([stale, lost, round])
     }
 
     /// The way that a neighbour offers: none if it offers none, or if it might lead through this node.
@@ -126,9 +143,10 @@ impl Tree {
         let distance = advert.distance?;
         table.find_live_short(advert.root)?;
         let (round, shortest) = self.feasible;
-        let follows = self.route.is_some_and(|route| route.root == root);
-        let feasible = !follows || is_newer(advert.round, round) || advert.round == round && distance < shortest;
-        feasible.then(|| distance.saturating_add(length(link)))
+        let follows = shortest < u32::MAX && self.route.is_some_and(|route| route.root == root);
+        let feasible = !follows || is_ahead(advert.round, round) || advert.round == round && distance < shortest;
+        let crowded = if advert.full && !advert.child { CROWDED } else { 0 };
+        feasible.then(|| distance.saturating_add(length(link)).saturating_add(crowded))
     }
 
     /// The lowest root that any neighbour knows a way to, this node included.
@@ -175,7 +193,25 @@ impl Tree {
         Some(Route { root, round: round(slot), distance: Some(distance), parent: Some(slot) })
     }
 
-    fn follow(&mut self, route: Route) {
+    /// The round that the root begins: newer than those that it hears of, which somebody has invented.
+    fn next_round<P: Eq>(&self, me: u32, links: &Links<P>) -> u16 {
+        let told = links.iter().filter_map(|(_, link)| link.advert).filter(|advert| advert.root == me);
+        let newest = told.fold(self.own_round, |round, advert| {
+            if is_ahead(advert.round, self.own_round) && is_newer(advert.round, round) { advert.round } else { round }
+        });
+        newest.wrapping_add(1)
+    }
+
+    /// Forgets a root to which there has been no way for long.
+    fn forget_lost(&mut self, now: Instant) {
+        if self.lost_since.is_some_and(|since| now >= since + FORGET) {
+            self.lost_since = None;
+            self.route = None;
+        }
+    }
+
+    fn follow(&mut self, now: Instant, route: Route) {
+        self.lost_since = if route.distance.is_some() { None } else { self.lost_since.or(Some(now)) };
         if let Some(distance) = route.distance {
             let (round, shortest) = self.feasible;
             let renewed = shortest == u32::MAX || is_newer(route.round, round);
@@ -193,11 +229,6 @@ impl<P: Peer> Broadcast<P> {
         link.child = advert.parent;
         link.advert = Some(advert);
         let me = cx.table.own_short(*cx.me);
-        if Some(advert.root) == me && is_newer(advert.round, self.tree.own_round) {
-            // Of a former life, or invented: the next round is newer than that.
-            self.tree.own_round = advert.round;
-            self.tree.next_round = cx.now;
-        }
         let route = self.tree.route;
         // Who is behind, or takes the link for something else, has missed what it was told.
         let parent = route.and_then(|route| route.parent) == Some(slot);
@@ -205,7 +236,10 @@ impl<P: Peer> Broadcast<P> {
         if advert.child != parent || (behind && advert.parent) {
             link.told = None;
         }
-        if advert.hurry && advert.parent {
+        // A round that this root never began somebody has invented. What follows it is not begun at once each time, or rounds
+        // would be faster than they spread.
+        let invented = Some(advert.root) == me && is_ahead(advert.round, self.tree.own_round);
+        if invented || advert.hurry {
             self.hurry(cx);
         }
         self.tree.dirty = true;
@@ -235,10 +269,11 @@ impl<P: Peer> Broadcast<P> {
             return;
         }
         self.tree.dirty = false;
+        self.tree.forget_lost(cx.now);
         let is_root = |tree: &Tree| tree.route.is_some_and(|route| route.root == me);
         let Some(mut route) = self.tree.choose(cx.table, me, &self.links, cx.now) else { return };
         if route.root == me && (cx.now >= self.tree.next_round || !is_root(&self.tree)) {
-            self.tree.own_round = self.tree.own_round.wrapping_add(1);
+            self.tree.own_round = self.tree.next_round(me, &self.links);
             route.round = self.tree.own_round;
             self.tree.next_round = cx.now + ROUND;
             self.tree.hurry = false;
@@ -246,12 +281,13 @@ impl<P: Peer> Broadcast<P> {
         if route.distance.is_none() {
             self.hurry(cx);
         }
-        self.tree.follow(route);
+        self.tree.follow(cx.now, route);
         self.tell_neighbours(cx, route);
     }
 
     fn tell_neighbours(&mut self, cx: &mut Cx<'_, P>, route: Route) {
         let hurry = self.tree.hurry;
+        let full = self.links.iter().filter(|(_, link)| link.child).count() >= CHILDREN;
         for (slot, link) in self.links.iter_mut() {
             let parent = route.parent == Some(slot);
             let advert = Advert {
@@ -259,6 +295,7 @@ impl<P: Peer> Broadcast<P> {
                 child: link.child,
                 // Towards the root if there is a way, else to all who may know one.
                 hurry: hurry && (parent || route.distance.is_none()),
+                full,
                 root: route.root,
                 round: route.round,
                 distance: route.distance,
@@ -285,5 +322,224 @@ fn is_news(told: Advert, advert: Advert) -> bool {
         (None, None) => false,
         _ => true,
     };
-    apart || advert.hurry || (told.root, told.round, told.parent) != (advert.root, advert.round, advert.parent)
+    let crowded = !advert.child && told.full != advert.full;
+    apart
+        || crowded
+        || advert.hurry
+        || (told.root, told.round, told.parent) != (advert.root, advert.round, advert.parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::broadcast::lab::Lab;
+    use crate::random::Rng;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Links of a connected graph, with the length of each.
+    fn graph(rng: &mut Rng, count: usize) -> Vec<(usize, usize, Duration)> {
+        let length = |rng: &mut Rng| Duration::from_millis(1 + rng.below(60) as u64);
+        let mut links: Vec<_> =
+            (1..count).map(|at| (rng.below(at.min(8)).max(at.saturating_sub(8)), at, length(rng))).collect();
+        for _ in 0..count {
+            let (a, b) = (rng.below(count), rng.below(count));
+            let degree = |at| links.iter().filter(|(a, b, _)| *a == at || *b == at).count();
+            let there = links.iter().any(|(c, d, _)| (*c, *d) == (a, b) || (*c, *d) == (b, a));
+            if a != b && !there && degree(a) < MAX_LINKS && degree(b) < MAX_LINKS {
+                links.push((a, b, length(rng)));
+            }
+        }
+        links
+    }
+
+    fn linked(links: &[(usize, usize, Duration)], count: usize) -> Lab {
+        let mut lab = Lab::new(count);
+        links.iter().for_each(|(a, b, length)| lab.link(*a, *b, *length));
+        lab
+    }
+
+    fn route(lab: &mut Lab, at: usize) -> Option<Route> {
+        lab.parts(at).0.tree.route
+    }
+
+    fn branches(lab: &mut Lab, at: usize) -> Slots {
+        let (broadcast, _) = lab.parts(at);
+        broadcast.tree.branches(&broadcast.links)
+    }
+
+    /// The way up to a node without a parent.
+    fn way_up(lab: &mut Lab, from: usize) -> Vec<usize> {
+        let (mut way, mut at) = (alloc::vec![from], from);
+        while let Some(slot) = route(lab, at).and_then(|route| route.parent) {
+            at = lab.other(at, slot);
+            assert!(!way.contains(&at), "a loop: {way:?} to {at}");
+            way.push(at);
+        }
+        way
+    }
+
+    /// All have a way to the same root, and both ends of each link see it alike.
+    fn check_tree(lab: &mut Lab) {
+        let root = lab.lowest();
+        for at in (0..lab.nodes.len()).filter(|at| !lab.dead[*at]).collect::<Vec<_>>() {
+            assert_eq!(way_up(lab, at).last(), Some(&root), "the root of {at}");
+            let own = route(lab, at).expect("a route");
+            assert_eq!(own.root, Lab::short(root));
+            let own_branches = branches(lab, at);
+            for slot in lab.parts(at).0.links.all().iter() {
+                let other = lab.other(at, slot);
+                let back = lab.slot(other, at).expect("a link has two ends");
+                let parent = own.parent == Some(slot);
+                assert_eq!(own_branches.contains(slot), branches(lab, other).contains(back));
+                assert_eq!(
+                    lab.parts(other).0.links.get(back).expect("a link").child,
+                    parent,
+                    "{other} is the parent of {at}"
+                );
+                if parent {
+                    let way = length(lab.parts(at).0.links.get(slot).expect("a link"));
+                    let (own, above) =
+                        (own.distance.expect("a way"), route(lab, other).expect("a route").distance.expect("a way"));
+                    assert!(own.abs_diff(above + way) <= above / 20, "{at}: {own}, {above} + {way}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_lowest_short_name_becomes_the_root_and_all_find_the_way_to_it() {
+        for count in [2, 3, 10, 40] {
+            let links: Vec<_> = (1..count).map(|at| (at - 1, at, Duration::from_millis(20))).collect();
+            let mut lab = linked(&links, count);
+            lab.run(3 * SECOND, || true);
+            check_tree(&mut lab);
+        }
+    }
+
+    #[test]
+    fn after_any_losses_and_in_any_order_the_tree_spans_all_without_a_loop() {
+        for seed in 0..40 {
+            let mut rng = Rng::new([seed; 32]);
+            let count = 3 + rng.below(25);
+            let mut lab = linked(&graph(&mut rng, count), count);
+            for _ in 0..2000 {
+                lab.now = lab.now + Duration::from_millis(5);
+                lab.tend(rng.below(count));
+                for _ in 0..rng.below(6).min(lab.on_the_way.len()) {
+                    let place = rng.below(lab.on_the_way.len());
+                    match rng.below(4) {
+                        0 => _ = lab.on_the_way.remove(place),
+                        _ => lab.deliver(place),
+                    }
+                }
+                (0..count).for_each(|at| _ = way_up(&mut lab, at));
+            }
+            lab.run(30 * SECOND, || true);
+            check_tree(&mut lab);
+        }
+    }
+
+    #[test]
+    fn no_way_is_much_longer_than_the_shortest() {
+        for seed in 0..20 {
+            let mut rng = Rng::new([seed; 32]);
+            let links = graph(&mut rng, 24);
+            let mut lab = linked(&links, 24);
+            lab.run(25 * SECOND, || true);
+            let mut shortest = [u32::MAX; 24];
+            shortest[lab.lowest()] = 0;
+            for (a, b, way) in links.iter().cycle().take(links.len() * 24) {
+                let way = (way.as_micros() / 2 / UNIT) as u32 + HOP;
+                shortest[*a] = shortest[*a].min(shortest[*b].saturating_add(way));
+                shortest[*b] = shortest[*b].min(shortest[*a].saturating_add(way));
+            }
+            for (at, shortest) in shortest.into_iter().enumerate() {
+                let distance = route(&mut lab, at).and_then(|route| route.distance).expect("a way");
+                assert!(
+                    distance >= shortest * 19 / 20 && distance <= shortest * 5 / 4,
+                    "seed {seed}, {at}: {distance}, {shortest}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_root_that_dies_is_replaced_by_the_next_lowest() {
+        for seed in 0..20 {
+            let mut rng = Rng::new([seed; 32]);
+            // Two who are linked to all keep it connected.
+            let mut links = graph(&mut rng, 11);
+            links.retain(|(a, b, _)| *a > 1 && *b > 1);
+            links.extend(
+                (2..11).flat_map(|at| [(0, at, Duration::from_millis(40)), (1, at, Duration::from_millis(30))]),
+            );
+            let mut lab = linked(&links, 11);
+            lab.run(3 * SECOND, || true);
+            let root = lab.lowest();
+            lab.kill(root);
+            lab.run(3 * SECOND, || true);
+            check_tree(&mut lab);
+        }
+    }
+
+    #[test]
+    fn who_has_lost_its_way_gets_a_new_one_without_waiting_for_the_next_round() {
+        // A circle: the node that loses its parent has a neighbour that is farther from the root than it was itself.
+        let count = 8;
+        let links: Vec<_> = (0..count).map(|at| (at, (at + 1) % count, Duration::from_millis(10))).collect();
+        let mut lab = linked(&links, count);
+        lab.run(12 * SECOND, || true);
+        let child = (0..count).find(|at| way_up(&mut lab, *at).len() == 2).expect("a neighbour of the root");
+        let parent = way_up(&mut lab, child)[1];
+        for (at, other) in [(child, parent), (parent, child)] {
+            let slot = lab.slot(at, other).expect("a link");
+            lab.parts(at).0.remove_link(slot);
+        }
+        lab.run(SECOND, || true);
+        assert_eq!(way_up(&mut lab, child).len(), count);
+    }
+
+    #[test]
+    fn a_round_that_the_root_never_began_stops_nobody_for_long() {
+        for leap in [1, 1000, LEAP - 1, LEAP, LEAP + 1, (1 << 15) - 1, 1 << 15, u16::MAX] {
+            for victim in 0..10 {
+                let mut rng = Rng::new([7; 32]);
+                let mut lab = linked(&graph(&mut rng, 10), 10);
+                lab.run(3 * SECOND, || true);
+                let root = lab.lowest();
+                let slot = lab.parts(victim).0.links.all().iter().next().expect("a link");
+                let forger = lab.other(victim, slot);
+                for step in 1..5 {
+                    let round = route(&mut lab, victim).expect("a route").round.wrapping_add(leap);
+                    let forged = Advert {
+                        parent: false,
+                        child: false,
+                        hurry: step == 3,
+                        full: false,
+                        root: Lab::short(root),
+                        round,
+                        distance: Some(0),
+                    };
+                    lab.hand_over(forger, victim, forged);
+                }
+                lab.run(2 * FORGET + SECOND, || true);
+                check_tree(&mut lab);
+            }
+        }
+    }
+
+    #[test]
+    fn rounds_go_on_beyond_the_highest_number() {
+        let mut lab = linked(&[(0, 1, SECOND / 50), (1, 2, SECOND / 50)], 3);
+        let root = lab.lowest();
+        lab.parts(root).0.tree.own_round = u16::MAX - 1;
+        lab.run(45 * SECOND, || true);
+        assert!(lab.parts(root).0.tree.own_round < 10);
+        let round = lab.parts(root).0.tree.own_round;
+        check_tree(&mut lab);
+        assert!((0..3).all(|at| route(&mut lab, at).is_some_and(|route| route.round == round)));
+    }
 }

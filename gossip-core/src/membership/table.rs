@@ -167,6 +167,15 @@ impl<P: Peer> Table<P> {
         self.free.push(index.0);
     }
 
+    /// A member has left, for tests of those who only read the table.
+    #[cfg(all(test, feature = "broadcast"))]
+    pub(crate) fn bury(&mut self, id: NodeId) {
+        if let Some(index) = self.find(id) {
+            let record = self.record(index);
+            self.update(index, &record, Status::Left);
+        }
+    }
+
     /// For what others do not compare.
     pub(super) fn row_mut(&mut self, index: MemberIndex) -> &mut Row<P> {
         self.rows[index.0 as usize].as_mut().expect("an index in use belongs to a row")

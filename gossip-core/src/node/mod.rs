@@ -169,6 +169,12 @@ impl<P: Peer> Node<P> {
         Ok(node)
     }
 
+    /// The two alone, for tests of what broadcast does by itself.
+    #[cfg(all(test, feature = "broadcast"))]
+    pub(crate) fn broadcast_parts(&mut self, now: Instant) -> (&mut broadcast::Broadcast<P>, Cx<'_, P>) {
+        (&mut self.broadcast, self.shared.cx(now))
+    }
+
     /// What this node would need after a restart.
     pub fn snapshot(&self) -> Snapshot<'_, P> {
         Snapshot {

@@ -128,6 +128,7 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
                 )
             }),
         ),
+        Broadcast::Recent(ids) => short_ids("message_recent", ids),
         Broadcast::Ack(ids) => short_ids("push_ack", ids),
         Broadcast::Prune(ids) => short_ids("prune", ids),
         Broadcast::IHave(ids) => short_ids("ihave", ids),
@@ -143,9 +144,10 @@ fn announcements(head: &str, list: &List<'_, Announcement>, names: Names<'_>) ->
 }
 
 fn tree_advert(advert: &Advert) -> String {
-    let Advert { parent, child, hurry, root, round, distance } = advert;
+    let Advert { parent, child, hurry, full, root, round, distance } = advert;
     let flag = |set: &bool, word: &'static str| if *set { word } else { "" };
-    let flags = [flag(parent, " to_parent"), flag(child, " to_child"), flag(hurry, " hurry")].concat();
+    let flags =
+        [flag(parent, " to_parent"), flag(child, " to_child"), flag(hurry, " hurry"), flag(full, " full")].concat();
     let distance = distance.map_or_else(|| "none".into(), |distance| distance.to_string());
     format!("tree_advert{flags} root={root:08x} round={round} distance={distance}")
 }

@@ -48,6 +48,9 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     dropped_members: "dropped_total"["member_table_full"], "What was passed over, or left out at a limit.";
     kv_dropped: "dropped_total"["kv_full"], "What was passed over, or left out at a limit.";
     broadcast_missed: "dropped_total"["broadcast_missed"], "What was passed over, or left out at a limit.";
+    broadcast_grafts_refused: "dropped_total"["broadcast_asked_too_often"], "What was passed over, or left out at a limit.";
+    broadcast_announcements_ignored: "dropped_total"["broadcast_announced_too_much"], "What was passed over, or left out at a limit.";
+    broadcast_strangers: "dropped_total"["broadcast_no_neighbour"], "What was passed over, or left out at a limit.";
     direct_refused: "dropped_total"["direct_inbox_full"], "What was passed over, or left out at a limit.";
     direct_ignored: "dropped_total"["direct_not_for_us"], "What was passed over, or left out at a limit.";
     probes: "probes_total", "Pings sent, repeated ones included.";
@@ -62,6 +65,9 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     table_syncs: "table_syncs_total", "Digests of the member table sent.";
     broadcast_duplicates: "broadcast_duplicates_total", "Messages received again and suppressed.";
     broadcast_pulls: "broadcast_pulls_total", "Messages asked for because an announcement named them.";
+    broadcast_grafts: "broadcast_grafts_total", "Messages asked for because a neighbour announced them.";
+    broadcast_promises_broken: "broadcast_promises_broken_total", "Announced messages that nobody sent when asked.";
+    broadcast_links_lost: "broadcast_links_lost_total", "Neighbours given up because they did not answer.";
     direct_sent: "direct_sent_total", "Direct messages sent, repetitions not counted.";
     direct_repeated: "direct_repeated_total", "Repetitions of direct messages.";
     direct_delivered: "direct_delivered_total", "Direct messages whose receiver has them.";
