@@ -138,9 +138,13 @@ impl<P: Peer> Broadcast<P> {
         let due = cx.now + link.way.timeout();
         self.flush(cx, slot);
         let Some(flight) = self.flights.get_mut(place) else { return };
+        let waits = flight.pending.contains(slot);
         flight.pending.insert(slot);
         flight.tries[usize::from(slot)] += 1;
-        self.flights.due.push(Reverse((due, place, slot)));
+        // What is grafted before it is acknowledged is waited for once.
+        if !waits {
+            self.flights.due.push(Reverse((due, place, slot)));
+        }
     }
 
     /// A neighbour asks for a message.
@@ -221,6 +225,7 @@ impl<P: Peer> Broadcast<P> {
             let Some(message) = self.log.history.get(place) else { continue };
             if tries < SENDS {
                 let class = message.class;
+                flight.pending.remove(slot);
                 self.push_to(cx, slot, class, place);
                 continue;
             }
