@@ -138,14 +138,16 @@ impl Tree {
     }
 
     /// The way that a neighbour offers: none if it offers none, or if it might lead through this node.
-    fn offer<P: Peer>(&self, table: &Table<P>, me: u32, root: u32, link: &Link<P>) -> Option<u32> {
+    fn offer<P: Peer>(&self, table: &Table<P>, me: u32, root: u32, (slot, link): (Slot, &Link<P>)) -> Option<u32> {
         let advert = link.advert.filter(|advert| advert.root == root && advert.root != me && !advert.parent)?;
         let distance = advert.distance?;
         table.find_live_short(advert.root)?;
         let (round, shortest) = self.feasible;
         let follows = shortest < u32::MAX && self.route.is_some_and(|route| route.root == root);
         let feasible = !follows || is_ahead(advert.round, round) || advert.round == round && distance < shortest;
-        let crowded = if advert.full && !advert.child { CROWDED } else { 0 };
+        // What the neighbour last said of this node's place may be older than that place.
+        let child = self.route.is_some_and(|route| route.root == root && route.parent == Some(slot));
+        let crowded = if advert.full && !child { CROWDED } else { 0 };
         feasible.then(|| distance.saturating_add(length(link)).saturating_add(crowded))
     }
 
@@ -170,7 +172,7 @@ impl Tree {
         if self.route.is_none_or(|route| route.root != root) {
             self.feasible = (0, u32::MAX);
         }
-        let offers = links.iter().filter_map(|(slot, link)| Some((self.offer(table, me, root, link)?, slot)));
+        let offers = links.iter().filter_map(|(slot, link)| Some((self.offer(table, me, root, (slot, link))?, slot)));
         let offers: SmallVec<[(u32, Slot); MAX_LINKS]> = offers.collect();
         let parent = self.route.filter(|route| route.root == root).and_then(|route| route.parent);
         let best = offers.iter().min().copied();

@@ -40,7 +40,7 @@ pub mod tag {
     /// Whether a packet is made for a section of this tag, a question or its answer: it has at most one of them, so that one
     /// datagram is never answered by many.
     pub const fn is_conversation(tag: u8) -> bool {
-        matches!(tag, PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE)
+        matches!(tag, PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE | MESSAGE_RECENT)
     }
 
     /// A probe: [`super::membership::Ping`].
