@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use gossip_core::broadcast::{BroadcastError, MessageId};
+use gossip_core::broadcast::{BroadcastError, Class, MessageId};
 use gossip_core::kv::{KvError, Scope, Version};
 use gossip_core::{CommandError, Event, Instant, Node, NodeId, Peer, Stats};
 
@@ -149,11 +149,16 @@ impl<P: Peer> Handle<P> {
         Awaited::new(self.clone(), version, events)
     }
 
-    /// Sends a message to all members; this node itself does not get it back.
+    /// Sends a message of [`Class::Normal`] to all members; this node itself does not get it back.
     pub fn publish(&self, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
+        self.publish_as(Class::Normal, topic, payload)
+    }
+
+    /// As [`Handle::publish`], of any class.
+    pub fn publish_as(&self, class: Class, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
         self.run(|state, now| {
             state.writable(BroadcastError::Leaving)?;
-            state.node.broadcasts_mut(now).send(topic, payload)
+            state.node.broadcasts_mut(now).send_as(class, topic, payload)
         })
     }
 

@@ -1224,12 +1224,16 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__publish)
-            opts="-h --socket --json --help"
+            opts="-h --class --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --class)
+                    COMPREPLY=($(compgen -W "urgent normal bulk" -- "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -83,7 +83,8 @@ Values that are JSON stand as such, others as strings.";
 const PUBLISH_EXAMPLES: &str = "\
 Examples:
   gossip publish deploy 'v1.4.2 is out'
-  gossip publish deploy - < note.txt  the payload is read from standard input";
+  gossip publish deploy - < note.txt  the payload is read from standard input
+  gossip publish alarm fire --class urgent";
 const SUBSCRIBE_EXAMPLES: &str = "\
 Examples:
   gossip subscribe deploy
@@ -330,6 +331,9 @@ pub(crate) struct PublishArgs {
     /// The message; `-` reads it from standard input
     #[arg(allow_hyphen_values = true)]
     pub(crate) payload: String,
+    /// How urgent it is: urgent messages go over more links, bulk ones when nothing else waits
+    #[arg(long, value_name = "CLASS", default_value = "normal", value_parser = ["urgent", "normal", "bulk"])]
+    pub(crate) class: String,
 }
 
 #[derive(Args, Debug)]

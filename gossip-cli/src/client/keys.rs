@@ -52,7 +52,7 @@ pub(super) fn listed(entry: &Value) -> String {
 
 pub(super) async fn publish(client: &Client, args: &PublishArgs, json: bool) -> Result<(), Failure> {
     let payload = argument_or_stdin(&args.payload)?;
-    let body = json!({ "topic": args.topic, "payload": payload });
+    let body = json!({ "topic": args.topic, "payload": payload, "class": args.class });
     version(&client.post("/v1/publish", &body).await?, json)
 }
 

@@ -1,5 +1,6 @@
 //! Broadcast messages that clients send.
 
+use gossip_core::broadcast::Class;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,15 +14,37 @@ use crate::agent::{feed, query};
 struct Publish {
     topic: String,
     payload: String,
+    #[serde(default)]
+    class: Urgency,
+}
+
+/// [`Class`], as clients name it.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Urgency {
+    Urgent,
+    #[default]
+    Normal,
+    Bulk,
+}
+
+impl From<Urgency> for Class {
+    fn from(urgency: Urgency) -> Self {
+        match urgency {
+            Urgency::Urgent => Self::Urgent,
+            Urgency::Normal => Self::Normal,
+            Urgency::Bulk => Self::Bulk,
+        }
+    }
 }
 
 pub(super) async fn publish(state: &State, body: Body) -> Result<Answer, ApiError> {
-    let Publish { topic, payload } = body.json().await?;
+    let Publish { topic, payload, class } = body.json().await?;
     if query::is_reserved(topic.as_bytes()) {
         return Err(ApiError::input(format!("the topic {topic:?} is for agents alone"))
             .hint("topics that begin with @gossip/ are reserved; `gossip query` asks members"));
     }
-    let id = state.handle.publish(topic.as_bytes(), payload.as_bytes()).map_err(of_message)?;
+    let id = state.handle.publish_as(class.into(), topic.as_bytes(), payload.as_bytes()).map_err(of_message)?;
     // The node does not deliver its own messages to itself, but another program on this machine may want them.
     state.feed.tell(feed::message_line(id, &state.name, topic.as_bytes(), payload.as_bytes()));
     Ok(json!({ "topic": topic, "version": feed::message_id(id) }).into())
