@@ -192,7 +192,7 @@ impl<P: Peer> Broadcast<P> {
                 continue;
             };
             let id = MessageId::new(cx.table.row(row).member, wire.sequence);
-            slot.into_iter().for_each(|slot| self.note(cx, slot, tag::PUSH_ACK, short));
+            slot.into_iter().for_each(|slot| self.acknowledge(cx, slot, tag::PUSH_ACK, short));
             if self.log.knows(id) || id.origin == cx.me.id {
                 cx.stats.broadcast_duplicates += 1;
                 continue;
@@ -212,7 +212,7 @@ impl<P: Peer> Broadcast<P> {
         }
         let branch = self.tree.branches(&self.links).contains(slot);
         let tag = if branch || again { tag::PUSH_ACK } else { tag::PRUNE };
-        self.note(cx, slot, tag, short);
+        self.acknowledge(cx, slot, tag, short);
     }
 
     /// A section of a neighbour, or of one who takes this node for one.
@@ -324,6 +324,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             return;
         }
         self.look_after_links(cx);
+        self.send_collected(cx);
         self.repeat_pushes(cx);
         self.announce(cx);
         self.graft(cx);

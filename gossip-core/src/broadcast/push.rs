@@ -10,7 +10,7 @@ use super::links::{MAX_LINKS, Slot, Slots};
 use super::{Broadcast, Intent};
 use crate::peer::Peer;
 use crate::protocol::{Cx, Target};
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::wire::broadcast::{Class, ShortId};
 use crate::wire::tag;
 
@@ -23,6 +23,11 @@ const SENDS: u8 = 2;
 const TRIES: u8 = 7;
 /// A neighbour gets what it grafts so often: it may be lost, but nobody can make this node send for ever.
 pub(super) const GRAFTS: u8 = 5;
+/// Where so many messages came within so long, acknowledgements wait for each other, but not for long: neighbours wait for
+/// them.
+const BUSY: usize = 4;
+const BUSY_FOR: Duration = Duration::from_millis(20);
+const COLLECT: Duration = Duration::from_millis(4);
 /// The longest wait between two tries.
 const LONGEST: Duration = Duration::from_millis(400);
 /// An urgent message goes to so many neighbours at least.
@@ -49,12 +54,21 @@ pub(super) struct Flights {
     /// In the order of their places, without gaps.
     flights: VecDeque<Flight>,
     first: Place,
+    /// Links for which acknowledgements are collected, and until when.
+    collecting: Slots,
+    collected_at: Option<Instant>,
     due: BinaryHeap<Reverse<(Instant, Place, Slot)>>,
 }
 
 impl Flights {
     pub(super) fn new() -> Self {
-        Self { flights: VecDeque::new(), first: 0, due: BinaryHeap::new() }
+        Self {
+            flights: VecDeque::new(),
+            first: 0,
+            collecting: Slots::default(),
+            collected_at: None,
+            due: BinaryHeap::new(),
+        }
     }
 
     pub(super) fn get_mut(&mut self, place: Place) -> Option<&mut Flight> {
@@ -81,6 +95,12 @@ impl Flights {
         });
     }
 
+    /// Whether messages come so fast that acknowledgements are better collected.
+    fn is_busy(&self, now: Instant) -> bool {
+        let before = self.flights.len().checked_sub(BUSY);
+        before.and_then(|at| self.flights.get(at)).is_some_and(|flight| now < flight.since + BUSY_FOR)
+    }
+
     /// The newest first, down to those that are older than `age`.
     pub(super) fn recent(&self, now: Instant, age: Duration) -> impl Iterator<Item = (Place, &Flight)> {
         let newest = (self.first..self.first + self.flights.len() as u64).rev().zip(self.flights.iter().rev());
@@ -102,7 +122,7 @@ impl Flights {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.due.peek().map(|Reverse((due, ..))| *due)
+        earliest([self.due.peek().map(|Reverse((due, ..))| *due), self.collected_at])
     }
 }
 
@@ -183,6 +203,24 @@ impl<P: Peer> Broadcast<P> {
     pub(super) fn note(&mut self, cx: &mut Cx<'_, P>, slot: Slot, tag: u8, id: ShortId) {
         if self.links.get_mut(slot).is_some_and(|link| link.outbox.note(tag, id)) {
             self.flush(cx, slot);
+        }
+    }
+
+    /// Acknowledges a message that a neighbour pushed.
+    pub(super) fn acknowledge(&mut self, cx: &mut Cx<'_, P>, slot: Slot, tag: u8, id: ShortId) {
+        if !self.flights.is_busy(cx.now) {
+            self.note(cx, slot, tag, id);
+        } else if self.links.get_mut(slot).is_some_and(|link| link.outbox.note(tag, id)) {
+            self.flights.collecting.insert(slot);
+            self.flights.collected_at.get_or_insert(cx.now + COLLECT);
+        }
+    }
+
+    /// Sends the acknowledgements that were collected.
+    pub(super) fn send_collected(&mut self, cx: &mut Cx<'_, P>) {
+        if self.flights.collected_at.take_if(|at| *at <= cx.now).is_some() {
+            let collecting = core::mem::take(&mut self.flights.collecting);
+            collecting.iter().for_each(|slot| self.flush(cx, slot));
         }
     }
 
