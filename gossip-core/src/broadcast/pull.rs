@@ -24,6 +24,7 @@ const STILL: Duration = Duration::from_secs(10);
 const COMPARE: Duration = Duration::from_millis(400);
 /// The messages of so long are told where a fingerprint differs for the first time, so often at most.
 const RECENT: Duration = Duration::from_secs(4);
+const SKEW: Duration = Duration::from_millis(150);
 const RECENTLY_TOLD: Duration = Duration::from_millis(100);
 /// At most so many messages answer a request.
 const MAX_PULLED: usize = 64;
@@ -133,7 +134,12 @@ impl<P: Peer> Broadcast<P> {
 
     /// What differs is mostly one of the last messages: who lacks it needs no comparison of everything.
     fn tell_recent(&mut self, cx: &mut Cx<'_, P>, to: &P) {
-        if cx.now >= self.told_recent + RECENTLY_TOLD && self.flights.recent(cx.now, RECENT).count() <= MAX_PULLED {
+        // Others count a message as old enough a little sooner or later.
+        let aged = cx.config.broadcast.announce_after;
+        let edge = |flight: &Flight| cx.now + SKEW >= flight.since + aged && cx.now <= flight.since + aged + SKEW;
+        let mut recent = self.flights.recent(cx.now, RECENT).map(|(_, flight)| flight);
+        let few = self.flights.recent(cx.now, RECENT).count() <= MAX_PULLED;
+        if cx.now >= self.told_recent + RECENTLY_TOLD && few && !recent.any(edge) {
             self.told_recent = cx.now;
             self.intents.push(cx.stats, Target::to(to.clone()), Intent::Recent);
         }

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use super::Broadcast;
-use super::links::{Choice, Slot};
+use super::links::{Choice, Slot, Slots};
 use super::overlay::{Candidate, MAX_QUESTIONS, RETRY};
 use crate::membership::MemberIndex;
 use crate::peer::Peer;
@@ -127,21 +127,22 @@ impl<P: Peer> Broadcast<P> {
         self.overlay.candidates.iter().find(free).map(|one| one.row)
     }
 
-    fn longest(&self, choice: Choice) -> Option<(Slot, Duration)> {
-        let chosen = self.links.iter().filter(|(_, link)| link.mine == Some(choice));
+    /// The longest link of a kind that is none of `kept`.
+    fn longest(&self, choice: Choice, kept: Slots) -> Option<(Slot, Duration)> {
+        let chosen = self.links.iter().filter(|(slot, link)| link.mine == Some(choice) && !kept.contains(*slot));
         chosen.map(|(slot, link)| (slot, link.way.shortest)).max_by_key(|(_, length)| *length)
     }
 
-    /// Gives up the longest link of a kind if there is one too many.
+    /// Gives up the longest link of a kind if there is one too many: none that the tree uses, or what is behind it is cut off.
     fn give_up_surplus(&mut self, cx: &mut Cx<'_, P>, choice: Choice, surplus: bool) {
-        if let Some((slot, _)) = self.longest(choice).filter(|_| surplus) {
+        if let Some((slot, _)) = self.longest(choice, self.tree.branches(&self.links)).filter(|_| surplus) {
             self.give_up(cx, slot);
         }
     }
 
     /// Asks for a near link that is shorter than the longest of them.
     fn exchange(&mut self, cx: &mut Cx<'_, P>) {
-        let Some((_, length)) = self.longest(Choice::Near) else { return };
+        let Some((_, length)) = self.longest(Choice::Near, Slots::default()) else { return };
         let shorter = |one: &&Candidate| one.rtt + MARGIN < length * 4 / 5;
         if let Some(row) = self.nearest(cx.now, shorter) {
             self.ask_member(cx, row, Some(Choice::Near));
