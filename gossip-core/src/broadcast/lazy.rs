@@ -19,7 +19,7 @@ use crate::wire::tag;
 /// A message is announced when it is so old at least.
 const DELAY: Duration = Duration::from_millis(30);
 /// And a while later, by chance up to this: one end of a link should be well before the other.
-const PERIOD: Duration = Duration::from_millis(300);
+const PERIOD: Duration = Duration::from_millis(400);
 /// A new neighbour is asked for the messages of the last while, so many at most.
 const RECENT: Duration = Duration::from_secs(3);
 const MAX_RECENT: usize = 64;

@@ -228,6 +228,10 @@ impl<P: Peer> Broadcast<P> {
         let Some(link) = self.links.get_mut(slot) else { return };
         link.heard = cx.now;
         let adopted = advert.parent && !link.child;
+        if link.child && !advert.parent {
+            // Perhaps an advert that a later one has overtaken: the child is told that it is none.
+            link.told = None;
+        }
         link.child = advert.parent;
         link.advert = Some(advert);
         let me = cx.table.own_short(*cx.me);
