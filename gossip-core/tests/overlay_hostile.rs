@@ -162,8 +162,7 @@ fn strangers_who_push_graft_and_advertise_have_no_effect() {
         let stranger = Identity::new(NodeId::from_name(&format!("stranger {at}")), 1);
         let origin = ClusterKey::new("").short(stranger);
         let pushed = Pushed { origin, sequence: 1, class: Class::Urgent, age: 0, hops: 1, topic: b"t", payload: b"p" };
-        let advert =
-            Advert { parent: true, child: true, hurry: true, full: false, root: 0, round: 7, distance: Some(0) };
+        let advert = Advert { parent: true, child: true, hurry: true, root: 0, round: 7, distance: Some(0) };
         let packet = packet(stranger, true, |w| {
             w.section(tag::PUSH, |w| w.item(&pushed)).expect("room");
             w.section(tag::GRAFT, |w| w.item(&id)).expect("room");
@@ -215,10 +214,7 @@ fn numbers_at_their_ends_wrap_nothing_and_the_tree_goes_on() {
     for root in [own, theirs, 0, u32::MAX] {
         for round in [0, 1, 1 << 14, (1 << 15) - 1, 1 << 15, u16::MAX] {
             for distance in [Some(0), Some(u32::MAX), None] {
-                duel.say(
-                    tag::TREE_ADVERT,
-                    &[Advert { parent: true, child: true, hurry: true, full: false, root, round, distance }],
-                );
+                duel.say(tag::TREE_ADVERT, &[Advert { parent: true, child: true, hurry: true, root, round, distance }]);
                 duel.run_for(Duration::from_millis(200));
             }
         }
@@ -226,10 +222,7 @@ fn numbers_at_their_ends_wrap_nothing_and_the_tree_goes_on() {
     // The neighbour takes the node for its parent, and later has no way: messages go to it either way.
     for distance in [Some(10), None] {
         let round = duel.last_advert.map_or(0, |advert| advert.round);
-        duel.say(
-            tag::TREE_ADVERT,
-            &[Advert { parent: true, child: false, hurry: false, full: false, root: own, round, distance }],
-        );
+        duel.say(tag::TREE_ADVERT, &[Advert { parent: true, child: false, hurry: false, root: own, round, distance }]);
         let before = duel.heard[usize::from(tag::PUSH)];
         let id = duel.broadcast();
         duel.pump();

@@ -362,7 +362,6 @@ fn advert(input: &mut Input<'_>) -> Advert {
         parent: input.flag(),
         child: input.flag(),
         hurry: input.flag(),
-        full: input.flag(),
         root: input.u32(),
         round: u16::from_be_bytes(input.array()),
         distance: input.flag().then(|| input.u32()),

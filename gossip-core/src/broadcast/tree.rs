@@ -33,10 +33,6 @@ const LEAP: u16 = 1 << 14;
 const FORGET: Duration = Duration::from_secs(20);
 /// What each hop costs besides its way, in units of the distance.
 const HOP: u32 = 4;
-/// A node with so many children tells that it is full: each message would leave it more often than its uplink can bear.
-const CHILDREN: usize = 4;
-/// And this is what a way through it costs those who are not its children: about ten milliseconds.
-const CROWDED: u32 = 156;
 /// The unit of distances.
 const UNIT: u128 = 64;
 
@@ -138,17 +134,14 @@ impl Tree {
     }
 
     /// The way that a neighbour offers: none if it offers none, or if it might lead through this node.
-    fn offer<P: Peer>(&self, table: &Table<P>, me: u32, root: u32, (slot, link): (Slot, &Link<P>)) -> Option<u32> {
+    fn offer<P: Peer>(&self, table: &Table<P>, me: u32, root: u32, link: &Link<P>) -> Option<u32> {
         let advert = link.advert.filter(|advert| advert.root == root && advert.root != me && !advert.parent)?;
         let distance = advert.distance?;
         table.find_live_short(advert.root)?;
         let (round, shortest) = self.feasible;
         let follows = shortest < u32::MAX && self.route.is_some_and(|route| route.root == root);
         let feasible = !follows || is_ahead(advert.round, round) || advert.round == round && distance < shortest;
-        // What the neighbour last said of this node's place may be older than that place.
-        let child = self.route.is_some_and(|route| route.root == root && route.parent == Some(slot));
-        let crowded = if advert.full && !child { CROWDED } else { 0 };
-        feasible.then(|| distance.saturating_add(length(link)).saturating_add(crowded))
+        feasible.then(|| distance.saturating_add(length(link)))
     }
 
     /// The lowest root that any neighbour knows a way to, this node included.
@@ -172,7 +165,7 @@ impl Tree {
         if self.route.is_none_or(|route| route.root != root) {
             self.feasible = (0, u32::MAX);
         }
-        let offers = links.iter().filter_map(|(slot, link)| Some((self.offer(table, me, root, (slot, link))?, slot)));
+        let offers = links.iter().filter_map(|(slot, link)| Some((self.offer(table, me, root, link)?, slot)));
         let offers: SmallVec<[(u32, Slot); MAX_LINKS]> = offers.collect();
         let parent = self.route.filter(|route| route.root == root).and_then(|route| route.parent);
         let best = offers.iter().min().copied();
@@ -293,7 +286,6 @@ impl<P: Peer> Broadcast<P> {
 
     fn tell_neighbours(&mut self, cx: &mut Cx<'_, P>, route: Route) {
         let hurry = self.tree.hurry;
-        let full = self.links.iter().filter(|(_, link)| link.child).count() >= CHILDREN;
         for (slot, link) in self.links.iter_mut() {
             let parent = route.parent == Some(slot);
             let advert = Advert {
@@ -301,7 +293,6 @@ impl<P: Peer> Broadcast<P> {
                 child: link.child,
                 // Towards the root if there is a way, else to all who may know one.
                 hurry: hurry && (parent || route.distance.is_none()),
-                full,
                 root: route.root,
                 round: route.round,
                 distance: route.distance,
@@ -328,11 +319,7 @@ fn is_news(told: Advert, advert: Advert) -> bool {
         (None, None) => false,
         _ => true,
     };
-    let crowded = !advert.child && told.full != advert.full;
-    apart
-        || crowded
-        || advert.hurry
-        || (told.root, told.round, told.parent) != (advert.root, advert.round, advert.parent)
+    apart || advert.hurry || (told.root, told.round, told.parent) != (advert.root, advert.round, advert.parent)
 }
 
 #[cfg(test)]
@@ -524,7 +511,6 @@ mod tests {
                         parent: false,
                         child: false,
                         hurry: step == 3,
-                        full: false,
                         root: Lab::short(root),
                         round,
                         distance: Some(0),

@@ -63,7 +63,7 @@ impl Item<'_> for LinkSection {
 }
 
 /// The sender's way to the root of the tree: flags (1 byte: 1: the receiver is its parent there, 2: its child, 4: somebody
-/// below waits for a new round, 8: it knows no way, 16: it has as many children as it wants), the root's short name (4 bytes), the root's round
+/// below waits for a new round, 8: it knows no way), the root's short name (4 bytes), the root's round
 /// (2 bytes, modulo 2^16), the way's length in units of 64 microseconds (varint, at most 2^32 - 1; 0 if there is none).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advert {
@@ -73,8 +73,6 @@ pub struct Advert {
     pub child: bool,
     /// Whether somebody below waits for a new round.
     pub hurry: bool,
-    /// Whether the sender has as many children as it wants.
-    pub full: bool,
     /// The root's short name.
     pub root: u32,
     /// The root's round.
@@ -87,12 +85,11 @@ const PARENT: u8 = 1;
 const CHILD: u8 = 2;
 const HURRY: u8 = 4;
 const LOST: u8 = 8;
-const FULL: u8 = 16;
 
 impl Item<'_> for Advert {
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let flags = reader.u8()?;
-        if flags & !(PARENT | CHILD | HURRY | LOST | FULL) != 0 {
+        if flags & !(PARENT | CHILD | HURRY | LOST) != 0 {
             return Err(DecodeError::OutOfRange);
         }
         let (root, round) = (reader.u32()?, reader.u16()?);
@@ -105,7 +102,6 @@ impl Item<'_> for Advert {
             parent: flags & PARENT != 0,
             child: flags & CHILD != 0,
             hurry: flags & HURRY != 0,
-            full: flags & FULL != 0,
             root,
             round,
             distance: (!lost).then_some(distance),
@@ -115,8 +111,7 @@ impl Item<'_> for Advert {
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
         let lost = flag(self.distance.is_none(), LOST);
-        let full = flag(self.full, FULL);
-        writer.u8(flag(self.parent, PARENT) | flag(self.child, CHILD) | flag(self.hurry, HURRY) | lost | full)?;
+        writer.u8(flag(self.parent, PARENT) | flag(self.child, CHILD) | flag(self.hurry, HURRY) | lost)?;
         writer.u32(self.root)?;
         writer.bytes(&self.round.to_be_bytes())?;
         writer.varint(u64::from(self.distance.unwrap_or(0)))

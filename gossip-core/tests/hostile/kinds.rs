@@ -51,7 +51,7 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
     let message =
         Message { origin: stranger(), sequence: 1, class: Class::Normal, age: 0, hops: 1, topic: b"t", payload: b"p" };
     let pushed = Pushed { origin: 7, sequence: 1, class: Class::Urgent, age: 0, hops: 1, topic: b"t", payload: b"p" };
-    let advert = Advert { parent: true, child: true, hurry: true, full: false, root: 0, round: 7, distance: Some(0) };
+    let advert = Advert { parent: true, child: true, hurry: true, root: 0, round: 7, distance: Some(0) };
     let held = Announcement { origin: stranger(), first: 1, last: u64::MAX };
     let link = |kind| LinkSection { kind, token: 7 };
     let entry =

@@ -144,10 +144,9 @@ fn announcements(head: &str, list: &List<'_, Announcement>, names: Names<'_>) ->
 }
 
 fn tree_advert(advert: &Advert) -> String {
-    let Advert { parent, child, hurry, full, root, round, distance } = advert;
+    let Advert { parent, child, hurry, root, round, distance } = advert;
     let flag = |set: &bool, word: &'static str| if *set { word } else { "" };
-    let flags =
-        [flag(parent, " to_parent"), flag(child, " to_child"), flag(hurry, " hurry"), flag(full, " full")].concat();
+    let flags = [flag(parent, " to_parent"), flag(child, " to_child"), flag(hurry, " hurry")].concat();
     let distance = distance.map_or_else(|| "none".into(), |distance| distance.to_string());
     format!("tree_advert{flags} root={root:08x} round={round} distance={distance}")
 }
