@@ -10,7 +10,7 @@ use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::wire;
-use crate::wire::broadcast::{Class, MAX_TOPIC, Pushed};
+use crate::wire::broadcast::{Class, MAX_TOPIC};
 
 /// Everything of a packet but topic and payload, at its longest: header, list of ids, section, message.
 const OVERHEAD: usize = 96;
@@ -27,6 +27,11 @@ pub struct MessageId {
 }
 
 impl MessageId {
+    /// Who sent it first, in which life.
+    pub(super) fn origin(&self) -> Identity {
+        Identity::new(self.origin, self.generation)
+    }
+
     pub(super) fn new(origin: Identity, sequence: u64) -> Self {
         Self { origin: origin.id, generation: origin.generation, sequence }
     }
@@ -62,22 +67,9 @@ impl Message {
         &self.body[self.topic_len..]
     }
 
-    /// The message as it is passed on.
-    pub(super) fn to_wire(&self, age: u16) -> wire::broadcast::Message<'_> {
+    /// The message as it is passed on, its origin by the one name or the other.
+    pub(super) fn to_wire<O>(&self, origin: O, age: u16) -> wire::broadcast::Message<'_, O> {
         wire::broadcast::Message {
-            origin: Identity::new(self.id.origin, self.id.generation),
-            sequence: self.id.sequence,
-            class: self.class,
-            age,
-            hops: self.hops.saturating_add(1),
-            topic: self.topic(),
-            payload: self.payload(),
-        }
-    }
-
-    /// The message as it goes along a link.
-    pub(super) fn to_push(&self, origin: u32, age: u16) -> Pushed<'_> {
-        Pushed {
             origin,
             sequence: self.id.sequence,
             class: self.class,

@@ -11,6 +11,8 @@ use crate::random::MapHasher;
 use crate::time::Instant;
 use crate::wire::broadcast::ShortId;
 
+/// So many messages that are gone may still stand among those that leave the fingerprint, and as many as are kept twice.
+const SLACK: usize = 64;
 /// What a message takes besides its topic and payload, about.
 const OVERHEAD: usize = 96;
 
@@ -149,6 +151,10 @@ impl History {
         self.front += 1;
         self.aged = self.aged.max(self.front);
         self.bytes -= size(&oldest.message);
+        // What goes for want of room leaves nothing behind.
+        if self.leaving.len() > 2 * self.kept.len() + SLACK {
+            self.leaving.retain(|Reverse((_, place))| *place >= self.front);
+        }
         Some(oldest.message.id)
     }
 
@@ -183,4 +189,28 @@ const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
 fn size(message: &Message) -> usize {
     message.topic().len() + message.payload().len() + OVERHEAD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::NodeId;
+    use crate::random::Rng;
+    use crate::wire::broadcast::Class;
+
+    #[test]
+    fn what_goes_for_want_of_room_leaves_nothing_behind() {
+        let mut history = History::new(MapHasher::new(&mut Rng::new([1; 32])));
+        for sequence in 1..=20_000 {
+            let id = MessageId { origin: NodeId::from_name("a"), generation: 1, sequence };
+            let now = Instant::from_micros(1000 * sequence);
+            history.push(now, now, Message::new(id, Class::Normal, 0, b"t", b"x"), 7);
+            while history.next_aged(now).is_some() {}
+            while history.pop_old(Instant::ZERO, 64 << 10).is_some() {}
+        }
+        let held = history.len();
+        assert!(held < 1000 && history.leaving.len() <= 2 * held + SLACK + 1, "{held}, {}", history.leaving.len());
+        let summed = history.kept.iter().filter(|kept| kept.summed).fold(0, |sum, kept| sum ^ kept.short().0);
+        assert_eq!(history.fingerprint(Instant::from_micros(20_000_000), Duration::from_secs(120)), summed);
+    }
 }

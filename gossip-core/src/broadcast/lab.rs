@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::links::{Choice, Link, Slot, Way};
-use super::outbox::Outbox;
 use super::{Broadcast, Intent};
 use crate::config::Config;
 use crate::identity::{Identity, NodeId};
@@ -67,20 +66,8 @@ impl Lab {
         for (at, other) in [(a, b), (b, a)] {
             let (broadcast, cx) = self.parts(at);
             let row = cx.table.find(identity(other).id).expect("a member");
-            let link = Link {
-                row,
-                member: identity(other),
-                addr: other as u64,
-                mine: Some(Choice::Near),
-                theirs: true,
-                way: Way::new(rtt),
-                heard: cx.now,
-                check: None,
-                advert: None,
-                told: None,
-                child: false,
-                outbox: Outbox::default(),
-            };
+            let link = Link::new(cx.now, row, identity(other), other as u64, Way::new(rtt));
+            let link = Link { mine: Some(Choice::Near), theirs: true, ..link };
             broadcast.links.insert(link).expect("room for a link");
             broadcast.tree.dirty = true;
         }

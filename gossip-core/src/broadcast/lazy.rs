@@ -14,7 +14,7 @@ use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::time::{Instant, earliest};
 use crate::wire::broadcast::ShortId;
-use crate::wire::tag;
+use crate::wire::{List, tag};
 
 /// A message is announced when it is so old at least.
 const DELAY: Duration = Duration::from_millis(30);
@@ -28,7 +28,7 @@ const ON_ITS_WAY: Duration = Duration::from_millis(400);
 /// At most so many announced messages are waited for, and so many that one neighbour announced.
 pub(super) const MAX_MISSING: usize = 1024;
 const MAX_MISSING_EACH: usize = 256;
-/// The wait before that, at first, at least, and at most.
+/// An announced message is waited for so long before it is asked for: at first, at least, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const SHORTEST_WAIT: Duration = Duration::from_millis(10);
 const LONGEST_WAIT: Duration = Duration::from_millis(300);
@@ -153,8 +153,14 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
-    /// A neighbour has a message. If it asks, it waits for an answer.
-    pub(super) fn handle_announced(&mut self, cx: &mut Cx<'_, P>, slot: Slot, id: ShortId, asks: bool) {
+    /// A neighbour has messages. If it asks, it waits for an answer.
+    pub(super) fn handle_announced(&mut self, cx: &mut Cx<'_, P>, slot: Slot, ids: List<'_, ShortId>, asks: bool) {
+        ids.iter().for_each(|id| self.note_announced(cx, slot, id, asks));
+        // Once for all of them: it looks at everything that is missing.
+        self.graft(cx);
+    }
+
+    fn note_announced(&mut self, cx: &mut Cx<'_, P>, slot: Slot, id: ShortId, asks: bool) {
         if let Some(place) = self.log.history.find_short(id) {
             if let Some(flight) = self.flights.get_mut(place) {
                 flight.have.insert(slot);
@@ -183,7 +189,6 @@ impl<P: Peer> Broadcast<P> {
         }
         let due = self.lazy.missing[&id].due;
         self.lazy.next_graft = Some(self.lazy.next_graft.map_or(due, |next| next.min(due)));
-        self.graft(cx);
     }
 
     /// Asks neighbours for what they announced and has not come, one after the other.

@@ -142,6 +142,26 @@ pub(super) struct Link<P> {
     pub(super) outbox: Outbox,
 }
 
+impl<P> Link<P> {
+    /// A link that nobody wants yet.
+    pub(super) fn new(now: Instant, row: MemberIndex, member: Identity, addr: P, way: Way) -> Self {
+        Self {
+            row,
+            member,
+            addr,
+            mine: None,
+            theirs: false,
+            way,
+            heard: now,
+            check: None,
+            advert: None,
+            told: None,
+            child: false,
+            outbox: Outbox::default(),
+        }
+    }
+}
+
 /// All links.
 #[derive(Debug)]
 pub(super) struct Links<P> {

@@ -1,6 +1,6 @@
 //! Messages to all members. They are pushed along one tree over an overlay of neighbours, hop by hop acknowledged; announced
-//! by short ids over the other links, and grafted by whoever lacks them; ranges of what is kept ride on probes, and whoever
-//! missed something pulls it (Leitão et al., Plumtree, SRDS 2007; Demers et al., PODC 1987).
+//! by short ids over the other links, and grafted by whoever lacks them; a fingerprint of what is kept rides on
+//! probes, and whoever missed something pulls it (Leitão et al., Plumtree, SRDS 2007; Demers et al., PODC 1987).
 //!
 //! `overlay` and `upkeep` keep the neighbours, `tree` chooses the branches, `push` and `lazy` are the two ways along links, `pull`
 //! is the certainty, `log` is what was received.
@@ -131,8 +131,7 @@ impl<P: Peer> Broadcast<P> {
     /// Takes a message in that was not seen before, and passes it on. Whether it was new.
     fn take(&mut self, cx: &mut Cx<'_, P>, message: Message, age: u16, from: Option<&P>, slot: Option<Slot>) -> bool {
         let (id, class) = (message.id, message.class);
-        let origin = crate::identity::Identity::new(id.origin, id.generation);
-        let short = cx.key.short(origin);
+        let short = cx.key.short(id.origin());
         let own = id.origin == cx.me.id;
         let Some(taken) = self.log.take(cx.now, &cx.config.broadcast, own, short, age, message) else { return false };
         cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(taken.given_up);
@@ -161,7 +160,8 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
-    /// Takes in a message that came from the network, if it is new; whether it was known.
+    /// Takes in a message that came from the network, tells the application, and passes it on; unless it is known, or there is no
+    /// room for its origin.
     fn receive(&mut self, cx: &mut Cx<'_, P>, message: Message, age: u16, from: &P, slot: Option<Slot>) {
         if self.take(cx, message.clone(), age, Some(from), slot) {
             cx.events.push(Event::Broadcast(message));
@@ -242,8 +242,8 @@ impl<P: Peer> Broadcast<P> {
             Section::Push(pushed) => self.handle_pushed(cx, from, Some(slot), pushed),
             Section::Ack(ids) => ids.iter().for_each(|id| self.acknowledged(cx, slot, id)),
             Section::Prune(ids) => self.handle_pruned(cx, slot, ids),
-            Section::IHave(ids) => ids.iter().for_each(|id| self.handle_announced(cx, slot, id, false)),
-            Section::Ask(ids) => ids.iter().for_each(|id| self.handle_announced(cx, slot, id, true)),
+            Section::IHave(ids) => self.handle_announced(cx, slot, ids, false),
+            Section::Ask(ids) => self.handle_announced(cx, slot, ids, true),
             Section::Graft(ids) => ids.iter().for_each(|id| self.handle_graft(cx, slot, id)),
             Section::GraftNamed(ids) => self.handle_graft_named(cx, from, slot, ids),
             _ => (),
@@ -266,7 +266,7 @@ impl<P: Peer> Broadcast<P> {
             // What has fallen out of the history meanwhile is left out.
             while let Some(place) = places.get(done) {
                 if let Some((message, _, age)) = self.log.history.get_with_age(cx.now, *place) {
-                    message.to_wire(age).write(w)?;
+                    message.to_wire(message.id.origin(), age).write(w)?;
                     done += 1;
                     return Ok(true);
                 }
@@ -274,19 +274,18 @@ impl<P: Peer> Broadcast<P> {
             }
             Ok(false)
         });
-        if (1..places.len()).contains(&done) {
-            let rest = Intent::Messages(SmallVec::from_slice(&places[done..]));
-            self.intents.push(cx.stats, to.clone(), rest);
+        // One that does not even fit into a packet of its own is left out, too.
+        let rest = places.get(done.max(1)..).unwrap_or_default();
+        if !rest.is_empty() {
+            self.intents.push(cx.stats, to.clone(), Intent::Messages(SmallVec::from_slice(rest)));
         }
     }
 
     fn write_outbox(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, slot: Slot, packet: &mut Writer<'_>) {
         let Some(link) = self.links.get_mut(slot).filter(|link| link.addr == to.addr) else { return };
         link.outbox.queued = false;
-        let before = packet.len();
-        link.outbox.write(cx.now, &self.log.history, packet);
-        // What does not fit into a whole packet never will.
-        if packet.len() > before && !link.outbox.is_empty() {
+        cx.stats.dropped_intents += link.outbox.write(cx.now, &self.log.history, packet);
+        if !link.outbox.is_empty() {
             self.flush(cx, slot);
         }
     }

@@ -54,8 +54,10 @@ impl Outbox {
             && self.announced.is_empty()
     }
 
-    /// Writes what fits.
-    pub(super) fn write(&mut self, now: Instant, history: &History, packet: &mut Writer<'_>) {
+    /// Writes what fits into a packet that is empty yet. A message that does not fit even so never will: it is dropped, and
+    /// does not hold up the others; how many were.
+    pub(super) fn write(&mut self, now: Instant, history: &History, packet: &mut Writer<'_>) -> u64 {
+        let before = packet.len();
         for (tag, list) in LISTS.iter().zip(&mut self.lists) {
             write_ids(packet, *tag, list);
         }
@@ -69,7 +71,7 @@ impl Outbox {
                     continue;
                 };
                 if let Some((message, origin, age)) = history.get_with_age(now, *place) {
-                    message.to_push(origin, age).write(w)?;
+                    message.to_wire(origin, age).write(w)?;
                     waiting.pop_front();
                     return Ok(true);
                 }
@@ -78,6 +80,8 @@ impl Outbox {
             Ok(false)
         });
         write_ids(packet, tag::IHAVE, &mut self.announced);
+        let stuck = packet.len() == before && self.messages.iter_mut().find_map(VecDeque::pop_front).is_some();
+        u64::from(stuck)
     }
 }
 
@@ -88,4 +92,35 @@ fn write_ids(packet: &mut Writer<'_>, tag: u8, ids: &mut Vec<ShortId>) {
     let mut left = ids.iter();
     let written = packet.list(tag, |w| left.next().map_or(Ok(false), |id| id.write(w).map(|()| true)));
     ids.drain(..written);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broadcast::{Message, MessageId};
+    use crate::identity::{Identity, NodeId};
+    use crate::random::{MapHasher, Rng};
+    use crate::wire::ClusterKey;
+
+    #[test]
+    fn a_message_that_fits_no_packet_does_not_hold_up_the_next() {
+        let now = Instant::ZERO;
+        let mut history = History::new(MapHasher::new(&mut Rng::new([1; 32])));
+        let mut outbox = Outbox::default();
+        let me = Identity::new(NodeId::from_name("a"), 1);
+        for (sequence, payload) in [(1, [0; 900].as_slice()), (2, b"short")] {
+            let id = MessageId { origin: me.id, generation: 1, sequence };
+            let place = history.push(now, now, Message::new(id, Class::Normal, 0, b"t", payload), 7);
+            assert!(outbox.push(Class::Normal, place));
+        }
+        let mut write = || {
+            let (mut buf, mut ids) = ([0; 600], Vec::new());
+            let mut packet = Writer::new(&mut buf, &mut ids, &ClusterKey::new(""), me, true).unwrap();
+            let header = packet.len();
+            let dropped = outbox.write(now, &history, &mut packet);
+            (dropped, packet.len() > header, outbox.is_empty())
+        };
+        assert_eq!(write(), (1, false, false));
+        assert_eq!(write(), (0, true, true));
+    }
 }

@@ -6,7 +6,6 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::links::{Check, Choice, Link, MAX_LINKS, Slot, Way};
-use super::outbox::Outbox;
 use super::{Broadcast, Intent};
 use crate::identity::Identity;
 use crate::membership::MemberIndex;
@@ -278,20 +277,8 @@ impl<P: Peer> Broadcast<P> {
         mine: Option<Choice>,
         way: Way,
     ) -> Option<Slot> {
-        let slot = self.links.insert(Link {
-            row,
-            member,
-            addr: cx.table.row(row).addr.clone(),
-            mine,
-            theirs: mine.is_none(),
-            way,
-            heard: cx.now,
-            check: None,
-            advert: None,
-            told: None,
-            child: false,
-            outbox: Outbox::default(),
-        })?;
+        let link = Link::new(cx.now, row, member, cx.table.row(row).addr.clone(), way);
+        let slot = self.links.insert(Link { mine, theirs: mine.is_none(), ..link })?;
         self.tree.dirty = true;
         self.announce_recent(cx, slot);
         Some(slot)

@@ -1,5 +1,6 @@
-//! Pull, the certainty: what a member keeps of each origin rides on probes as ranges, and whoever missed something asks for it
-//! (anti-entropy in the sense of Demers et al., PODC 1987).
+//! Pull, the certainty: a fingerprint of what a member keeps rides on probes; where two differ, the last messages are compared,
+//! then the ranges of each origin, and whoever missed something asks for it (anti-entropy in the sense of Demers et al.,
+//! PODC 1987).
 
 use core::time::Duration;
 

@@ -8,6 +8,7 @@ use core::time::Duration;
 use super::history::Place;
 use super::links::{MAX_LINKS, Slot, Slots};
 use super::{Broadcast, Intent};
+use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Target};
 use crate::time::{Instant, earliest};
@@ -193,6 +194,10 @@ impl<P: Peer> Broadcast<P> {
     /// Makes sure that what waits for a link is sent.
     pub(super) fn flush(&mut self, cx: &mut Cx<'_, P>, slot: Slot) {
         let Some(link) = self.links.get_mut(slot) else { return };
+        if self.intents.is_full(Lane::Datagram) {
+            // It goes with what comes next for this link.
+            return;
+        }
         if !core::mem::replace(&mut link.outbox.queued, true) {
             let to = Target { row: Some(link.row), ..Target::to(link.addr.clone()) };
             self.intents.push(cx.stats, to, Intent::Outbox(slot));

@@ -76,8 +76,10 @@ fn is_ahead(a: u16, b: u16) -> bool {
     a != b && a.wrapping_sub(b) <= LEAP
 }
 
-fn length<P>(link: &Link<P>) -> u32 {
-    u32::try_from(link.way.shortest.as_micros() / 2 / UNIT).unwrap_or(u32::MAX / 2).saturating_add(HOP)
+/// The length of a link. One between zones is as long as two: what it carries is often paid for.
+fn length<P: Peer>(table: &Table<P>, link: &Link<P>) -> u32 {
+    let way = u32::try_from(link.way.shortest.as_micros() / 2 / UNIT).unwrap_or(u32::MAX / 4).saturating_add(HOP);
+    if table.is_abroad(link.row) { way * 2 } else { way }
 }
 
 impl Tree {
@@ -141,7 +143,7 @@ impl Tree {
         let (round, shortest) = self.feasible;
         let follows = shortest < u32::MAX && self.route.is_some_and(|route| route.root == root);
         let feasible = !follows || is_ahead(advert.round, round) || advert.round == round && distance < shortest;
-        feasible.then(|| distance.saturating_add(length(link)))
+        feasible.then(|| distance.saturating_add(length(table, link)))
     }
 
     /// The lowest root that any neighbour knows a way to, this node included.
@@ -393,7 +395,8 @@ mod tests {
                     "{other} is the parent of {at}"
                 );
                 if parent {
-                    let way = length(lab.parts(at).0.links.get(slot).expect("a link"));
+                    let (parts, cx) = lab.parts(at);
+                    let way = length(cx.table, parts.links.get(slot).expect("a link"));
                     let (own, above) =
                         (own.distance.expect("a way"), route(lab, other).expect("a route").distance.expect("a way"));
                     assert!(own.abs_diff(above + way) <= above / 20, "{at}: {own}, {above} + {way}");

@@ -21,7 +21,8 @@ pub struct BroadcastConfig {
     pub max_neighbours: usize,
     /// How many random members are measured to find near ones: 8 to 1 024, default 64.
     pub candidates: usize,
-    /// How old a message must be before it is announced: younger ones are still on their way. Default 400 ms.
+    /// How old a message must be before members compare whether they have it: younger ones are still on their way. Default
+    /// 400 ms.
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub announce_after: Duration,
     /// How long a message is kept for those who missed it. Default 150 s.

@@ -18,6 +18,12 @@ const ABROAD: usize = 4;
 const DRAWS: usize = 64;
 
 impl<P: Peer> Table<P> {
+    /// Whether a member is in another zone than this node, which is in one.
+    pub(crate) fn is_abroad(&self, index: MemberIndex) -> bool {
+        let zone = self.notes(ME).zone();
+        !zone.is_empty() && self.notes(index).zone() != zone
+    }
+
     /// Gives a member a weight for [`Self::pick`].
     pub(crate) fn set_weight(&mut self, id: NodeId, weight: u16) -> Result<(), CommandError> {
         let index = self.find(id).ok_or(CommandError::UnknownMember)?;

@@ -13,7 +13,7 @@ pub enum Class {
     /// Along the tree.
     #[default]
     Normal,
-    /// Large and patient: goes when nothing else waits.
+    /// Patient: goes when nothing else waits for the link.
     Bulk,
 }
 
@@ -142,13 +142,13 @@ impl<'a> Section<'a> {
     }
 }
 
-/// A message: origin's id, generation (varint), sequence number (varint, from 1), class (1 byte: 0 urgent, 1
+/// A message: the origin ([`Identity`]: id, generation (varint)), sequence number (varint, from 1), class (1 byte: 0 urgent, 1
 /// normal, 2 bulk; plus 128 if an age follows: 2 bytes, in tenths of a second, not 0), hops so far (varint),
 /// topic (length, at most 255 bytes), payload (length).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Message<'a> {
+pub struct Message<'a, O = Identity> {
     /// Who sent it first.
-    pub origin: Identity,
+    pub origin: O,
     /// Its number among the messages of that life of the origin.
     pub sequence: u64,
     /// How urgent it is.
@@ -163,10 +163,9 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
 }
 
-impl<'a> Item<'a> for Message<'a> {
+impl<'a, O: Item<'a>> Item<'a> for Message<'a, O> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let origin = Identity { id: reader.id()?, generation: reader.varint()? };
-        let sequence = sequence(reader)?;
+        let (origin, sequence) = (O::read(reader)?, sequence(reader)?);
         let (class, age) = Class::read(reader)?;
         Ok(Self {
             origin,
@@ -180,8 +179,7 @@ impl<'a> Item<'a> for Message<'a> {
     }
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
-        writer.id(self.origin.id)?;
-        writer.varint(self.origin.generation)?;
+        self.origin.write(writer)?;
         writer.varint(self.sequence)?;
         self.class.write(self.age, writer)?;
         writer.varint(u64::from(self.hops))?;
@@ -192,48 +190,7 @@ impl<'a> Item<'a> for Message<'a> {
 
 /// A message as neighbours push it: the origin by its short name (4 bytes, [`super::ClusterKey::short`]), the rest as in
 /// [`Message`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pushed<'a> {
-    /// The short name of who sent it first.
-    pub origin: u32,
-    /// Its number among the messages of that life of the origin.
-    pub sequence: u64,
-    /// How urgent it is.
-    pub class: Class,
-    /// How old it is, in tenths of a second; 0 if it is on its way.
-    pub age: u16,
-    /// How often it was passed on, this packet included.
-    pub hops: u32,
-    /// What it is about.
-    pub topic: &'a [u8],
-    /// The application's bytes.
-    pub payload: &'a [u8],
-}
-
-impl<'a> Item<'a> for Pushed<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let (origin, sequence) = (reader.u32()?, sequence(reader)?);
-        let (class, age) = Class::read(reader)?;
-        Ok(Self {
-            origin,
-            sequence,
-            class,
-            age,
-            hops: u32::try_from(reader.varint()?).map_err(|_| DecodeError::OutOfRange)?,
-            topic: reader.blob(MAX_TOPIC)?,
-            payload: reader.blob(usize::MAX)?,
-        })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
-        writer.u32(self.origin)?;
-        writer.varint(self.sequence)?;
-        self.class.write(self.age, writer)?;
-        writer.varint(u64::from(self.hops))?;
-        writer.blob(self.topic)?;
-        writer.blob(self.payload)
-    }
-}
+pub type Pushed<'a> = Message<'a, u32>;
 
 /// A message by 4 bytes, among those of the last minutes: [`ShortId::of`]. Two may share one; what is missed for that is
 /// pulled by its full name.

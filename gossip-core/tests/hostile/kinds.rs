@@ -38,25 +38,26 @@ pub(crate) fn section(w: &mut Writer<'_>, tag: u8, body: impl FnOnce(&mut Writer
     w.section(tag, body).expect("room for a section");
 }
 
-/// All kinds by name, the stranger written in full or short.
-pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
-    let one = |name, tag, body: &dyn Fn(&mut Writer<'_>) -> Result<(), NoSpace>| {
-        (name, packet(stranger(), full, |w| section(w, tag, body)))
-    };
+/// A packet and its name.
+type Kind = (&'static str, Vec<u8>);
+type Body<'a> = dyn Fn(&mut Writer<'_>) -> Result<(), NoSpace> + 'a;
+
+/// All kinds, the stranger written in full or short.
+pub(crate) fn all(full: bool) -> Vec<Kind> {
+    [membership(full), broadcast(full), others(full)].concat()
+}
+
+fn one(full: bool, name: &'static str, tag: u8, body: &Body<'_>) -> Kind {
+    (name, packet(stranger(), full, |w| section(w, tag, body)))
+}
+
+fn membership(full: bool) -> Vec<Kind> {
+    let one = |name, tag, body: &Body<'_>| one(full, name, tag, body);
     let probe = Probe { number: 7, fingerprint: 8 };
     let me = record(stranger(), 1, Claim::Alive, STRANGER);
     let victim = record(Identity::new(NodeId::from_name("victim"), 1), 1, Claim::Alive, VICTIM);
     let accused = record(node(1), 0, Claim::Down { by: stranger().id }, 1);
     let profile = Profile { member: stranger(), version: 1, metadata: b"m", hints: b"h", zone: b"z" };
-    let message =
-        Message { origin: stranger(), sequence: 1, class: Class::Normal, age: 0, hops: 1, topic: b"t", payload: b"p" };
-    let pushed = Pushed { origin: 7, sequence: 1, class: Class::Urgent, age: 0, hops: 1, topic: b"t", payload: b"p" };
-    let advert = Advert { parent: true, child: true, hurry: true, root: 0, round: 7, distance: Some(0) };
-    let held = Announcement { origin: stranger(), first: 1, last: u64::MAX };
-    let link = |kind| LinkSection { kind, token: 7 };
-    let entry =
-        Entry { writer: stranger(), counter: 1, stamp: 1 << 40, own: false, key: b"k", value: Some(b"v".as_slice()) };
-    let direct = Direct { to: short(1), port: 0, sequence: 1, payload: b"p" };
     vec![
         one("ping", tag::PING, &|w| w.item(&Ping { probe, promise: 0 })),
         one("ping with a promise", tag::PING, &|w| w.item(&Ping { probe, promise: 1 })),
@@ -88,6 +89,26 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
         }),
         one("record_request", tag::RECORD_REQUEST, &|w| (1..=50).try_for_each(|name: u32| w.item(&name))),
         one("coordinate", tag::COORDINATE, &|w| w.u64(u64::MAX)),
+        ("twenty pings", twenty_pings(full)),
+        one("unknown", 100, &|w| w.bytes(&[1; 100])),
+        one("many updates", tag::UPDATES, &|w| {
+            (0..20).try_for_each(|at| {
+                let member = Identity::new(NodeId::from_name(&format!("x{at}")), 1);
+                w.item(&record(member, 1, Claim::Alive, if at % 2 == 0 { VICTIM } else { STRANGER }))
+            })
+        }),
+    ]
+}
+
+fn broadcast(full: bool) -> Vec<Kind> {
+    let one = |name, tag, body: &Body<'_>| one(full, name, tag, body);
+    let message =
+        Message { origin: stranger(), sequence: 1, class: Class::Normal, age: 0, hops: 1, topic: b"t", payload: b"p" };
+    let pushed = Pushed { origin: 7, sequence: 1, class: Class::Urgent, age: 0, hops: 1, topic: b"t", payload: b"p" };
+    let advert = Advert { parent: true, child: true, hurry: true, root: 0, round: 7, distance: Some(0) };
+    let held = Announcement { origin: stranger(), first: 1, last: u64::MAX };
+    let link = |kind| LinkSection { kind, token: 7 };
+    vec![
         one("messages", tag::MESSAGES, &|w| w.item(&message)),
         one("message_digest", tag::MESSAGE_DIGEST, &|w| w.item(&held)),
         one("message_pull", tag::MESSAGE_PULL, &|w| w.item(&Wanted { origin: node(1), first: 1, more: u64::MAX })),
@@ -108,6 +129,15 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
         one("graft_named", tag::GRAFT_NAMED, &|w| (1..=50).try_for_each(|id| w.item(&ShortId(id)))),
         one("message_fingerprint", tag::MESSAGE_FINGERPRINT, &|w| w.u32(7)),
         one("message_compare", tag::MESSAGE_COMPARE, &|w| w.item(&held)),
+    ]
+}
+
+fn others(full: bool) -> Vec<Kind> {
+    let one = |name, tag, body: &Body<'_>| one(full, name, tag, body);
+    let entry =
+        Entry { writer: stranger(), counter: 1, stamp: 1 << 40, own: false, key: b"k", value: Some(b"v".as_slice()) };
+    let direct = Direct { to: short(1), port: 0, sequence: 1, payload: b"p" };
+    vec![
         one("direct", tag::DIRECT, &|w| w.item(&direct)),
         one("direct_ack", tag::DIRECT_ACK, &|w| {
             w.u32(direct.to)?;
@@ -131,14 +161,6 @@ pub(crate) fn all(full: bool) -> Vec<(&'static str, Vec<u8>)> {
             w.varint(1_700_000_000_000)?;
             w.varint(u64::MAX)?;
             w.blob(&[])
-        }),
-        ("twenty pings", twenty_pings(full)),
-        one("unknown", 100, &|w| w.bytes(&[1; 100])),
-        one("many updates", tag::UPDATES, &|w| {
-            (0..20).try_for_each(|at| {
-                let member = Identity::new(NodeId::from_name(&format!("x{at}")), 1);
-                w.item(&record(member, 1, Claim::Alive, if at % 2 == 0 { VICTIM } else { STRANGER }))
-            })
         }),
     ]
 }
