@@ -19,6 +19,7 @@ const DRAWS: usize = 64;
 
 impl<P: Peer> Table<P> {
     /// Whether a member is in another zone than this node, which is in one.
+    #[cfg(feature = "broadcast")]
     pub(crate) fn is_abroad(&self, index: MemberIndex) -> bool {
         let zone = self.notes(ME).zone();
         !zone.is_empty() && self.notes(index).zone() != zone
