@@ -31,6 +31,8 @@ extern crate std;
 
 #[cfg(feature = "broadcast")]
 pub mod broadcast;
+#[cfg(feature = "broadcast")]
+mod bulk;
 pub mod config;
 #[cfg(feature = "direct")]
 pub mod direct;

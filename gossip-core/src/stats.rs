@@ -75,6 +75,22 @@ pub struct Stats {
     pub broadcast_links_lost: u64,
     /// Sections for neighbours from members, or others, that are none.
     pub broadcast_strangers: u64,
+    /// Parts of large payloads that were asked for and came.
+    pub bulk_parts: u64,
+    /// Parts that came again.
+    pub bulk_again: u64,
+    /// Parts sent to members that asked for them.
+    pub bulk_served: u64,
+    /// Questions for parts, or of further members, left without an answer because too many waited.
+    pub bulk_unserved: u64,
+    /// Parts from members that were not asked, or that no payload has.
+    pub bulk_unasked: u64,
+    /// Large payloads not taken because there was no room, or because their manifest makes no sense.
+    pub bulk_refused: u64,
+    /// Large payloads whose parts did not make them up, and were asked for again.
+    pub bulk_spoiled: u64,
+    /// Sections of bulk from members that no parts are exchanged with, or from others.
+    pub bulk_strangers: u64,
     /// Direct messages sent, repetitions not counted.
     pub direct_sent: u64,
     /// Repetitions of direct messages.

@@ -5,15 +5,19 @@ use core::fmt;
 
 use super::Broadcast;
 use super::history::History;
+use crate::bulk::Bulk;
 use crate::config::Config;
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::wire;
-use crate::wire::broadcast::{Class, MAX_TOPIC};
+use crate::wire::broadcast::{Class, MAX_TOPIC, ShortId};
+use crate::wire::bulk::Manifest;
 
 /// Everything of a packet but topic and payload, at its longest: header, list of ids, section, message.
 const OVERHEAD: usize = 96;
+/// Everything of a packet but the bytes of a part.
+const PART_OVERHEAD: usize = 48;
 
 /// Names a message for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,7 +32,7 @@ pub struct MessageId {
 
 impl MessageId {
     /// Who sent it first, in which life.
-    pub(super) fn origin(&self) -> Identity {
+    pub(crate) fn origin(&self) -> Identity {
         Identity::new(self.origin, self.generation)
     }
 
@@ -47,6 +51,8 @@ pub struct Message {
     /// How often it was passed on before it arrived here.
     pub hops: u32,
     topic_len: usize,
+    /// Whether the payload is a manifest.
+    in_parts: bool,
     body: Arc<[u8]>,
 }
 
@@ -54,7 +60,19 @@ impl Message {
     pub(super) fn new(id: MessageId, class: Class, hops: u32, topic: &[u8], payload: &[u8]) -> Self {
         // One allocation: an iterator whose length is trusted.
         let body = topic.iter().chain(payload).copied().collect();
-        Self { id, class, hops, topic_len: topic.len(), body }
+        Self { id, class, hops, topic_len: topic.len(), in_parts: false, body }
+    }
+
+    pub(crate) fn is_manifest(&self) -> bool {
+        self.in_parts
+    }
+
+    pub(crate) fn with_payload(&self, payload: &[u8]) -> Self {
+        Self::new(self.id, self.class, self.hops, self.topic(), payload)
+    }
+
+    pub(super) fn in_parts(self, in_parts: bool) -> Self {
+        Self { in_parts, ..self }
     }
 
     /// What it is about.
@@ -74,6 +92,7 @@ impl Message {
             sequence: self.id.sequence,
             class: self.class,
             age,
+            in_parts: self.in_parts,
             hops: self.hops.saturating_add(1),
             topic: self.topic(),
             payload: self.payload(),
@@ -90,6 +109,8 @@ pub enum BroadcastError {
         /// The limit for the two together, in bytes.
         max: usize,
     },
+    /// Too many large payloads are held for others.
+    Busy,
     /// `broadcast.enabled` is off.
     Disabled,
     /// The node is leaving or has left.
@@ -102,6 +123,7 @@ impl fmt::Display for BroadcastError {
             Self::TooLarge { max } => {
                 write!(f, "message too large: topic (at most {MAX_TOPIC} bytes) and payload have at most {max} bytes")
             }
+            Self::Busy => f.write_str("busy: too many large payloads are held for others"),
             Self::Disabled => f.write_str("broadcast is turned off"),
             Self::Leaving => f.write_str("this node is leaving the cluster"),
         }
@@ -146,13 +168,14 @@ fn max_len(mtu: usize) -> usize {
 #[derive(Debug)]
 pub struct BroadcastsMut<'a, P: Peer> {
     state: &'a mut Broadcast<P>,
+    bulk: &'a mut Bulk<P>,
     cx: Cx<'a, P>,
     running: bool,
 }
 
 impl<'a, P: Peer> BroadcastsMut<'a, P> {
-    pub(crate) fn new(state: &'a mut Broadcast<P>, cx: Cx<'a, P>, running: bool) -> Self {
-        Self { state, cx, running }
+    pub(crate) fn new(state: &'a mut Broadcast<P>, bulk: &'a mut Bulk<P>, cx: Cx<'a, P>, running: bool) -> Self {
+        Self { state, bulk, cx, running }
     }
 
     /// Sends a message of [`Class::Normal`] to all members but this one. The same bytes sent twice are two messages.
@@ -175,9 +198,30 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
             return Err(BroadcastError::Leaving);
         }
         let max = max_len(self.cx.config.transport.datagram_mtu);
-        if topic.len() > MAX_TOPIC || topic.len() + payload.len() > max {
+        if topic.len() > MAX_TOPIC {
             return Err(BroadcastError::TooLarge { max });
         }
-        Ok(self.state.send(&mut self.cx, class, topic, payload))
+        if topic.len() + payload.len() > max {
+            return self.send_in_parts(class, topic, payload);
+        }
+        Ok(self.state.send(&mut self.cx, class, topic, payload, false).id)
+    }
+
+    /// Sends a manifest, and offers the payload to whoever wants it.
+    fn send_in_parts(&mut self, class: Class, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
+        let max = self.cx.config.broadcast.bulk_bytes / 2;
+        if payload.len() > max {
+            return Err(BroadcastError::TooLarge { max });
+        }
+        if !self.bulk.make_room(&self.cx, payload.len()) {
+            return Err(BroadcastError::Busy);
+        }
+        let part = self.cx.config.transport.datagram_mtu - PART_OVERHEAD;
+        let manifest = Manifest::of(self.cx.key, part, payload);
+        let head = self.state.send(&mut self.cx, class, topic, &manifest.encode(), true);
+        let id = head.id;
+        let short = ShortId::of(self.cx.key.short(id.origin()), id.sequence);
+        self.bulk.publish(&self.cx, short, head, manifest, payload);
+        Ok(id)
     }
 }

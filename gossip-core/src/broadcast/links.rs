@@ -70,7 +70,7 @@ pub(super) enum Choice {
 
 /// How long a link's way is (RFC 6298 §2).
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Way {
+pub(crate) struct Way {
     smoothed: Duration,
     variation: Duration,
     /// The shortest round trip of late: what the tree is built by, since it does not follow every queue on the way.
@@ -79,20 +79,20 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub(super) fn new(rtt: Duration) -> Self {
+    pub(crate) fn new(rtt: Duration) -> Self {
         Self { smoothed: rtt, variation: rtt / 4, shortest: rtt, guessed: false }
     }
 
     /// Of a neighbour that was not measured yet.
-    pub(super) fn guess(rtt: Duration) -> Self {
+    pub(crate) fn guess(rtt: Duration) -> Self {
         Self { guessed: true, ..Self::new(rtt) }
     }
 
-    pub(super) fn is_guessed(&self) -> bool {
+    pub(crate) fn is_guessed(&self) -> bool {
         self.guessed
     }
 
-    pub(super) fn sample(&mut self, rtt: Duration) {
+    pub(crate) fn sample(&mut self, rtt: Duration) {
         if self.guessed {
             *self = Self::new(rtt);
             return;
@@ -103,7 +103,7 @@ impl Way {
     }
 
     /// How long an answer is waited for.
-    pub(super) fn timeout(&self) -> Duration {
+    pub(crate) fn timeout(&self) -> Duration {
         (self.smoothed + self.variation * 4).max(self.smoothed + MARGIN)
     }
 }

@@ -20,9 +20,12 @@ mod push;
 mod tree;
 mod upkeep;
 
+use alloc::vec::Vec;
+
 use smallvec::SmallVec;
 
 pub use facade::{BroadcastError, Broadcasts, BroadcastsMut, Message, MessageId};
+pub(crate) use links::Way;
 
 use self::history::Place;
 use self::lazy::Lazy;
@@ -90,6 +93,8 @@ pub(crate) struct Broadcast<P> {
     told_recent: Instant,
     /// Who was told last that it is no neighbour, and when.
     told_off: Option<(Instant, MemberIndex)>,
+    /// Messages whose payload has to be fetched.
+    manifests: Vec<Message>,
 }
 
 impl<P: Peer> Broadcast<P> {
@@ -107,6 +112,7 @@ impl<P: Peer> Broadcast<P> {
             compared: now,
             told_recent: now,
             told_off: None,
+            manifests: Vec::new(),
         }
     }
 
@@ -114,18 +120,26 @@ impl<P: Peer> Broadcast<P> {
         Broadcasts::new(&self.log.history, config)
     }
 
+    /// The messages that came and whose payload has to be fetched.
+    pub(crate) fn take_manifests(&mut self) -> Vec<Message> {
+        core::mem::take(&mut self.manifests)
+    }
+
+    pub(crate) fn neighbour_rows(&self) -> impl Iterator<Item = MemberIndex> {
+        self.links.iter().map(|(_, link)| link.row)
+    }
+
     /// The neighbours' addresses.
     pub(crate) fn neighbours(&self) -> impl Iterator<Item = &P> {
         self.links.iter().map(|(_, link)| &link.addr)
     }
 
-    fn send(&mut self, cx: &mut Cx<'_, P>, class: Class, topic: &[u8], payload: &[u8]) -> MessageId {
+    fn send(&mut self, cx: &mut Cx<'_, P>, class: Class, topic: &[u8], payload: &[u8], in_parts: bool) -> Message {
         let sequence = if self.sent.0 == cx.me.generation { self.sent.1 + 1 } else { 1 };
         self.sent = (cx.me.generation, sequence);
-        let message = Message::new(MessageId::new(*cx.me, sequence), class, 0, topic, payload);
-        let id = message.id;
-        self.take(cx, message, 0, None, None);
-        id
+        let message = Message::new(MessageId::new(*cx.me, sequence), class, 0, topic, payload).in_parts(in_parts);
+        self.take(cx, message.clone(), 0, None, None);
+        message
     }
 
     /// Takes a message in that was not seen before, and passes it on. Whether it was new.
@@ -164,6 +178,10 @@ impl<P: Peer> Broadcast<P> {
     /// room for its origin.
     fn receive(&mut self, cx: &mut Cx<'_, P>, message: Message, age: u16, from: &P, slot: Option<Slot>) {
         if self.take(cx, message.clone(), age, Some(from), slot) {
+            if message.is_manifest() {
+                self.manifests.push(message);
+                return;
+            }
             cx.events.push(Event::Broadcast(message));
         } else {
             cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(1);
@@ -197,7 +215,7 @@ impl<P: Peer> Broadcast<P> {
                 cx.stats.broadcast_duplicates += 1;
                 continue;
             }
-            let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload);
+            let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload).in_parts(wire.in_parts);
             self.receive(cx, message, wire.age, from.addr, slot);
         }
     }

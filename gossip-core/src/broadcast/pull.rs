@@ -48,7 +48,7 @@ impl<P: Peer> Broadcast<P> {
                 cx.stats.broadcast_duplicates += 1;
                 continue;
             }
-            let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload);
+            let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload).in_parts(wire.in_parts);
             self.receive(cx, message, wire.age, from.addr, slot);
         }
     }

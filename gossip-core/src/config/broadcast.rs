@@ -30,6 +30,10 @@ pub struct BroadcastConfig {
     pub history: Duration,
     /// How many bytes of messages are kept at most: 64 KiB at least, default 4 MiB. At the limit the oldest go first.
     pub history_bytes: usize,
+    /// How many bytes of payloads that are too large for a datagram are held at most, those included that come just now:
+    /// 64 KiB at least, default 64 MiB. One payload has half of it at most. At the limit those that nobody has asked for of late
+    /// make room; while there are none, others are not taken, and own ones refused.
+    pub bulk_bytes: usize,
     /// The most origins whose sequence numbers are remembered: 16 at least, default 16 384. At the limit one that has been
     /// silent for longer than `history` is forgotten; while there is none, messages of further origins are left out and
     /// counted.
@@ -48,6 +52,7 @@ impl Default for BroadcastConfig {
             announce_after: Duration::from_millis(400),
             history: Duration::from_secs(150),
             history_bytes: 4 << 20,
+            bulk_bytes: 64 << 20,
             max_origins: 16_384,
         }
     }
@@ -63,6 +68,7 @@ impl BroadcastConfig {
         check_interval(self.announce_after, "broadcast.announce_after")?;
         check_interval(self.history, "broadcast.history")?;
         check(self.history_bytes >= 64 << 10, "broadcast.history_bytes", "be at least 65536")?;
+        check(self.bulk_bytes >= 64 << 10, "broadcast.bulk_bytes", "be at least 65536")?;
         check((16..=1 << 20).contains(&self.max_origins), "broadcast.max_origins", "be between 16 and 1048576")
     }
 }

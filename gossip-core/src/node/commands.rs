@@ -156,6 +156,6 @@ impl<P: Peer> Node<P> {
     /// Broadcast, to send.
     #[cfg(feature = "broadcast")]
     pub fn broadcasts_mut(&mut self, now: Instant) -> BroadcastsMut<'_, P> {
-        BroadcastsMut::new(&mut self.broadcast, self.shared.cx(now), self.membership.takes_commands())
+        BroadcastsMut::new(&mut self.broadcast, &mut self.bulk, self.shared.cx(now), self.membership.takes_commands())
     }
 }

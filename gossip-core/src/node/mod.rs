@@ -7,6 +7,8 @@ use alloc::vec::Vec;
 
 #[cfg(feature = "broadcast")]
 use crate::broadcast;
+#[cfg(feature = "broadcast")]
+use crate::bulk::Bulk;
 use crate::config::{Config, ConfigError};
 #[cfg(feature = "direct")]
 use crate::direct;
@@ -86,6 +88,8 @@ pub struct Node<P: Peer> {
     direct: direct::DirectState<P>,
     #[cfg(feature = "broadcast")]
     broadcast: broadcast::Broadcast<P>,
+    #[cfg(feature = "broadcast")]
+    bulk: Bulk<P>,
     #[cfg(feature = "kv")]
     kv: kv::KvState<P>,
 }
@@ -146,6 +150,8 @@ impl<P: Peer> Node<P> {
             direct: direct::DirectState::new(&config),
             #[cfg(feature = "broadcast")]
             broadcast: broadcast::Broadcast::new(&mut rng, now),
+            #[cfg(feature = "broadcast")]
+            bulk: Bulk::new(),
             #[cfg(feature = "kv")]
             kv: kv::KvState::new(now),
             shared: Shared {
@@ -267,10 +273,16 @@ impl<P: Peer> Node<P> {
                 Section::Direct(section) => self.direct.handle(cx, &source, section),
                 #[cfg(feature = "broadcast")]
                 Section::Broadcast(section) => self.broadcast.handle(cx, &source, section),
+                #[cfg(feature = "broadcast")]
+                Section::Bulk(section) => self.bulk.handle(cx, &source, section),
                 #[cfg(feature = "kv")]
                 Section::Kv(section) => self.kv.handle(cx, &source, section),
                 _ => (),
             }
+        }
+        #[cfg(feature = "broadcast")]
+        for head in self.broadcast.take_manifests() {
+            self.bulk.begin(cx, head, self.broadcast.neighbour_rows());
         }
         self.membership.follow_generation(cx);
         self.go_on_leaving(now);
@@ -294,6 +306,7 @@ impl<P: Peer> Node<P> {
         #[cfg(feature = "broadcast")]
         if !self.membership.has_left() {
             self.broadcast.handle_timeout(cx);
+            self.bulk.handle_timeout(cx);
         }
         #[cfg(feature = "kv")]
         self.kv.handle_timeout(cx);
@@ -336,7 +349,7 @@ impl<P: Peer> Node<P> {
         #[cfg(feature = "direct")]
         let waits = waits || self.direct.has_intents();
         #[cfg(feature = "broadcast")]
-        let waits = waits || self.broadcast.has_intents();
+        let waits = waits || self.broadcast.has_intents() || self.bulk.has_intents();
         #[cfg(feature = "kv")]
         let waits = waits || self.kv.has_intents();
         earliest([
@@ -345,7 +358,7 @@ impl<P: Peer> Node<P> {
             self.direct.poll_timeout(),
             #[cfg(feature = "broadcast")]
             if self.shared.config.broadcast.enabled && !self.membership.has_left() {
-                self.broadcast.poll_timeout()
+                earliest([self.broadcast.poll_timeout(), self.bulk.poll_timeout()])
             } else {
                 None
             },

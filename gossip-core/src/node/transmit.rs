@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use super::{Lane, Node, Shared, Transmit};
 #[cfg(feature = "broadcast")]
 use crate::broadcast;
+#[cfg(feature = "broadcast")]
+use crate::bulk;
 #[cfg(feature = "direct")]
 use crate::direct;
 use crate::identity::NodeId;
@@ -23,6 +25,8 @@ enum Purpose {
     Direct(direct::Intent),
     #[cfg(feature = "broadcast")]
     Broadcast(broadcast::Intent),
+    #[cfg(feature = "broadcast")]
+    Bulk(bulk::Intent),
     #[cfg(feature = "kv")]
     Kv(kv::Intent),
 }
@@ -74,6 +78,11 @@ impl<P: Peer> Node<P> {
         if let Some((to, intent)) = self.kv.poll_intent(lane) {
             return Some((to, Purpose::Kv(intent)));
         }
+        // Patient in all its parts.
+        #[cfg(feature = "broadcast")]
+        if let Some((to, intent)) = self.bulk.poll_intent(lane) {
+            return Some((to, Purpose::Bulk(intent)));
+        }
         None
     }
 
@@ -108,6 +117,8 @@ impl<P: Peer> Node<P> {
             Purpose::Direct(intent) => self.direct.write(cx, to, intent, &mut packet),
             #[cfg(feature = "broadcast")]
             Purpose::Broadcast(intent) => self.broadcast.write(cx, to, intent, &mut packet),
+            #[cfg(feature = "broadcast")]
+            Purpose::Bulk(intent) => self.bulk.write(cx, to, intent, &mut packet),
             #[cfg(feature = "kv")]
             Purpose::Kv(intent) => self.kv.write(cx, to, intent, &mut packet),
         }

@@ -22,27 +22,30 @@ impl Class {
     pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
 
     /// The class and the age: one byte, and two more of a message that has an age.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<(Self, u16), DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<(Self, u16, bool), DecodeError> {
         let flags = reader.u8()?;
-        let class = Self::ALL.get(usize::from(flags & !AGED)).copied().ok_or(DecodeError::OutOfRange)?;
+        let class = Self::ALL.get(usize::from(flags & !(AGED | IN_PARTS))).copied().ok_or(DecodeError::OutOfRange)?;
         let age = if flags & AGED == 0 { 0 } else { reader.u16()? };
         if flags & AGED != 0 && age == 0 {
             return Err(DecodeError::NonCanonical);
         }
-        Ok((class, age))
+        Ok((class, age, flags & IN_PARTS != 0))
     }
 
-    fn write(self, age: u16, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+    fn write(self, age: u16, in_parts: bool, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        let parts = if in_parts { IN_PARTS } else { 0 };
         if age == 0 {
-            return writer.u8(self as u8);
+            return writer.u8(self as u8 | parts);
         }
-        writer.u8(self as u8 | AGED)?;
+        writer.u8(self as u8 | AGED | parts)?;
         writer.bytes(&age.to_be_bytes())
     }
 }
 
 /// The flag of a message that has an age.
 const AGED: u8 = 0x80;
+/// The flag of a message whose payload is a manifest.
+const IN_PARTS: u8 = 0x08;
 
 /// The longest topic, in bytes.
 pub const MAX_TOPIC: usize = 255;
@@ -155,6 +158,8 @@ pub struct Message<'a, O = Identity> {
     pub class: Class,
     /// How old it is, in tenths of a second; 0 if it is on its way.
     pub age: u16,
+    /// Whether a [`super::bulk::Manifest`] stands in place of the payload.
+    pub in_parts: bool,
     /// How often it was passed on, this packet included.
     pub hops: u32,
     /// What it is about.
@@ -166,12 +171,13 @@ pub struct Message<'a, O = Identity> {
 impl<'a, O: Item<'a>> Item<'a> for Message<'a, O> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let (origin, sequence) = (O::read(reader)?, sequence(reader)?);
-        let (class, age) = Class::read(reader)?;
+        let (class, age, in_parts) = Class::read(reader)?;
         Ok(Self {
             origin,
             sequence,
             class,
             age,
+            in_parts,
             hops: u32::try_from(reader.varint()?).map_err(|_| DecodeError::OutOfRange)?,
             topic: reader.blob(MAX_TOPIC)?,
             payload: reader.blob(usize::MAX)?,
@@ -181,7 +187,7 @@ impl<'a, O: Item<'a>> Item<'a> for Message<'a, O> {
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         self.origin.write(writer)?;
         writer.varint(self.sequence)?;
-        self.class.write(self.age, writer)?;
+        self.class.write(self.age, self.in_parts, writer)?;
         writer.varint(u64::from(self.hops))?;
         writer.blob(self.topic)?;
         writer.blob(self.payload)

@@ -39,6 +39,14 @@ impl ClusterKey {
         hasher.finish() as u32
     }
 
+    /// The checksum of a payload that goes in parts: the hash of `B` and its bytes.
+    pub fn body(&self, payload: &[u8]) -> u64 {
+        let mut hasher = self.0;
+        hasher.write(b"B");
+        hasher.write(payload);
+        hasher.finish()
+    }
+
     /// The short name of a sender: the low half of the hash of `S`, id and generation.
     pub fn short(&self, sender: Identity) -> u32 {
         self.hash::<25>(b'S', sender.id, &[sender.generation]) as u32

@@ -10,6 +10,7 @@
 //! ```
 
 pub mod broadcast;
+pub mod bulk;
 mod cluster;
 mod codec;
 mod coordinate;
@@ -115,6 +116,14 @@ pub mod tag {
     pub const KV_DELTA: u8 = 35;
     /// Asks how much of a writer was seen, or says it: [`super::kv::Receipt`].
     pub const KV_RECEIPT: u8 = 36;
+    /// Which bodies the sender wants: short ids. It is answered with `BODY_HAVE`, now and for a while when that changes.
+    pub const BODY_WANT: u8 = 40;
+    /// Which parts of a body the sender has: [`super::bulk::Have`].
+    pub const BODY_HAVE: u8 = 41;
+    /// Asks for parts of a body: [`super::bulk::Get`].
+    pub const BODY_GET: u8 = 42;
+    /// A part of a body: [`super::bulk::Part`].
+    pub const BODY_PART: u8 = 43;
     /// A message to one member: [`super::direct::Message`].
     pub const DIRECT: u8 = 48;
     /// What became of direct messages: [`super::direct::Answers`].

@@ -1,7 +1,9 @@
 //! A whole packet: decoded by borrowing, completely, before anything acts on it.
 
 use super::codec::{DecodeError, Ids, NoSpace, Reader};
-use super::{ClusterKey, FLAG_FRAMES, FLAG_FULL, FLAG_SEALED, VERSION, Writer, broadcast, direct, kv, membership, tag};
+use super::{
+    ClusterKey, FLAG_FRAMES, FLAG_FULL, FLAG_SEALED, VERSION, Writer, broadcast, bulk, direct, kv, membership, tag,
+};
 use crate::error::PacketError;
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
@@ -31,6 +33,8 @@ pub enum Section<'a, P> {
     Membership(membership::Section<'a, P>),
     /// Of broadcast.
     Broadcast(broadcast::Section<'a>),
+    /// Of payloads that go in parts.
+    Bulk(bulk::Section<'a>),
     /// Of the key-value map.
     Kv(kv::Section<'a>),
     /// Of direct messages.
@@ -45,6 +49,7 @@ impl<P: Peer> Section<'_, P> {
         match self {
             Self::Membership(section) => writer.section(section.tag(), |w| section.write(w)),
             Self::Broadcast(section) => writer.section(section.tag(), |w| section.write(w)),
+            Self::Bulk(section) => writer.section(section.tag(), |w| section.write(w)),
             Self::Kv(section) => writer.section(section.tag(), |w| section.write(w)),
             Self::Direct(section) => writer.section(section.tag(), |w| section.write(w)),
             Self::Unknown(tag, body) => writer.section(*tag, |w| w.bytes(body)),
@@ -201,7 +206,8 @@ fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'
     let section = match tag {
         ..tag::MESSAGES | tag::COORDINATE..tag::IDS => membership::Section::read(tag, body)?.map(Section::Membership),
         tag::MESSAGES..tag::KV_ENTRIES => broadcast::Section::read(tag, body)?.map(Section::Broadcast),
-        tag::KV_ENTRIES..tag::DIRECT => kv::Section::read(tag, body)?.map(Section::Kv),
+        tag::BODY_WANT..tag::DIRECT => bulk::Section::read(tag, body)?.map(Section::Bulk),
+        tag::KV_ENTRIES..tag::BODY_WANT => kv::Section::read(tag, body)?.map(Section::Kv),
         _ => direct::Section::read(tag, body)?.map(Section::Direct),
     };
     Ok(section.unwrap_or_else(|| Section::Unknown(tag, body.rest())))

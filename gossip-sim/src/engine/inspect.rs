@@ -5,11 +5,13 @@ use std::ops::RangeInclusive;
 
 use gossip_core::NodeId;
 use gossip_core::broadcast::MessageId;
-use gossip_core::wire::broadcast::Section as BroadcastSection;
+use gossip_core::wire::broadcast::{Message, Section as BroadcastSection, ShortId};
+use gossip_core::wire::bulk::Section as BulkSection;
 use gossip_core::wire::{ClusterKey, Packet, Section, section_sizes, tag};
 
-/// All tags that broadcast has or may get.
+/// All tags that broadcast has or may get, and those of the exchange of parts.
 const BROADCAST: RangeInclusive<u8> = 16..=31;
+const BULK: RangeInclusive<u8> = tag::BODY_WANT..=tag::BODY_PART;
 /// What an id takes in the list at a packet's end.
 const ID_BYTES: usize = 16;
 
@@ -20,6 +22,8 @@ pub(super) enum Name {
     Full(MessageId),
     /// By its origin's short name and its number.
     Short(u32, u64),
+    /// By the short id under which its parts go.
+    Part(ShortId),
 }
 
 /// Bytes of the key-value map's sections, with their tags and lengths.
@@ -32,7 +36,7 @@ pub(super) fn kv_bytes(packet: &[u8]) -> usize {
 /// tells; else broadcast's sections, and the ids that they name, even where others name them too. Tells `each` of the
 /// messages in it, with the length of the payload that is there.
 pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut each: impl FnMut(Name, usize)) -> usize {
-    let is_broadcast = |tag: u8| BROADCAST.contains(&tag);
+    let is_broadcast = |tag: u8| BROADCAST.contains(&tag) || BULK.contains(&tag);
     let own = section_sizes(packet).filter(|(tag, _)| is_broadcast(*tag)).map(|(_, bytes)| bytes).sum::<usize>();
     if own == 0 {
         return 0;
@@ -42,16 +46,23 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
     let Ok(packet) = Packet::decode::<u64>(key, packet) else { return whole };
     let mut named = BTreeSet::new();
     for section in packet.sections::<u64>(sender) {
-        let Section::Broadcast(section) = section else { continue };
+        let section = match section {
+            Section::Broadcast(section) => section,
+            Section::Bulk(BulkSection::Part(part)) => {
+                each(Name::Part(part.body), part.bytes.len());
+                continue;
+            }
+            _ => continue,
+        };
         match section {
             BroadcastSection::Messages(messages) => messages.iter().for_each(|message| {
                 let origin = message.origin;
                 named.insert(origin.id);
                 let id = MessageId { origin: origin.id, generation: origin.generation, sequence: message.sequence };
-                each(Name::Full(id), message.payload.len());
+                each(Name::Full(id), payload_len(&message));
             }),
             BroadcastSection::Push(pushed) => pushed.iter().for_each(|message| {
-                each(Name::Short(message.origin, message.sequence), message.payload.len());
+                each(Name::Short(message.origin, message.sequence), payload_len(&message));
             }),
             BroadcastSection::Digest(digest) | BroadcastSection::Compare(digest) => {
                 named.extend(digest.iter().map(|one| one.origin.id));
@@ -74,10 +85,15 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
     if made_for_it { whole } else { own + named.len() * ID_BYTES }
 }
 
+/// A manifest is no payload.
+fn payload_len<O>(message: &Message<'_, O>) -> usize {
+    if message.in_parts { 0 } else { message.payload.len() }
+}
+
 #[cfg(test)]
 mod tests {
     use gossip_core::Identity;
-    use gossip_core::wire::broadcast::{Class, Message};
+    use gossip_core::wire::broadcast::Class;
     use gossip_core::wire::membership::{Probe, Section as MembershipSection};
     use gossip_core::wire::{Item as _, Writer};
 
@@ -96,8 +112,16 @@ mod tests {
             acknowledge(&mut writer);
         }
         let (origin, payload) = (identity("n1"), [7; 100]);
-        let message =
-            Message { origin, sequence: 3, class: Class::Normal, age: 0, hops: 1, topic: b"t", payload: &payload };
+        let message = Message {
+            origin,
+            sequence: 3,
+            class: Class::Normal,
+            age: 0,
+            in_parts: false,
+            hops: 1,
+            topic: b"t",
+            payload: &payload,
+        };
         writer.section(tag::MESSAGES, |w| message.write(w)).unwrap();
         let len = writer.finish(&key);
         let packet = &buffer[..len];

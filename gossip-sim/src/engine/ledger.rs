@@ -6,6 +6,7 @@ use gossip_core::Identity;
 use gossip_core::broadcast::{Message, MessageId};
 use gossip_core::kv::{Entry, Scope, Version};
 use gossip_core::wire::ClusterKey;
+use gossip_core::wire::broadcast::ShortId;
 
 use super::inspect::Name;
 use crate::random::mix;
@@ -52,6 +53,7 @@ impl Ledger {
     ) -> Result<(), String> {
         let short = key.short(Identity::new(id.origin, id.generation));
         self.numbers.insert(Name::Short(short, id.sequence), self.messages.len());
+        self.numbers.insert(Name::Part(ShortId::of(short, id.sequence)), self.messages.len());
         if self.numbers.insert(Name::Full(id), self.messages.len()).is_some() {
             return Err(format!("two messages have the id {id:?}"));
         }
