@@ -1,85 +1,17 @@
 //! What the application sees of broadcast.
 
-use alloc::sync::Arc;
 use core::fmt;
 
 use super::Broadcast;
 use super::history::History;
+use super::message::{MessageId, SendOptions};
 use crate::config::Config;
-use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::protocol::Cx;
-use crate::wire;
-use crate::wire::broadcast::{Class, MAX_TOPIC};
+use crate::wire::broadcast::{Class, MAX_MESSAGE_KEY, MAX_TOPIC};
 
 /// Everything of a packet but topic and payload, at its longest: header, list of ids, section, message.
 const OVERHEAD: usize = 96;
-
-/// Names a message for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageId {
-    /// Who sent it first.
-    pub origin: NodeId,
-    /// In which life.
-    pub generation: u64,
-    /// As which message of that life, from 1.
-    pub sequence: u64,
-}
-
-impl MessageId {
-    /// Who sent it first, in which life.
-    pub(super) fn origin(&self) -> Identity {
-        Identity::new(self.origin, self.generation)
-    }
-
-    pub(super) fn new(origin: Identity, sequence: u64) -> Self {
-        Self { origin: origin.id, generation: origin.generation, sequence }
-    }
-}
-
-/// A message that was delivered. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Its name.
-    pub id: MessageId,
-    /// How urgent it is.
-    pub class: Class,
-    /// How often it was passed on before it arrived here.
-    pub hops: u32,
-    topic_len: usize,
-    body: Arc<[u8]>,
-}
-
-impl Message {
-    pub(super) fn new(id: MessageId, class: Class, hops: u32, topic: &[u8], payload: &[u8]) -> Self {
-        // One allocation: an iterator whose length is trusted.
-        let body = topic.iter().chain(payload).copied().collect();
-        Self { id, class, hops, topic_len: topic.len(), body }
-    }
-
-    /// What it is about.
-    pub fn topic(&self) -> &[u8] {
-        &self.body[..self.topic_len]
-    }
-
-    /// The sender's bytes.
-    pub fn payload(&self) -> &[u8] {
-        &self.body[self.topic_len..]
-    }
-
-    /// The message as it is passed on, its origin by the one name or the other.
-    pub(super) fn to_wire<O>(&self, origin: O, age: u16) -> wire::broadcast::Message<'_, O> {
-        wire::broadcast::Message {
-            origin,
-            sequence: self.id.sequence,
-            class: self.class,
-            age,
-            hops: self.hops.saturating_add(1),
-            topic: self.topic(),
-            payload: self.payload(),
-        }
-    }
-}
 
 /// Why a message was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +22,12 @@ pub enum BroadcastError {
         /// The limit for the two together, in bytes.
         max: usize,
     },
+    /// The key is empty or longer than 64 bytes.
+    KeyLength,
+    /// A message to take back is another member's, or of another life of this node.
+    NotOwn,
+    /// A message to take back has expired, was replaced or taken back before, or is not kept any more.
+    Gone,
     /// `broadcast.enabled` is off.
     Disabled,
     /// The node is leaving or has left.
@@ -101,6 +39,11 @@ impl fmt::Display for BroadcastError {
         match self {
             Self::TooLarge { max } => {
                 write!(f, "message too large: topic (at most {MAX_TOPIC} bytes) and payload have at most {max} bytes")
+            }
+            Self::KeyLength => write!(f, "a key has 1 to {MAX_MESSAGE_KEY} bytes"),
+            Self::NotOwn => f.write_str("the message is not one that this node sent in this life"),
+            Self::Gone => {
+                f.write_str("the message has expired, was replaced or taken back before, or is not kept any more")
             }
             Self::Disabled => f.write_str("broadcast is turned off"),
             Self::Leaving => f.write_str("this node is leaving the cluster"),
@@ -132,7 +75,7 @@ impl<'a> Broadcasts<'a> {
         self.history.bytes()
     }
 
-    /// The most bytes that topic and payload may have together.
+    /// The most bytes that topic and payload may have together, of a message without options. They cost what they add to it.
     pub fn max_len(&self) -> usize {
         max_len(self.mtu)
     }
@@ -160,24 +103,50 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
     /// # Errors
     /// See [`BroadcastError`].
     pub fn send(&mut self, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
-        self.send_as(Class::Normal, topic, payload)
+        self.send_with(Class::Normal, topic, payload)
     }
 
-    /// As [`Self::send`], of any class.
+    /// As [`Self::send`], in another way.
     ///
     /// # Errors
     /// See [`BroadcastError`].
-    pub fn send_as(&mut self, class: Class, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
-        if !self.cx.config.broadcast.enabled {
-            return Err(BroadcastError::Disabled);
+    pub fn send_with<'o>(
+        &mut self,
+        options: impl Into<SendOptions<'o>>,
+        topic: &[u8],
+        payload: &[u8],
+    ) -> Result<MessageId, BroadcastError> {
+        let options = options.into();
+        self.is_running()?;
+        if options.key.is_some_and(|key| key.is_empty() || key.len() > MAX_MESSAGE_KEY) {
+            return Err(BroadcastError::KeyLength);
         }
-        if !self.running {
-            return Err(BroadcastError::Leaving);
-        }
-        let max = max_len(self.cx.config.transport.datagram_mtu);
+        let max = max_len(self.cx.config.transport.datagram_mtu).saturating_sub(options.wire_len());
         if topic.len() > MAX_TOPIC || topic.len() + payload.len() > max {
             return Err(BroadcastError::TooLarge { max });
         }
-        Ok(self.state.send(&mut self.cx, class, topic, payload))
+        Ok(self.state.send(&mut self.cx, &options, topic, payload))
+    }
+    /// Takes back a message of this node: where it has not arrived it is not delivered any more. That travels as a message of its
+    /// own, as reliably as others; its name is the answer.
+    ///
+    /// # Errors
+    /// See [`BroadcastError`].
+    pub fn cancel(&mut self, id: MessageId) -> Result<MessageId, BroadcastError> {
+        self.is_running()?;
+        if id.origin() != *self.cx.me {
+            return Err(BroadcastError::NotOwn);
+        }
+        self.state.take_back(&mut self.cx, id).ok_or(BroadcastError::Gone)
+    }
+
+    fn is_running(&self) -> Result<(), BroadcastError> {
+        if !self.cx.config.broadcast.enabled {
+            Err(BroadcastError::Disabled)
+        } else if !self.running {
+            Err(BroadcastError::Leaving)
+        } else {
+            Ok(())
+        }
     }
 }

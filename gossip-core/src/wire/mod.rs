@@ -16,6 +16,7 @@ mod coordinate;
 pub mod direct;
 pub mod kv;
 pub mod membership;
+mod message;
 pub mod overlay;
 mod packet;
 mod probe;

@@ -48,10 +48,10 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
                 let origin = message.origin;
                 named.insert(origin.id);
                 let id = MessageId { origin: origin.id, generation: origin.generation, sequence: message.sequence };
-                each(Name::Full(id), message.payload.len());
+                each(Name::Full(id), message.payload().len());
             }),
             BroadcastSection::Push(pushed) => pushed.iter().for_each(|message| {
-                each(Name::Short(message.origin, message.sequence), message.payload.len());
+                each(Name::Short(message.origin, message.sequence), message.payload().len());
             }),
             BroadcastSection::Digest(digest) | BroadcastSection::Compare(digest) => {
                 named.extend(digest.iter().map(|one| one.origin.id));
@@ -96,8 +96,7 @@ mod tests {
             acknowledge(&mut writer);
         }
         let (origin, payload) = (identity("n1"), [7; 100]);
-        let message =
-            Message { origin, sequence: 3, class: Class::Normal, age: 0, hops: 1, topic: b"t", payload: &payload };
+        let message = Message::new(origin, 3, Class::Normal, b"t", &payload);
         writer.section(tag::MESSAGES, |w| message.write(w)).unwrap();
         let len = writer.finish(&key);
         let packet = &buffer[..len];
