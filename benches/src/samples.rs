@@ -110,15 +110,7 @@ fn items(w: &mut Writer<'_>, write: fn(&mut Writer<'_>, usize) -> Result<(), NoS
 }
 
 fn message(at: usize) -> broadcast::Message<'static> {
-    broadcast::Message {
-        origin: identity(at),
-        sequence: 1000,
-        class: broadcast::Class::Normal,
-        age: 0,
-        hops: 2,
-        topic: b"news",
-        payload: &[5; 64],
-    }
+    broadcast::Message::new(identity(at), 1000, broadcast::Class::Normal, b"news", &[5; 64])
 }
 
 /// An entry of the map that the `at`th member wrote.

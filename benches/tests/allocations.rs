@@ -94,15 +94,7 @@ fn an_equal_summary_of_the_map_is_handled_without_an_allocation() {
 #[test]
 fn a_broadcast_heard_before_is_dropped_without_an_allocation() {
     let mut known = Known::new(SIZE);
-    let message = broadcast::Message {
-        origin: gossip_benches::identity(2),
-        sequence: 1,
-        class: broadcast::Class::Normal,
-        age: 0,
-        hops: 1,
-        topic: b"news",
-        payload: &[5; 64],
-    };
+    let message = broadcast::Message::new(gossip_benches::identity(2), 1, broadcast::Class::Normal, b"news", &[5; 64]);
     let packet =
         known.write(1, true, |packet| _ = packet.list(tag::MESSAGES, once(|w: &mut Writer<'_>| w.item(&message))));
     known.turn(&mut packet.clone());
@@ -138,15 +130,13 @@ fn a_broadcast_that_is_new_costs_one_allocation() {
     let mut known = Known::new(SIZE);
     let mut packets: Vec<_> = (0..WARM_UP + TIMES)
         .map(|at| {
-            let message = broadcast::Message {
-                origin: gossip_benches::identity(2),
-                sequence: 1 + at as u64,
-                class: broadcast::Class::Normal,
-                age: 0,
-                hops: 1,
-                topic: b"news",
-                payload: &[5; 64],
-            };
+            let message = broadcast::Message::new(
+                gossip_benches::identity(2),
+                1 + at as u64,
+                broadcast::Class::Normal,
+                b"news",
+                &[5; 64],
+            );
             known.write(1, true, |packet| _ = packet.list(tag::MESSAGES, once(|w: &mut Writer<'_>| w.item(&message))))
         })
         .collect();

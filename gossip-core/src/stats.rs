@@ -63,6 +63,13 @@ pub struct Stats {
     /// Broadcast messages that fell behind the window of their origin before they arrived, or for whose origin there was
     /// no room.
     pub broadcast_missed: u64,
+    /// Broadcast messages that were kept here and are not passed on any more because a newer one of the same key came, or one
+    /// that takes them back.
+    pub broadcast_displaced: u64,
+    /// Broadcast messages that were kept here and are not passed on any more because their life is over.
+    pub broadcast_expired: u64,
+    /// Broadcast messages that were not delivered because they had expired, or been replaced or taken back, before they came.
+    pub broadcast_withdrawn: u64,
     /// Announced broadcast messages asked for.
     pub broadcast_grafts: u64,
     /// Neighbours asked too often for one message.

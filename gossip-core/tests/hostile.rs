@@ -13,7 +13,7 @@ mod lab;
 use std::time::Duration;
 
 use gossip_core::kv::Scope;
-use gossip_core::wire::broadcast::{Announcement, Class, Message, Wanted};
+use gossip_core::wire::broadcast::{Announcement, Body, Class, Content, Message, Order, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::Entry;
 use gossip_core::wire::membership::Claim;
@@ -343,16 +343,11 @@ fn flood(w: &mut Writer<'_>, writer: Identity, bytes: &[u8], random: &mut Random
         (11..14).try_for_each(|at| w.item(&entry(first + at)))
     });
     section(w, tag::MESSAGES, |w| {
-        let message = Message {
-            origin: writer,
-            sequence: first * 3,
-            class: Class::Normal,
-            age: 0,
-            hops: u32::MAX,
-            topic: b"t",
-            payload: bytes,
+        let message = |sequence| Message {
+            body: Body::Content(Content { hops: u32::MAX, topic: b"t", payload: bytes, ..Content::default() }),
+            ..Message::new(writer, sequence, Class::Normal, b"", b"")
         };
-        (0..4).try_for_each(|at| w.item(&Message { sequence: message.sequence + at, ..message }))
+        (0..4).try_for_each(|at| w.item(&message(first * 3 + at)))
     });
 }
 
@@ -387,14 +382,13 @@ fn absurdities(sender: Identity, writer: Identity, first: u64, last: u64) -> Vec
     let (from, to) = (first.max(1), last.max(1));
     let short = ClusterKey::new("").short(Identity::new(id(1), sender.generation));
     let name = |w: &mut Writer<'_>| w.id(writer.id).and_then(|()| w.varint(writer.generation));
-    let message = |sequence| Message {
-        origin: writer,
-        sequence,
-        class: Class::Normal,
-        age: 0,
-        hops: u32::MAX,
-        topic: b"",
-        payload: b"",
+    let message = |sequence| {
+        let back = sequence - 1;
+        let order = Some(Order { previous: back, after: &[0xff; 32] });
+        let content =
+            Content { expires: u32::MAX, key: b"k", order, in_parts: true, hops: u32::MAX, topic: b"", payload: b"" };
+        let body = if sequence % 2 == 0 { Body::Withdrawn { back } } else { Body::Content(content) };
+        Message { origin: writer, sequence, class: Class::Normal, age: u16::MAX, body }
     };
     let mut packets = vec![
         one(tag::MESSAGES, &|w| w.item(&message(from)).and_then(|()| w.item(&message(to)))),
@@ -441,9 +435,8 @@ fn all_sequence_numbers_up_to_the_last_can_be_used_up() {
     for chunk in (u64::MAX - 1024..=u64::MAX).collect::<Vec<_>>().chunks(16) {
         let messages = packet(lab.identity(2), true, |w| {
             section(w, tag::MESSAGES, |w| {
-                let message =
-                    Message { origin, sequence: 1, class: Class::Normal, age: 0, hops: 1, topic: b"", payload: b"" };
-                chunk.iter().try_for_each(|sequence| w.item(&Message { sequence: *sequence, ..message }))
+                let message = |sequence| Message::new(origin, sequence, Class::Normal, b"", b"");
+                chunk.iter().try_for_each(|sequence| w.item(&message(*sequence)))
             });
         });
         lab.forge(2, 1, &messages).unwrap();

@@ -9,7 +9,7 @@ mod lab;
 
 use std::time::Duration;
 
-use gossip_core::wire::broadcast::{Class, Pushed, Section as Broadcast, ShortId};
+use gossip_core::wire::broadcast::{Body, Class, Content, Pushed, Section as Broadcast, ShortId};
 use gossip_core::wire::membership::{Ping, Probe, Section as Membership};
 use gossip_core::wire::overlay::{Advert, LinkKind, LinkSection};
 use gossip_core::wire::{ClusterKey, Item, Packet, Section, tag};
@@ -161,7 +161,7 @@ fn strangers_who_push_graft_and_advertise_have_no_effect() {
     for at in 0..10_000_u64 {
         let stranger = Identity::new(NodeId::from_name(&format!("stranger {at}")), 1);
         let origin = ClusterKey::new("").short(stranger);
-        let pushed = Pushed { origin, sequence: 1, class: Class::Urgent, age: 0, hops: 1, topic: b"t", payload: b"p" };
+        let pushed = Pushed::new(origin, 1, Class::Urgent, b"t", b"p");
         let advert = Advert { parent: true, child: true, hurry: true, root: 0, round: 7, distance: Some(0) };
         let packet = packet(stranger, true, |w| {
             w.section(tag::PUSH, |w| w.item(&pushed)).expect("room");
@@ -205,10 +205,10 @@ fn numbers_at_their_ends_wrap_nothing_and_the_tree_goes_on() {
     let (own, theirs) = (duel.short(), ClusterKey::new("").short(duel.evil));
     for (sequence, hops) in [(u64::MAX, u32::MAX), (u64::MAX - 1, 0), (1, u32::MAX)] {
         let class = Class::Urgent;
-        duel.say(
-            tag::PUSH,
-            &[Pushed { origin: theirs, sequence, class, age: u16::MAX, hops, topic: b"", payload: b"" }],
-        );
+        let back = Body::Withdrawn { back: sequence - 1 };
+        for body in [Body::Content(Content { hops, expires: hops, ..Content::default() }), back] {
+            duel.say(tag::PUSH, &[Pushed { origin: theirs, sequence, class, age: u16::MAX, body }]);
+        }
         duel.run(1);
     }
     for root in [own, theirs, 0, u32::MAX] {

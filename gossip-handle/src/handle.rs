@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use gossip_core::broadcast::{BroadcastError, Class, MessageId};
+use gossip_core::broadcast::{BroadcastError, Class, MessageId, SendOptions};
 use gossip_core::kv::{KvError, Scope, Version};
 use gossip_core::{CommandError, Event, Instant, Node, NodeId, Peer, Stats};
 
@@ -151,14 +151,19 @@ impl<P: Peer> Handle<P> {
 
     /// Sends a message of [`Class::Normal`] to all members; this node itself does not get it back.
     pub fn publish(&self, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
-        self.publish_as(Class::Normal, topic, payload)
+        self.publish_with(Class::Normal, topic, payload)
     }
 
-    /// As [`Handle::publish`], of any class.
-    pub fn publish_as(&self, class: Class, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
+    /// As [`Handle::publish`], in another way: a [`Class`], or more of [`SendOptions`].
+    pub fn publish_with<'o>(
+        &self,
+        options: impl Into<SendOptions<'o>>,
+        topic: &[u8],
+        payload: &[u8],
+    ) -> Result<MessageId, BroadcastError> {
         self.run(|state, now| {
             state.writable(BroadcastError::Leaving)?;
-            state.node.broadcasts_mut(now).send_as(class, topic, payload)
+            state.node.broadcasts_mut(now).send_with(options, topic, payload)
         })
     }
 

@@ -53,7 +53,7 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         Section::Membership(membership::Section::Notices(list)) => _ = list.iter().count(),
         Section::Membership(membership::Section::RecordRequest(list)) => _ = list.iter().count(),
         Section::Broadcast(broadcast::Section::Messages(list)) => {
-            return list.iter().map(|message| message.payload.len()).sum();
+            return list.iter().map(|message| message.payload().len()).sum();
         }
         Section::Broadcast(broadcast::Section::Digest(list) | broadcast::Section::Compare(list)) => {
             assert!(list.iter().all(|announcement| announcement.first <= announcement.last));
@@ -63,7 +63,7 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         }
         Section::Broadcast(broadcast::Section::Push(list)) => {
             assert!(list.iter().all(|pushed| pushed.sequence > 0));
-            return list.iter().map(|pushed| pushed.payload.len()).sum();
+            return list.iter().map(|pushed| pushed.payload().len()).sum();
         }
         Section::Broadcast(
             broadcast::Section::Recent(ids)

@@ -1,7 +1,9 @@
 //! Sections out of a fuzzer's choices: well-formed, of every kind, with any values.
 
 use gossip_core::NodeId;
-use gossip_core::wire::broadcast::{Announcement, Class, MAX_TOPIC, Message, Pushed, ShortId, Wanted};
+use gossip_core::wire::broadcast::{
+    Announcement, Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed, ShortId, Wanted,
+};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::{Entry, MAX_KEY, Receipt};
 use gossip_core::wire::membership::{
@@ -341,16 +343,35 @@ fn message<'a>(input: &mut Input<'a>) -> Message<'a> {
         sequence: input.counter(),
         class: class(input),
         age: if input.flag() { u16::from_be_bytes(input.array()) } else { 0 },
+        body: body(input),
+    }
+}
+
+/// What fits any sequence number.
+fn body<'a>(input: &mut Input<'a>) -> Body<'a> {
+    let choices = input.byte();
+    let chosen = |bit: u8| choices >> bit & 1 == 1;
+    if chosen(0) {
+        return Body::Withdrawn { back: 0 };
+    }
+    let order = chosen(1).then(|| {
+        let after = input.bytes(4 * MAX_AFTER);
+        Order { previous: 0, after: &after[..after.len() / 4 * 4] }
+    });
+    Body::Content(Content {
+        expires: if chosen(2) { input.u32() } else { 0 },
+        key: if chosen(3) { input.bytes(MAX_MESSAGE_KEY) } else { &[] },
+        order,
         hops: input.u32(),
         topic: input.bytes(MAX_TOPIC),
         payload: input.bytes(255),
-    }
+    })
 }
 
 fn pushed<'a>(input: &mut Input<'a>) -> Pushed<'a> {
     let (origin, message) = (input.u32(), message(input));
-    let Message { sequence, class, age, hops, topic, payload, .. } = message;
-    Pushed { origin, sequence, class, age, hops, topic, payload }
+    let Message { sequence, class, age, body, .. } = message;
+    Pushed { origin, sequence, class, age, body }
 }
 
 fn class(input: &mut Input<'_>) -> Class {

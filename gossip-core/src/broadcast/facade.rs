@@ -1,17 +1,15 @@
 //! What the application sees of broadcast.
 
-use alloc::sync::Arc;
 use core::fmt;
 
 use super::Broadcast;
 use super::history::History;
+use super::message::{MessageId, SendOptions};
 use crate::bulk::Bulk;
 use crate::config::Config;
-use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::protocol::Cx;
-use crate::wire;
-use crate::wire::broadcast::{Class, MAX_TOPIC, ShortId};
+use crate::wire::broadcast::{Class, MAX_MESSAGE_KEY, MAX_TOPIC, ShortId};
 use crate::wire::bulk::Manifest;
 
 /// Everything of a packet but topic and payload, at its longest: header, list of ids, section, message.
@@ -19,97 +17,24 @@ const OVERHEAD: usize = 96;
 /// Everything of a packet but the bytes of a part.
 const PART_OVERHEAD: usize = 48;
 
-/// Names a message for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageId {
-    /// Who sent it first.
-    pub origin: NodeId,
-    /// In which life.
-    pub generation: u64,
-    /// As which message of that life, from 1.
-    pub sequence: u64,
-}
-
-impl MessageId {
-    /// Who sent it first, in which life.
-    pub(crate) fn origin(&self) -> Identity {
-        Identity::new(self.origin, self.generation)
-    }
-
-    pub(super) fn new(origin: Identity, sequence: u64) -> Self {
-        Self { origin: origin.id, generation: origin.generation, sequence }
-    }
-}
-
-/// A message that was delivered. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// Its name.
-    pub id: MessageId,
-    /// How urgent it is.
-    pub class: Class,
-    /// How often it was passed on before it arrived here.
-    pub hops: u32,
-    topic_len: usize,
-    /// Whether the payload is a manifest.
-    in_parts: bool,
-    body: Arc<[u8]>,
-}
-
-impl Message {
-    pub(super) fn new(id: MessageId, class: Class, hops: u32, topic: &[u8], payload: &[u8]) -> Self {
-        // One allocation: an iterator whose length is trusted.
-        let body = topic.iter().chain(payload).copied().collect();
-        Self { id, class, hops, topic_len: topic.len(), in_parts: false, body }
-    }
-
-    pub(crate) fn is_manifest(&self) -> bool {
-        self.in_parts
-    }
-
-    pub(crate) fn with_payload(&self, payload: &[u8]) -> Self {
-        Self::new(self.id, self.class, self.hops, self.topic(), payload)
-    }
-
-    pub(super) fn in_parts(self, in_parts: bool) -> Self {
-        Self { in_parts, ..self }
-    }
-
-    /// What it is about.
-    pub fn topic(&self) -> &[u8] {
-        &self.body[..self.topic_len]
-    }
-
-    /// The sender's bytes.
-    pub fn payload(&self) -> &[u8] {
-        &self.body[self.topic_len..]
-    }
-
-    /// The message as it is passed on, its origin by the one name or the other.
-    pub(super) fn to_wire<O>(&self, origin: O, age: u16) -> wire::broadcast::Message<'_, O> {
-        wire::broadcast::Message {
-            origin,
-            sequence: self.id.sequence,
-            class: self.class,
-            age,
-            in_parts: self.in_parts,
-            hops: self.hops.saturating_add(1),
-            topic: self.topic(),
-            payload: self.payload(),
-        }
-    }
-}
-
 /// Why a message was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BroadcastError {
-    /// The topic is longer than 255 bytes, or topic and payload do not fit into one datagram.
+    /// The topic is longer than 255 bytes.
+    TopicLength,
+    /// The payload is longer than half of `broadcast.bulk_bytes`.
     TooLarge {
-        /// The limit for the two together, in bytes.
+        /// The limit, in bytes.
         max: usize,
     },
-    /// Too many large payloads are held for others.
+    /// The key is empty or longer than 64 bytes.
+    KeyLength,
+    /// A message to take back is another member's, or of another life of this node.
+    NotOwn,
+    /// A message to take back has expired, was replaced or taken back before, or is not kept any more.
+    Gone,
+    /// Too many large payloads are held for others: those that nobody asks for any more make room after ten seconds.
     Busy,
     /// `broadcast.enabled` is off.
     Disabled,
@@ -120,10 +45,14 @@ pub enum BroadcastError {
 impl fmt::Display for BroadcastError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge { max } => {
-                write!(f, "message too large: topic (at most {MAX_TOPIC} bytes) and payload have at most {max} bytes")
-            }
+            Self::TopicLength => write!(f, "a topic has at most {MAX_TOPIC} bytes"),
+            Self::TooLarge { max } => write!(f, "message too large: a payload has at most {max} bytes"),
             Self::Busy => f.write_str("busy: too many large payloads are held for others"),
+            Self::KeyLength => write!(f, "a key has 1 to {MAX_MESSAGE_KEY} bytes"),
+            Self::NotOwn => f.write_str("the message is not one that this node sent in this life"),
+            Self::Gone => {
+                f.write_str("the message has expired, was replaced or taken back before, or is not kept any more")
+            }
             Self::Disabled => f.write_str("broadcast is turned off"),
             Self::Leaving => f.write_str("this node is leaving the cluster"),
         }
@@ -136,12 +65,13 @@ impl core::error::Error for BroadcastError {}
 #[derive(Clone, Copy, Debug)]
 pub struct Broadcasts<'a> {
     history: &'a History,
+    bulk_bytes: usize,
     mtu: usize,
 }
 
 impl<'a> Broadcasts<'a> {
-    pub(super) fn new(history: &'a History, config: &Config) -> Self {
-        Self { history, mtu: config.transport.datagram_mtu }
+    pub(super) fn new(history: &'a History, bulk_bytes: usize, config: &Config) -> Self {
+        Self { history, bulk_bytes, mtu: config.transport.datagram_mtu }
     }
 
     /// How many messages are kept for those who missed them.
@@ -154,8 +84,14 @@ impl<'a> Broadcasts<'a> {
         self.history.bytes()
     }
 
-    /// The most bytes that topic and payload may have together.
-    pub fn max_len(&self) -> usize {
+    /// The bytes of payloads that go in parts, those included that are still to come; at most `broadcast.bulk_bytes`.
+    pub fn bulk_bytes(&self) -> usize {
+        self.bulk_bytes
+    }
+
+    /// The most bytes that topic and payload may have together to go in one piece, in a message without options. They cost what
+    /// they add to it. What is longer goes in parts.
+    pub fn one_piece(&self) -> usize {
         max_len(self.mtu)
     }
 }
@@ -183,32 +119,41 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
     /// # Errors
     /// See [`BroadcastError`].
     pub fn send(&mut self, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
-        self.send_as(Class::Normal, topic, payload)
+        self.send_with(Class::Normal, topic, payload)
     }
 
-    /// As [`Self::send`], of any class.
+    /// As [`Self::send`], in another way.
     ///
     /// # Errors
     /// See [`BroadcastError`].
-    pub fn send_as(&mut self, class: Class, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
-        if !self.cx.config.broadcast.enabled {
-            return Err(BroadcastError::Disabled);
+    pub fn send_with<'o>(
+        &mut self,
+        options: impl Into<SendOptions<'o>>,
+        topic: &[u8],
+        payload: &[u8],
+    ) -> Result<MessageId, BroadcastError> {
+        let options = options.into();
+        self.is_running()?;
+        if options.key.is_some_and(|key| key.is_empty() || key.len() > MAX_MESSAGE_KEY) {
+            return Err(BroadcastError::KeyLength);
         }
-        if !self.running {
-            return Err(BroadcastError::Leaving);
-        }
-        let max = max_len(self.cx.config.transport.datagram_mtu);
+        let max = max_len(self.cx.config.transport.datagram_mtu).saturating_sub(options.wire_len());
         if topic.len() > MAX_TOPIC {
-            return Err(BroadcastError::TooLarge { max });
+            return Err(BroadcastError::TopicLength);
         }
         if topic.len() + payload.len() > max {
-            return self.send_in_parts(class, topic, payload);
+            return self.send_in_parts(&options, topic, payload);
         }
-        Ok(self.state.send(&mut self.cx, class, topic, payload, false).id)
+        Ok(self.state.send(&mut self.cx, &options, topic, payload, false))
     }
 
     /// Sends a manifest, and offers the payload to whoever wants it.
-    fn send_in_parts(&mut self, class: Class, topic: &[u8], payload: &[u8]) -> Result<MessageId, BroadcastError> {
+    fn send_in_parts(
+        &mut self,
+        options: &SendOptions<'_>,
+        topic: &[u8],
+        payload: &[u8],
+    ) -> Result<MessageId, BroadcastError> {
         let max = self.cx.config.broadcast.bulk_bytes / 2;
         if payload.len() > max {
             return Err(BroadcastError::TooLarge { max });
@@ -218,10 +163,34 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         }
         let part = self.cx.config.transport.datagram_mtu - PART_OVERHEAD;
         let manifest = Manifest::of(self.cx.key, part, payload);
-        let head = self.state.send(&mut self.cx, class, topic, &manifest.encode(), true);
-        let id = head.id;
-        let short = ShortId::of(self.cx.key.short(id.origin()), id.sequence);
-        self.bulk.publish(&self.cx, short, head, manifest, payload);
+        let id = self.state.send(&mut self.cx, options, topic, &manifest.encode(), true);
+        if let Some(head) = self.state.find(id) {
+            let short = ShortId::of(self.cx.key.short(id.origin()), id.sequence);
+            self.bulk.publish(&self.cx, short, head.clone(), manifest, payload);
+        }
         Ok(id)
+    }
+
+    /// Takes back a message of this node: where it has not arrived it is not delivered any more. That travels as a message of its
+    /// own, as reliably as others; its name is the answer.
+    ///
+    /// # Errors
+    /// See [`BroadcastError`].
+    pub fn cancel(&mut self, id: MessageId) -> Result<MessageId, BroadcastError> {
+        self.is_running()?;
+        if id.origin() != *self.cx.me {
+            return Err(BroadcastError::NotOwn);
+        }
+        self.state.take_back(&mut self.cx, id).ok_or(BroadcastError::Gone)
+    }
+
+    fn is_running(&self) -> Result<(), BroadcastError> {
+        if !self.cx.config.broadcast.enabled {
+            Err(BroadcastError::Disabled)
+        } else if !self.running {
+            Err(BroadcastError::Leaving)
+        } else {
+            Ok(())
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Messages kept for those who missed them: in the order of their arrival, found by id, bounded in bytes and in time.
+//! Messages kept for those who missed them: in the order of their arrival, found by id, bounded in bytes and in time. What
+//! expired, was replaced or taken back stays as a mere name, so that ranges have no holes and fingerprints agree.
 
 use alloc::collections::{BinaryHeap, VecDeque};
 use core::cmp::Reverse;
@@ -6,10 +7,12 @@ use core::time::Duration;
 
 use hashbrown::HashTable;
 
-use super::{Message, MessageId};
+use super::before;
+use super::message::{Held, Message, MessageId};
 use crate::random::MapHasher;
 use crate::time::Instant;
-use crate::wire::broadcast::ShortId;
+use crate::wire;
+use crate::wire::broadcast::{Class, ShortId};
 
 /// So many messages that are gone may still stand among those that leave the fingerprint, and as many as are kept twice.
 const SLACK: usize = 64;
@@ -18,7 +21,9 @@ const OVERHEAD: usize = 96;
 
 #[derive(Debug)]
 struct Kept {
-    message: Message,
+    held: Held,
+    /// The hash of what it displaces, and the messages with the same are older; none if it is 0.
+    displaces: u64,
     /// The origin's short name.
     origin: u32,
     at: Instant,
@@ -29,9 +34,22 @@ struct Kept {
 }
 
 impl Kept {
-    fn short(&self) -> ShortId {
-        ShortId::of(self.origin, self.message.id.sequence)
+    fn to_wire<O>(&self, now: Instant, origin: O) -> wire::broadcast::Message<'_, O> {
+        let (sequence, class) = (self.held.id().sequence, self.held.class());
+        wire::broadcast::Message { origin, sequence, class, age: age(now, self.born), body: self.held.to_wire(now) }
     }
+
+    fn short(&self) -> ShortId {
+        ShortId::of(self.origin, self.held.id().sequence)
+    }
+}
+
+/// What became of a message that was put into the history.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed {
+    pub(crate) place: Place,
+    /// Whether it displaced another one.
+    pub(crate) displaced: bool,
 }
 
 /// Where a message is kept; it stays valid until the message is gone.
@@ -49,9 +67,36 @@ pub(crate) struct History {
     /// The XOR of the short ids of those that are old enough to be everywhere and young enough to be kept everywhere.
     fingerprint: u32,
     /// When each leaves the fingerprint.
-    leaving: BinaryHeap<Reverse<(Instant, Place)>>,
+    leaving: Schedule,
+    /// When the life of each ends.
+    expiring: Schedule,
+    /// The newest message that displaces, by the hash of what.
+    displacing: HashTable<(u64, Place)>,
     hasher: MapHasher,
     bytes: usize,
+}
+
+/// What happens to messages at certain moments.
+#[derive(Debug, Default)]
+struct Schedule(BinaryHeap<Reverse<(Instant, Place)>>);
+
+impl Schedule {
+    fn push(&mut self, at: Instant, place: Place) {
+        self.0.push(Reverse((at, place)));
+    }
+
+    /// The next whose moment is before `now`.
+    fn pop(&mut self, now: Instant) -> Option<Place> {
+        let Reverse((at, _)) = self.0.peek()?;
+        if *at < now { self.0.pop().map(|Reverse((_, place))| place) } else { None }
+    }
+
+    /// Forgets those that are gone, once they are many.
+    fn shed(&mut self, front: Place, kept: usize) {
+        if self.0.len() > 2 * kept + SLACK {
+            self.0.retain(|Reverse((_, place))| *place >= front);
+        }
+    }
 }
 
 impl History {
@@ -63,45 +108,128 @@ impl History {
             by_id: HashTable::new(),
             by_short: HashTable::new(),
             fingerprint: 0,
-            leaving: BinaryHeap::new(),
+            leaving: Schedule::default(),
+            expiring: Schedule::default(),
+            displacing: HashTable::new(),
             hasher,
             bytes: 0,
         }
     }
 
-    pub(crate) fn push(&mut self, now: Instant, born: Instant, message: Message, origin: u32) -> Place {
+    /// Keeps a message that is not kept yet.
+    pub(crate) fn push(&mut self, now: Instant, born: Instant, mut held: Held, origin: u32) -> Placed {
         let place = self.front + self.kept.len() as u64;
-        self.bytes += size(&message);
-        let hash = self.hasher.hash(message.id);
-        self.kept.push_back(Kept { message, origin, at: now, born, summed: false });
+        let id = held.id();
+        let (displaces, late, displaced) = self.displace(place, &held);
+        if late {
+            held = Held::Withdrawn { id, class: held.class(), back: 0 };
+        }
+        if let Held::Content(_, Some(dies)) = &held {
+            self.expiring.push(*dies, place);
+        }
+        self.bytes += size(&held);
+        self.kept.push_back(Kept { held, displaces, origin, at: now, born, summed: false });
         let (kept, front, hasher) = (&self.kept, self.front, &self.hasher);
         let at = |place: &Place| &kept[(place - front) as usize];
-        self.by_id.insert_unique(hash, place, |place| hasher.hash(at(place).message.id));
+        self.by_id.insert_unique(hasher.hash(id), place, |place| hasher.hash(at(place).held.id()));
         let short = at(&place).short();
         self.by_short.insert_unique(hasher.spread(short.0), place, |place| hasher.spread(at(place).short().0));
-        place
+        Placed { place, displaced }
+    }
+
+    /// What a message displaces, whether it is displaced itself, and whether it displaced another just now.
+    fn displace(&mut self, place: Place, held: &Held) -> (u64, bool, bool) {
+        let id = held.id();
+        let (displaces, older) = match held {
+            Held::Content(message, _) => {
+                // One that takes this one back may have come before it.
+                if !self.displacing.is_empty() && self.displacer(self.taken_back(id)).is_some() {
+                    return (0, true, false);
+                }
+                let Some(key) = message.key() else { return (0, false, false) };
+                let hash = self.hasher.hash((id.origin(), message.topic(), key)).max(1);
+                let last = self.displacer(hash);
+                let newer = |place| self.kept(place).is_some_and(|kept| kept.held.id().sequence > id.sequence);
+                if last.is_some_and(newer) {
+                    return (0, true, false);
+                }
+                (hash, last)
+            }
+            Held::Withdrawn { back: 0, .. } => return (0, false, false),
+            Held::Withdrawn { back, .. } => {
+                let other = MessageId { sequence: id.sequence.saturating_sub(*back), ..id };
+                (self.taken_back(other), self.find(other))
+            }
+        };
+        match self.displacing.find_mut(displaces, |(hash, _)| *hash == displaces) {
+            Some(last) => last.1 = place,
+            None => _ = self.displacing.insert_unique(displaces, (displaces, place), |(hash, _)| *hash),
+        }
+        (displaces, false, older.is_some_and(|older| self.withdraw(older)))
+    }
+
+    /// What one displaces that takes a message back.
+    fn taken_back(&self, id: MessageId) -> u64 {
+        self.hasher.hash((id, ())).max(1)
+    }
+
+    fn displacer(&self, hash: u64) -> Option<Place> {
+        self.displacing.find(hash, |(of, _)| *of == hash).map(|(_, place)| *place)
+    }
+
+    /// Keeps no more than a message's name; whether there was more.
+    pub(crate) fn withdraw(&mut self, place: Place) -> bool {
+        let at = place.checked_sub(self.front).and_then(|at| usize::try_from(at).ok());
+        let Some(kept) = at.and_then(|at| self.kept.get_mut(at)) else { return false };
+        if matches!(kept.held, Held::Withdrawn { .. }) {
+            return false;
+        }
+        self.bytes -= size(&kept.held);
+        kept.held = Held::Withdrawn { id: kept.held.id(), class: kept.held.class(), back: 0 };
+        self.bytes += size(&kept.held);
+        true
+    }
+
+    /// Withdraws those whose life is over; how many.
+    pub(crate) fn expire(&mut self, now: Instant) -> u64 {
+        let mut expired = 0;
+        while let Some(place) = self.expiring.pop(now) {
+            expired += u64::from(self.withdraw(place));
+        }
+        expired
     }
 
     fn kept(&self, place: Place) -> Option<&Kept> {
         self.kept.get(usize::try_from(place.checked_sub(self.front)?).ok()?)
     }
 
+    /// A message that is still to be delivered.
     pub(crate) fn get(&self, place: Place) -> Option<&Message> {
-        self.kept(place).map(|kept| &kept.message)
+        match &self.kept(place)?.held {
+            Held::Content(message, _) => Some(message),
+            Held::Withdrawn { .. } => None,
+        }
     }
 
-    /// A message with its origin's short name and its age.
-    pub(crate) fn get_with_age(&self, now: Instant, place: Place) -> Option<(&Message, u32, u16)> {
-        self.kept(place).map(|kept| (&kept.message, kept.origin, age(now, kept.born)))
+    pub(crate) fn class(&self, place: Place) -> Option<Class> {
+        self.kept(place).map(|kept| kept.held.class())
+    }
+
+    /// A message as it is pulled.
+    pub(crate) fn to_wire(&self, now: Instant, place: Place) -> Option<wire::broadcast::Message<'_>> {
+        let kept = self.kept(place)?;
+        Some(kept.to_wire(now, kept.held.id().origin()))
+    }
+
+    /// A message as it is pushed.
+    pub(crate) fn to_pushed(&self, now: Instant, place: Place) -> Option<wire::broadcast::Pushed<'_>> {
+        let kept = self.kept(place)?;
+        Some(kept.to_wire(now, kept.origin))
     }
 
     /// Sums up what is held and was sent `kept` ago at most.
     pub(crate) fn fingerprint(&mut self, now: Instant, kept: Duration) -> u32 {
-        while let Some(Reverse((born, place))) = self.leaving.peek().copied() {
-            if now <= born + kept {
-                break;
-            }
-            self.leaving.pop();
+        while let Some(place) = self.leaving.pop(before(now, kept)) {
             self.unsum(place);
         }
         self.fingerprint
@@ -128,7 +256,7 @@ impl History {
     }
 
     pub(crate) fn find(&self, id: MessageId) -> Option<Place> {
-        let found = self.by_id.find(self.hasher.hash(id), |place| self.get(*place).is_some_and(|m| m.id == id));
+        let found = self.by_id.find(self.hasher.hash(id), |place| self.kept(*place).is_some_and(|m| m.held.id() == id));
         found.copied()
     }
 
@@ -138,24 +266,27 @@ impl History {
         if oldest.at >= before && self.bytes <= max {
             return None;
         }
-        let hash = self.hasher.hash(oldest.message.id);
-        if let Ok(entry) = self.by_id.find_entry(hash, |place| *place == self.front) {
+        let (id, displaces, short) = (oldest.held.id(), oldest.displaces, oldest.short());
+        if let Ok(entry) = self.by_id.find_entry(self.hasher.hash(id), |place| *place == self.front) {
             entry.remove();
         }
-        let short = self.hasher.spread(oldest.short().0);
-        if let Ok(entry) = self.by_short.find_entry(short, |place| *place == self.front) {
+        if let Ok(entry) = self.by_short.find_entry(self.hasher.spread(short.0), |place| *place == self.front) {
+            entry.remove();
+        }
+        if displaces != 0
+            && let Ok(entry) = self.displacing.find_entry(displaces, |last| *last == (displaces, self.front))
+        {
             entry.remove();
         }
         self.unsum(self.front);
         let oldest = self.kept.pop_front()?;
         self.front += 1;
         self.aged = self.aged.max(self.front);
-        self.bytes -= size(&oldest.message);
+        self.bytes -= size(&oldest.held);
         // What goes for want of room leaves nothing behind.
-        if self.leaving.len() > 2 * self.kept.len() + SLACK {
-            self.leaving.retain(|Reverse((_, place))| *place >= self.front);
-        }
-        Some(oldest.message.id)
+        self.leaving.shed(self.front, self.kept.len());
+        self.expiring.shed(self.front, self.kept.len());
+        Some(id)
     }
 
     /// The next message that has become old enough to be announced: it arrived before `before`.
@@ -164,9 +295,9 @@ impl History {
         let kept = self.kept.get_mut(at).filter(|kept| kept.at < before)?;
         kept.summed = true;
         self.fingerprint ^= kept.short().0;
-        self.leaving.push(Reverse((kept.born, self.aged)));
+        self.leaving.push(kept.born, self.aged);
         self.aged += 1;
-        Some(kept.message.id)
+        Some(kept.held.id())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -187,8 +318,8 @@ fn age(now: Instant, born: Instant) -> u16 {
 /// A message of which nothing is said of its age is younger than this.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
 
-fn size(message: &Message) -> usize {
-    message.topic().len() + message.payload().len() + OVERHEAD
+fn size(held: &Held) -> usize {
+    OVERHEAD + if let Held::Content(message, _) = held { message.len() } else { 0 }
 }
 
 #[cfg(test)]
@@ -196,7 +327,7 @@ mod tests {
     use super::*;
     use crate::identity::NodeId;
     use crate::random::Rng;
-    use crate::wire::broadcast::Class;
+    use crate::wire::broadcast::Content;
 
     #[test]
     fn what_goes_for_want_of_room_leaves_nothing_behind() {
@@ -204,13 +335,60 @@ mod tests {
         for sequence in 1..=20_000 {
             let id = MessageId { origin: NodeId::from_name("a"), generation: 1, sequence };
             let now = Instant::from_micros(1000 * sequence);
-            history.push(now, now, Message::new(id, Class::Normal, 0, b"t", b"x"), 7);
+            let content = Content { topic: b"t", payload: b"x", ..Content::default() };
+            let dies = Some(now + Duration::from_secs(3600));
+            history.push(now, now, Held::Content(Message::new(id, Class::Normal, &content), dies), 7);
             while history.next_aged(now).is_some() {}
             while history.pop_old(Instant::ZERO, 64 << 10).is_some() {}
         }
         let held = history.len();
-        assert!(held < 1000 && history.leaving.len() <= 2 * held + SLACK + 1, "{held}, {}", history.leaving.len());
+        for schedule in [&history.leaving, &history.expiring] {
+            assert!(held < 1000 && schedule.0.len() <= 2 * held + SLACK + 1, "{held}, {}", schedule.0.len());
+        }
         let summed = history.kept.iter().filter(|kept| kept.summed).fold(0, |sum, kept| sum ^ kept.short().0);
         assert_eq!(history.fingerprint(Instant::from_micros(20_000_000), Duration::from_secs(120)), summed);
+    }
+
+    fn id(sequence: u64) -> MessageId {
+        MessageId { origin: NodeId::from_name("a"), generation: 1, sequence }
+    }
+
+    fn keyed(history: &mut History, sequence: u64, key: &[u8]) -> Placed {
+        let content = Content { topic: b"t", payload: b"x", key, ..Content::default() };
+        let message = Message::new(id(sequence), Class::Normal, &content);
+        history.push(Instant::ZERO, Instant::ZERO, Held::Content(message, None), 7)
+    }
+
+    #[test]
+    fn what_comes_after_its_replacement_is_withdrawn() {
+        let mut history = History::new(MapHasher::new(&mut Rng::new([1; 32])));
+        let newer = keyed(&mut history, 5, b"k");
+        let older = keyed(&mut history, 4, b"k");
+        let other = keyed(&mut history, 3, b"l");
+        assert!(history.get(newer.place).is_some() && !older.displaced && history.get(older.place).is_none());
+        assert!(history.get(other.place).is_some());
+        let newest = keyed(&mut history, 6, b"k");
+        assert!(newest.displaced && history.get(newer.place).is_none());
+    }
+
+    #[test]
+    fn what_comes_after_it_was_taken_back_is_withdrawn() {
+        let mut history = History::new(MapHasher::new(&mut Rng::new([1; 32])));
+        let back = Held::Withdrawn { id: id(9), class: Class::Normal, back: 4 };
+        assert!(!history.push(Instant::ZERO, Instant::ZERO, back, 7).displaced);
+        let [four, five] = [4, 5].map(|sequence| keyed(&mut history, sequence, b"").place);
+        assert!(history.get(four).is_some() && history.get(five).is_none());
+    }
+
+    #[test]
+    fn what_displaces_is_forgotten_with_the_message() {
+        let mut history = History::new(MapHasher::new(&mut Rng::new([1; 32])));
+        for sequence in 1..=20_000 {
+            keyed(&mut history, 2 * sequence, &sequence.to_be_bytes());
+            let back = Held::Withdrawn { id: id(2 * sequence + 1), class: Class::Normal, back: 1 };
+            history.push(Instant::ZERO, Instant::ZERO, back, 7);
+            while history.pop_old(Instant::ZERO, 64 << 10).is_some() {}
+        }
+        assert!(history.displacing.len() <= history.len(), "{} of {}", history.displacing.len(), history.len());
     }
 }

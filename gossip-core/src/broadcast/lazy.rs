@@ -111,7 +111,7 @@ impl<P: Peer> Broadcast<P> {
         let mut notes: SmallVec<[(Slot, ShortId); 16]> = SmallVec::new();
         let all = self.links.all();
         let branches = self.tree.branches(&self.links);
-        for flight in self.flights.iter_mut().rev() {
+        for (place, flight) in self.flights.newest_mut() {
             if !flight.announces {
                 // Those before it were announced with it.
                 break;
@@ -121,6 +121,10 @@ impl<P: Peer> Broadcast<P> {
                 continue;
             }
             flight.announces = false;
+            if self.log.history.get(place).is_none() {
+                // That nothing is left of a message nobody hurries to know.
+                continue;
+            }
             notes.extend(
                 all.without(branches.and(flight.have).and(flight.pending)).iter().map(|slot| (slot, flight.short)),
             );

@@ -4,9 +4,10 @@ use alloc::collections::BTreeMap;
 use core::ops::Bound;
 use core::time::Duration;
 
-use super::history::{History, Place};
+use super::before;
+use super::history::{History, Placed};
+use super::message::{Held, MessageId};
 use super::origin::Origin;
-use super::{Message, MessageId, before};
 use crate::config::BroadcastConfig;
 use crate::identity::{Identity, NodeId};
 use crate::random::{MapHasher, Rng};
@@ -24,7 +25,7 @@ pub(super) struct Log {
 
 /// A message that was taken in.
 pub(super) struct Taken {
-    pub(super) place: Place,
+    pub(super) placed: Placed,
     /// How many older ones of its origin were given up to make room for it.
     pub(super) given_up: u64,
 }
@@ -50,9 +51,9 @@ impl Log {
         own: bool,
         origin_short: u32,
         age: u16,
-        message: Message,
+        held: Held,
     ) -> Option<Taken> {
-        let MessageId { origin: id, generation, sequence } = message.id;
+        let MessageId { origin: id, generation, sequence } = held.id();
         let origin = self.origin(now, config, own, Identity::new(id, generation))?;
         if origin.contains(sequence) {
             return None;
@@ -61,10 +62,10 @@ impl Log {
         origin.heard = now;
         origin.held += 1;
         origin.first_held = origin.first_held.min(sequence);
-        let place =
-            self.history.push(now, before(now, Duration::from_millis(100) * u32::from(age)), message, origin_short);
+        let born = before(now, Duration::from_millis(100) * u32::from(age));
+        let placed = self.history.push(now, born, held, origin_short);
         self.forget_old(now, config);
-        Some(Taken { place, given_up })
+        Some(Taken { placed, given_up })
     }
 
     /// What is known of that life of an origin: none if it is over, or if there is no room for another origin.

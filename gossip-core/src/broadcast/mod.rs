@@ -12,11 +12,13 @@ mod lab;
 mod lazy;
 mod links;
 mod log;
+mod message;
 mod origin;
 mod outbox;
 mod overlay;
 mod pull;
 mod push;
+mod taking;
 mod tree;
 mod upkeep;
 
@@ -24,18 +26,18 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-pub use facade::{BroadcastError, Broadcasts, BroadcastsMut, Message, MessageId};
+pub use facade::{BroadcastError, Broadcasts, BroadcastsMut};
 pub(crate) use links::Way;
+pub use message::{Message, MessageId, SendOptions};
 
 use self::history::Place;
 use self::lazy::Lazy;
-use self::links::{Links, Slot, Slots};
+use self::links::{Links, Slot};
 use self::log::Log;
 use self::overlay::Overlay;
 use self::push::Flights;
 use self::tree::Tree;
 use crate::config::Config;
-use crate::event::Event;
 use crate::membership::MemberIndex;
 use crate::node::Lane;
 use crate::peer::Peer;
@@ -116,8 +118,13 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
-    pub(crate) fn facade(&self, config: &Config) -> Broadcasts<'_> {
-        Broadcasts::new(&self.log.history, config)
+    pub(crate) fn facade(&self, bulk_bytes: usize, config: &Config) -> Broadcasts<'_> {
+        Broadcasts::new(&self.log.history, bulk_bytes, config)
+    }
+
+    /// A message that is kept.
+    fn find(&self, id: MessageId) -> Option<&Message> {
+        self.log.history.get(self.log.history.find(id)?)
     }
 
     /// The messages that came and whose payload has to be fetched.
@@ -132,60 +139,6 @@ impl<P: Peer> Broadcast<P> {
     /// The neighbours' addresses.
     pub(crate) fn neighbours(&self) -> impl Iterator<Item = &P> {
         self.links.iter().map(|(_, link)| &link.addr)
-    }
-
-    fn send(&mut self, cx: &mut Cx<'_, P>, class: Class, topic: &[u8], payload: &[u8], in_parts: bool) -> Message {
-        let sequence = if self.sent.0 == cx.me.generation { self.sent.1 + 1 } else { 1 };
-        self.sent = (cx.me.generation, sequence);
-        let message = Message::new(MessageId::new(*cx.me, sequence), class, 0, topic, payload).in_parts(in_parts);
-        self.take(cx, message.clone(), 0, None, None);
-        message
-    }
-
-    /// Takes a message in that was not seen before, and passes it on. Whether it was new.
-    fn take(&mut self, cx: &mut Cx<'_, P>, message: Message, age: u16, from: Option<&P>, slot: Option<Slot>) -> bool {
-        let (id, class) = (message.id, message.class);
-        let short = cx.key.short(id.origin());
-        let own = id.origin == cx.me.id;
-        let Some(taken) = self.log.take(cx.now, &cx.config.broadcast, own, short, age, message) else { return false };
-        cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(taken.given_up);
-        let named = ShortId::of(short, id.sequence);
-        let mut have: Slots = slot.into_iter().collect();
-        // A neighbour has what it sent itself.
-        let origin = cx.table.find(id.origin);
-        have = have.and(origin.and_then(|row| self.links.find(row)).into_iter().collect());
-        self.flights.begin(cx.now, taken.place, named, have);
-        self.lazy.came(cx.now, named);
-        if self.links.len() > 0 {
-            self.push(cx, class, taken.place, have);
-            self.announce_later(cx);
-        } else {
-            self.push_at_random(cx, taken.place, origin, from);
-        }
-        true
-    }
-
-    /// Without neighbours a few random members have to do.
-    fn push_at_random(&mut self, cx: &mut Cx<'_, P>, place: Place, origin: Option<MemberIndex>, from: Option<&P>) {
-        let other = |index| Some(index) != origin && from.is_none_or(|from| cx.table.row(index).addr != *from);
-        for index in cx.table.pick(cx.rng, cx.config.broadcast.fanout, other) {
-            let to = Target::to(cx.table.row(index).addr.clone());
-            self.intents.push(cx.stats, to, Intent::Messages(SmallVec::from_slice(&[place])));
-        }
-    }
-
-    /// Takes in a message that came from the network, tells the application, and passes it on; unless it is known, or there is no
-    /// room for its origin.
-    fn receive(&mut self, cx: &mut Cx<'_, P>, message: Message, age: u16, from: &P, slot: Option<Slot>) {
-        if self.take(cx, message.clone(), age, Some(from), slot) {
-            if message.is_manifest() {
-                self.manifests.push(message);
-                return;
-            }
-            cx.events.push(Event::Broadcast(message));
-        } else {
-            cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(1);
-        }
     }
 
     fn handle_pushed(
@@ -215,8 +168,7 @@ impl<P: Peer> Broadcast<P> {
                 cx.stats.broadcast_duplicates += 1;
                 continue;
             }
-            let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload).in_parts(wire.in_parts);
-            self.receive(cx, message, wire.age, from.addr, slot);
+            self.receive(cx, id, &wire, from.addr, slot);
         }
     }
 
@@ -283,8 +235,8 @@ impl<P: Peer> Broadcast<P> {
         packet.list(tag::MESSAGES, |w| {
             // What has fallen out of the history meanwhile is left out.
             while let Some(place) = places.get(done) {
-                if let Some((message, _, age)) = self.log.history.get_with_age(cx.now, *place) {
-                    message.to_wire(message.id.origin(), age).write(w)?;
+                if let Some(message) = self.log.history.to_wire(cx.now, *place) {
+                    message.write(w)?;
                     done += 1;
                     return Ok(true);
                 }
@@ -340,6 +292,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         if !cx.config.broadcast.enabled {
             return;
         }
+        cx.stats.broadcast_expired += self.log.history.expire(cx.now);
         self.look_after_links(cx);
         self.send_collected(cx);
         self.repeat_pushes(cx);

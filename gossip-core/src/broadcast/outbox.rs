@@ -70,8 +70,8 @@ impl Outbox {
                     queue = queues.next();
                     continue;
                 };
-                if let Some((message, origin, age)) = history.get_with_age(now, *place) {
-                    message.to_wire(origin, age).write(w)?;
+                if let Some(message) = history.to_pushed(now, *place) {
+                    message.write(w)?;
                     waiting.pop_front();
                     return Ok(true);
                 }
@@ -97,10 +97,11 @@ fn write_ids(packet: &mut Writer<'_>, tag: u8, ids: &mut Vec<ShortId>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broadcast::{Message, MessageId};
+    use crate::broadcast::message::{Held, Message, MessageId};
     use crate::identity::{Identity, NodeId};
     use crate::random::{MapHasher, Rng};
     use crate::wire::ClusterKey;
+    use crate::wire::broadcast::Content;
 
     #[test]
     fn a_message_that_fits_no_packet_does_not_hold_up_the_next() {
@@ -110,8 +111,9 @@ mod tests {
         let me = Identity::new(NodeId::from_name("a"), 1);
         for (sequence, payload) in [(1, [0; 900].as_slice()), (2, b"short")] {
             let id = MessageId { origin: me.id, generation: 1, sequence };
-            let place = history.push(now, now, Message::new(id, Class::Normal, 0, b"t", payload), 7);
-            assert!(outbox.push(Class::Normal, place));
+            let content = Content { topic: b"t", payload, ..Content::default() };
+            let held = Held::Content(Message::new(id, Class::Normal, &content), None);
+            assert!(outbox.push(Class::Normal, history.push(now, now, held, 7).place));
         }
         let mut write = || {
             let (mut buf, mut ids) = ([0; 600], Vec::new());

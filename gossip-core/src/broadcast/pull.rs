@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::history::Place;
 use super::links::Slot;
 use super::push::Flight;
-use super::{Broadcast, Intent, Message, MessageId};
+use super::{Broadcast, Intent, MessageId};
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::wire::broadcast::{Announcement, Message as WireMessage, ShortId, Wanted};
@@ -48,8 +48,7 @@ impl<P: Peer> Broadcast<P> {
                 cx.stats.broadcast_duplicates += 1;
                 continue;
             }
-            let message = Message::new(id, wire.class, wire.hops, wire.topic, wire.payload).in_parts(wire.in_parts);
-            self.receive(cx, message, wire.age, from.addr, slot);
+            self.receive(cx, id, &wire, from.addr, slot);
         }
     }
 

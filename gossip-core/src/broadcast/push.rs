@@ -108,8 +108,9 @@ impl Flights {
         newest.take_while(move |(_, flight)| now < flight.since + age)
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Flight> {
-        self.flights.iter_mut()
+    /// The newest first.
+    pub(super) fn newest_mut(&mut self) -> impl Iterator<Item = (Place, &mut Flight)> {
+        (self.first..self.first + self.flights.len() as u64).rev().zip(self.flights.iter_mut().rev())
     }
 
     /// The place is given to another neighbour.
@@ -171,8 +172,7 @@ impl<P: Peer> Broadcast<P> {
     /// A neighbour asks for a message.
     pub(super) fn handle_graft(&mut self, cx: &mut Cx<'_, P>, slot: Slot, id: ShortId) {
         let Some(place) = self.log.history.find_short(id) else { return };
-        let Some(message) = self.log.history.get(place) else { return };
-        let class = message.class;
+        let Some(class) = self.log.history.class(place) else { return };
         if self.may_graft(cx, slot, place) {
             self.push_to(cx, slot, class, place);
         }
@@ -265,9 +265,8 @@ impl<P: Peer> Broadcast<P> {
                 }
                 continue;
             }
-            let Some(message) = self.log.history.get(place) else { continue };
+            let Some(class) = self.log.history.class(place) else { continue };
             if tries < SENDS {
-                let class = message.class;
                 flight.pending.remove(slot);
                 self.push_to(cx, slot, class, place);
                 continue;

@@ -31,13 +31,16 @@ pub(super) struct Body {
     pub(super) manifest: Manifest,
     content: Content,
     pub(super) have: Bits,
-    /// Which parts somebody was asked for.
+    /// Which parts somebody was asked for; of an own body those that somebody asked this node for.
     pub(super) asked: Bits,
     /// What partners have.
     pub(super) held: Vec<Option<Bits>>,
     /// How much of an own body was shown to partners, each part to one of them: so that this node sends each once, and they
-    /// exchange them. All of another's.
-    pub(super) shown: u32,
+    /// exchange them.
+    shown: u32,
+    /// Whether everybody may ask for everything: of an own body once each part was asked for.
+    pub(super) open: bool,
+    /// When it came, or something new of an own one was asked for.
     pub(super) since: Instant,
     /// When somebody asked for it, or a part came.
     pub(super) touched: Instant,
@@ -61,7 +64,7 @@ impl Body {
         let parts = manifest.parts();
         let held = vec![None; MAX_PARTNERS];
         let (have, asked) = (Bits::new(parts), Bits::new(parts));
-        let (content, shown, spoilers) = (Content::Nothing, parts, SmallVec::new());
+        let (content, shown, open, spoilers) = (Content::Nothing, parts, true, SmallVec::new());
         Self {
             head,
             manifest,
@@ -70,6 +73,7 @@ impl Body {
             asked,
             held,
             shown,
+            open,
             since: now,
             touched: now,
             spoilers,
@@ -82,7 +86,7 @@ impl Body {
     pub(super) fn own(now: Instant, head: Message, manifest: Manifest, payload: &[u8]) -> Self {
         let whole = head.with_payload(payload);
         let have = Bits::full(manifest.parts());
-        Self { content: Content::Whole(whole), have, shown: 0, ..Self::wanted(now, head, manifest) }
+        Self { content: Content::Whole(whole), have, shown: 0, open: false, ..Self::wanted(now, head, manifest) }
     }
 
     pub(super) fn is_whole(&self) -> bool {
@@ -148,8 +152,14 @@ impl Body {
         (!block.is_empty()).then_some(block)
     }
 
-    pub(super) fn is_shown(&self) -> bool {
-        self.shown >= self.parts()
+    /// Notes that a part of an own body is asked for; whether that was the last one.
+    pub(super) fn sends(&mut self, now: Instant, part: u32) -> bool {
+        if self.open || !self.asked.insert(part) {
+            return false;
+        }
+        self.since = now;
+        self.open = self.asked.is_full();
+        self.open
     }
 
     /// Whether a partner may be asked for parts.

@@ -85,6 +85,11 @@ impl<P: Peer> Bulk<P> {
         }
     }
 
+    /// The length of all bodies.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Makes room for a body: of those that are whole and that nobody asks for the oldest go first. Whether there is room.
     pub(crate) fn make_room(&mut self, cx: &Cx<'_, P>, len: usize) -> bool {
         let full = |bulk: &Self| {
@@ -158,6 +163,7 @@ impl<P: Peer> Bulk<P> {
             self.find_partners(cx);
             self.ask_all(cx);
         }
+        self.open_stuck(cx);
         self.tell_news(cx);
         let busy = self.is_asking() || self.partners.iter().next().is_some();
         let old = self.bodies.values().map(|body| body.touched + cx.config.broadcast.history).min();

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::body::BLOCK;
+use super::body::{BLOCK, Body};
 use super::partners::{MAX_SERVED, Slot};
 use super::window::stamp;
 use super::{ALL, Bulk, Intent};
@@ -22,6 +22,8 @@ const INTEREST: Duration = Duration::from_secs(4);
 const MAX_WANTED: usize = 16;
 /// So many parts of a new body that it has not asked for a partner is shown.
 const AHEAD: u32 = 4 * BLOCK;
+/// Nobody asks for anything new for so long.
+const STUCK: Duration = Duration::from_secs(2);
 /// So many parts are told at a time.
 const MAX_TOLD: usize = 256;
 
@@ -35,7 +37,7 @@ impl<P: Peer> Bulk<P> {
         for short in bodies.iter().take(MAX_WANTED) {
             let Some(partner) = self.partners.get_mut(slot) else { return };
             match self.bodies.get_mut(&short) {
-                Some(body) if !body.is_shown() => {
+                Some(body) if !body.open => {
                     body.touched = cx.now;
                     // What it was shown before it may have missed.
                     partner.to_show = partner.blocks.len();
@@ -54,16 +56,13 @@ impl<P: Peer> Bulk<P> {
         self.talk(cx, slot);
     }
 
-    /// Shows a partner parts of a body that no other was shown. Once all are shown everybody may ask for all.
+    /// Shows a partner parts of a body that no other was shown.
     fn show_more(&mut self, cx: &mut Cx<'_, P>, slot: Slot, short: ShortId) {
-        let Some(body) = self.bodies.get_mut(&short).filter(|body| !body.is_shown()) else { return };
+        let Some(body) = self.bodies.get_mut(&short).filter(|body| !body.open) else { return };
         let Some(partner) = self.partners.get_mut(slot) else { return };
         while partner.shown < AHEAD {
             let Some(block) = body.show() else { break };
             partner.show(short, block);
-        }
-        if body.is_shown() {
-            self.add_news(short, ALL);
         }
         self.talk(cx, slot);
     }
@@ -75,6 +74,7 @@ impl<P: Peer> Bulk<P> {
             self.talk(cx, slot);
             return;
         };
+        let mut opens = false;
         for part in get.parts().take(MAX_SERVED) {
             if !body.have.contains(part) {
                 continue;
@@ -84,11 +84,16 @@ impl<P: Peer> Bulk<P> {
             } else {
                 partner.serve.push_back((get.body, part));
                 partner.shown = partner.shown.saturating_sub(1);
+                opens |= body.sends(cx.now, part);
             }
         }
         body.touched = cx.now;
         partner.wanted = partner.wanted.map(|_| cx.now);
-        if !body.is_shown() && partner.shown <= AHEAD - BLOCK {
+        let shows = !body.open && partner.shown <= AHEAD - BLOCK;
+        if opens {
+            self.add_news(get.body, ALL);
+        }
+        if shows {
             self.show_more(cx, slot, get.body);
         }
         self.serve(cx, slot);
@@ -101,6 +106,17 @@ impl<P: Peer> Bulk<P> {
             partner.serves = true;
             let to = partner.target();
             self.intents.push(cx.stats, to, Intent::Part(slot));
+        }
+    }
+
+    /// What partners were shown and have not asked for is open to all after a while.
+    pub(super) fn open_stuck(&mut self, cx: &Cx<'_, P>) {
+        let stuck = |body: &Body| !body.open && cx.now >= body.since + STUCK;
+        let stuck: SmallVec<[ShortId; 4]> =
+            self.bodies.iter().filter(|(_, body)| stuck(body)).map(|(short, _)| *short).collect();
+        for short in stuck {
+            self.bodies.entry(short).and_modify(|body| body.open = true);
+            self.add_news(short, ALL);
         }
     }
 
@@ -191,7 +207,7 @@ impl<P: Peer> Bulk<P> {
             let body = self.bodies.get(&short);
             let next = match body {
                 None => write_runs(packet, short, 0..0).ok(),
-                Some(body) if !body.is_shown() || body.have.is_empty() => Some(()),
+                Some(body) if !body.open || body.have.is_empty() => Some(()),
                 Some(body) if body.have.is_full() => write_runs(packet, short, 0..body.parts()).ok(),
                 Some(body) => {
                     let mut bits = body.have.bytes(first);

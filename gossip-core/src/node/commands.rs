@@ -150,7 +150,7 @@ impl<P: Peer> Node<P> {
     /// Broadcast, to look at.
     #[cfg(feature = "broadcast")]
     pub fn broadcasts(&self) -> Broadcasts<'_> {
-        self.broadcast.facade(&self.shared.config)
+        self.broadcast.facade(self.bulk.bytes(), &self.shared.config)
     }
 
     /// Broadcast, to send.

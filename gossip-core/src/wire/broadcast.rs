@@ -1,54 +1,11 @@
 //! Sections of broadcast.
 
 use super::codec::{DecodeError, Item, List, NoSpace, Reader};
+use super::message::sequence;
+pub use super::message::{Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed};
 use super::overlay::{Advert, LinkSection};
 use super::{Writer, tag};
 use crate::identity::Identity;
-
-/// How urgent a message is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// At once over more links than the tree has: faster, and more copies.
-    Urgent,
-    /// Along the tree.
-    #[default]
-    Normal,
-    /// Patient: goes when nothing else waits for the link.
-    Bulk,
-}
-
-impl Class {
-    /// All of them, the most urgent first.
-    pub const ALL: [Self; 3] = [Self::Urgent, Self::Normal, Self::Bulk];
-
-    /// The class and the age: one byte, and two more of a message that has an age.
-    pub(super) fn read(reader: &mut Reader<'_>) -> Result<(Self, u16, bool), DecodeError> {
-        let flags = reader.u8()?;
-        let class = Self::ALL.get(usize::from(flags & !(AGED | IN_PARTS))).copied().ok_or(DecodeError::OutOfRange)?;
-        let age = if flags & AGED == 0 { 0 } else { reader.u16()? };
-        if flags & AGED != 0 && age == 0 {
-            return Err(DecodeError::NonCanonical);
-        }
-        Ok((class, age, flags & IN_PARTS != 0))
-    }
-
-    fn write(self, age: u16, in_parts: bool, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
-        let parts = if in_parts { IN_PARTS } else { 0 };
-        if age == 0 {
-            return writer.u8(self as u8 | parts);
-        }
-        writer.u8(self as u8 | AGED | parts)?;
-        writer.bytes(&age.to_be_bytes())
-    }
-}
-
-/// The flag of a message that has an age.
-const AGED: u8 = 0x80;
-/// The flag of a message whose payload is a manifest.
-const IN_PARTS: u8 = 0x08;
-
-/// The longest topic, in bytes.
-pub const MAX_TOPIC: usize = 255;
 
 /// A section of broadcast.
 #[derive(Clone, Copy, Debug)]
@@ -145,59 +102,6 @@ impl<'a> Section<'a> {
     }
 }
 
-/// A message: the origin ([`Identity`]: id, generation (varint)), sequence number (varint, from 1), class (1 byte: 0 urgent, 1
-/// normal, 2 bulk; plus 128 if an age follows: 2 bytes, in tenths of a second, not 0), hops so far (varint),
-/// topic (length, at most 255 bytes), payload (length).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Message<'a, O = Identity> {
-    /// Who sent it first.
-    pub origin: O,
-    /// Its number among the messages of that life of the origin.
-    pub sequence: u64,
-    /// How urgent it is.
-    pub class: Class,
-    /// How old it is, in tenths of a second; 0 if it is on its way.
-    pub age: u16,
-    /// Whether a [`super::bulk::Manifest`] stands in place of the payload.
-    pub in_parts: bool,
-    /// How often it was passed on, this packet included.
-    pub hops: u32,
-    /// What it is about.
-    pub topic: &'a [u8],
-    /// The application's bytes.
-    pub payload: &'a [u8],
-}
-
-impl<'a, O: Item<'a>> Item<'a> for Message<'a, O> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let (origin, sequence) = (O::read(reader)?, sequence(reader)?);
-        let (class, age, in_parts) = Class::read(reader)?;
-        Ok(Self {
-            origin,
-            sequence,
-            class,
-            age,
-            in_parts,
-            hops: u32::try_from(reader.varint()?).map_err(|_| DecodeError::OutOfRange)?,
-            topic: reader.blob(MAX_TOPIC)?,
-            payload: reader.blob(usize::MAX)?,
-        })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
-        self.origin.write(writer)?;
-        writer.varint(self.sequence)?;
-        self.class.write(self.age, self.in_parts, writer)?;
-        writer.varint(u64::from(self.hops))?;
-        writer.blob(self.topic)?;
-        writer.blob(self.payload)
-    }
-}
-
-/// A message as neighbours push it: the origin by its short name (4 bytes, [`super::ClusterKey::short`]), the rest as in
-/// [`Message`].
-pub type Pushed<'a> = Message<'a, u32>;
-
 /// A message by 4 bytes, among those of the last minutes: [`ShortId::of`]. Two may share one; what is missed for that is
 /// pulled by its full name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -287,12 +191,5 @@ impl Item<'_> for Wanted {
         writer.varint(self.origin.generation)?;
         writer.varint(self.first)?;
         writer.u64(self.more)
-    }
-}
-
-fn sequence(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {
-    match reader.varint()? {
-        0 => Err(DecodeError::OutOfRange),
-        sequence => Ok(sequence),
     }
 }

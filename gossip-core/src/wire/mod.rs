@@ -17,6 +17,7 @@ mod coordinate;
 pub mod direct;
 pub mod kv;
 pub mod membership;
+mod message;
 pub mod overlay;
 mod packet;
 mod probe;

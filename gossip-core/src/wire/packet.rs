@@ -255,11 +255,7 @@ fn skip_message(reader: &mut Reader<'_>, tag: u8) -> Result<usize, DecodeError> 
         tag::PUSH => _ = reader.u32()?,
         _ => _ = (reader.varint()?, reader.varint()?),
     }
-    reader.varint()?;
-    broadcast::Class::read(reader)?;
-    reader.varint()?;
-    reader.blob(usize::MAX)?;
-    reader.blob(usize::MAX).map(<[u8]>::len)
+    broadcast::Message::read_of((), reader).map(|message| message.payload().len())
 }
 
 #[cfg(test)]

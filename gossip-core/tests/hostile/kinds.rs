@@ -102,9 +102,8 @@ fn membership(full: bool) -> Vec<Kind> {
 
 fn broadcast(full: bool) -> Vec<Kind> {
     let one = |name, tag, body: &Body<'_>| one(full, name, tag, body);
-    let message =
-        Message { origin: stranger(), sequence: 1, class: Class::Normal, age: 0, hops: 1, topic: b"t", payload: b"p" };
-    let pushed = Pushed { origin: 7, sequence: 1, class: Class::Urgent, age: 0, hops: 1, topic: b"t", payload: b"p" };
+    let message = Message::new(stranger(), 1, Class::Normal, b"t", b"p");
+    let pushed = Pushed::new(7, 1, Class::Urgent, b"t", b"p");
     let advert = Advert { parent: true, child: true, hurry: true, root: 0, round: 7, distance: Some(0) };
     let held = Announcement { origin: stranger(), first: 1, last: u64::MAX };
     let link = |kind| LinkSection { kind, token: 7 };

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use gossip_core::wire::broadcast::{Announcement, Pushed, Section as Broadcast, ShortId};
+use gossip_core::wire::broadcast::{Announcement, Body, Class, Content, Section as Broadcast, ShortId};
 use gossip_core::wire::direct::Section as Direct;
 use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
 use gossip_core::wire::membership::{Claim, Coordinate, Ping, Record, Section as Membership, Suspicion};
@@ -92,18 +92,7 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
     match section {
         Broadcast::Messages(list) => items(
             "messages".into(),
-            list.iter().map(|m| {
-                format!(
-                    "message {} sequence={} class={:?} age={} hops={} topic={} payload={}",
-                    identity(m.origin, names),
-                    m.sequence,
-                    m.class,
-                    m.age,
-                    m.hops,
-                    bytes(m.topic),
-                    bytes(m.payload),
-                )
-            }),
+            list.iter().map(|m| message(&identity(m.origin, names), m.sequence, m.class, m.age, &m.body)),
         ),
         Broadcast::Digest(list) => announcements("message_digest", list, names),
         Broadcast::Compare(list) => announcements("message_compare", list, names),
@@ -119,14 +108,7 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
         Broadcast::Advert(advert) => vec![tree_advert(advert)],
         Broadcast::Push(list) => items(
             "push".into(),
-            list.iter().map(|m| {
-                let (topic, payload) = (bytes(m.topic), bytes(m.payload));
-                let Pushed { class, age, hops, .. } = m;
-                format!(
-                    "message {:08x} sequence={} class={class:?} age={age} hops={hops} topic={topic} payload={payload}",
-                    m.origin, m.sequence
-                )
-            }),
+            list.iter().map(|m| message(&format!("{:08x}", m.origin), m.sequence, m.class, m.age, &m.body)),
         ),
         Broadcast::Recent(ids) => short_ids("message_recent", ids),
         Broadcast::Ack(ids) => short_ids("push_ack", ids),
@@ -136,6 +118,21 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
         Broadcast::Ask(ids) => short_ids("ask", ids),
         Broadcast::GraftNamed(ids) => short_ids("graft_named", ids),
     }
+}
+
+fn message(origin: &str, sequence: u64, class: Class, age: u16, body: &Body<'_>) -> String {
+    let head = format!("message {origin} sequence={sequence} class={class:?} age={age}");
+    let Content { expires, key, order, hops, topic, payload } = match body {
+        Body::Content(content) => *content,
+        Body::Withdrawn { back } => return format!("{head} withdrawn back={back}"),
+    };
+    let expires = if expires > 0 { format!(" expires={expires}") } else { String::new() };
+    let key = if key.is_empty() { String::new() } else { format!(" key={}", bytes(key)) };
+    let order = order.map_or_else(String::new, |order| {
+        let after: String = order.after().map(|id| format!(",{:08x}", id.0)).collect();
+        format!(" after={}{after}", order.previous)
+    });
+    format!("{head}{expires}{key}{order} hops={hops} topic={} payload={}", bytes(topic), bytes(payload))
 }
 
 fn announcements(head: &str, list: &List<'_, Announcement>, names: Names<'_>) -> Vec<String> {

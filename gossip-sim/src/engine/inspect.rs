@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use gossip_core::NodeId;
 use gossip_core::broadcast::MessageId;
-use gossip_core::wire::broadcast::{Message, Section as BroadcastSection, ShortId};
+use gossip_core::wire::broadcast::{Body, Message, Section as BroadcastSection, ShortId};
 use gossip_core::wire::bulk::Section as BulkSection;
 use gossip_core::wire::{ClusterKey, Packet, Section, section_sizes, tag};
 
@@ -87,7 +87,10 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
 
 /// A manifest is no payload.
 fn payload_len<O>(message: &Message<'_, O>) -> usize {
-    if message.in_parts { 0 } else { message.payload.len() }
+    match message.body {
+        Body::Content(content) if !content.in_parts => content.payload.len(),
+        _ => 0,
+    }
 }
 
 #[cfg(test)]
@@ -112,16 +115,7 @@ mod tests {
             acknowledge(&mut writer);
         }
         let (origin, payload) = (identity("n1"), [7; 100]);
-        let message = Message {
-            origin,
-            sequence: 3,
-            class: Class::Normal,
-            age: 0,
-            in_parts: false,
-            hops: 1,
-            topic: b"t",
-            payload: &payload,
-        };
+        let message = Message::new(origin, 3, Class::Normal, b"t", &payload);
         writer.section(tag::MESSAGES, |w| message.write(w)).unwrap();
         let len = writer.finish(&key);
         let packet = &buffer[..len];

@@ -64,7 +64,7 @@ impl World<'_> {
             let salt = salt(event, round, node);
             let payload = Ledger::content(spec.bytes, salt);
             let send = |sender: &mut Node<u64>, now| {
-                sender.broadcasts_mut(now).send_as(spec.class, spec.topic.as_bytes(), &payload)
+                sender.broadcasts_mut(now).send_with(spec.class, spec.topic.as_bytes(), &payload)
             };
             let Some(sent) = self.hosts[node].command(&self.stage, send) else { continue };
             let message = sent.map_err(|error| format!("n{node} refused to broadcast: {error}"))?;

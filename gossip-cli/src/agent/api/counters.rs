@@ -67,6 +67,9 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     broadcast_pulls: "broadcast_pulls_total", "Messages asked for because an announcement named them.";
     broadcast_grafts: "broadcast_grafts_total", "Messages asked for because a neighbour announced them.";
     broadcast_promises_broken: "broadcast_promises_broken_total", "Announced messages that nobody sent when asked.";
+    broadcast_displaced: "broadcast_ended_total"["replaced"], "Kept messages that are not passed on any more.";
+    broadcast_expired: "broadcast_ended_total"["expired"], "Kept messages that are not passed on any more.";
+    broadcast_withdrawn: "broadcast_withdrawn_total", "Messages that were over before they came, and were not delivered.";
     broadcast_links_lost: "broadcast_links_lost_total", "Neighbours given up because they did not answer.";
     direct_sent: "direct_sent_total", "Direct messages sent, repetitions not counted.";
     direct_repeated: "direct_repeated_total", "Repetitions of direct messages.";

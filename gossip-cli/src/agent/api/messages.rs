@@ -44,7 +44,7 @@ pub(super) async fn publish(state: &State, body: Body) -> Result<Answer, ApiErro
         return Err(ApiError::input(format!("the topic {topic:?} is for agents alone"))
             .hint("topics that begin with @gossip/ are reserved; `gossip query` asks members"));
     }
-    let id = state.handle.publish_as(class.into(), topic.as_bytes(), payload.as_bytes()).map_err(of_message)?;
+    let id = state.handle.publish_with(Class::from(class), topic.as_bytes(), payload.as_bytes()).map_err(of_message)?;
     // The node does not deliver its own messages to itself, but another program on this machine may want them.
     state.feed.tell(feed::message_line(id, &state.name, topic.as_bytes(), payload.as_bytes()));
     Ok(json!({ "topic": topic, "version": feed::message_id(id) }).into())

@@ -164,7 +164,7 @@ impl Task {
         let (down, max) = self.handle.with(|node, _| {
             let down = node.members().iter().filter(|member| member.status == Status::Down).map(|member| member.id);
             // It must fit either way.
-            let max = node.directs().max_len().min(node.broadcasts().max_len().saturating_sub(TELL.len()));
+            let max = node.directs().max_len().min(node.broadcasts().one_piece().saturating_sub(TELL.len()));
             (down.take(MAX_DOWN).collect::<Vec<_>>(), max)
         });
         down.into_iter().for_each(|id| links.entry(id).or_default().down = true);
