@@ -61,17 +61,19 @@ fn a_member_that_was_cut_off_catches_up() {
 }
 
 #[test]
-fn a_message_that_does_not_fit_is_refused_and_the_longest_one_arrives() {
+fn the_longest_message_that_goes_in_one_piece_arrives_and_a_longer_topic_is_refused() {
     let mut cluster = Cluster::joined(2, &Config::lan());
     let now = cluster.now;
+    let max = cluster.node(1).broadcasts().one_piece();
     let mut broadcasts = cluster.node(1).broadcasts_mut(now);
-    let Err(BroadcastError::TooLarge { max }) = broadcasts.send(b"t", &[0; 2000]) else { panic!("taken") };
+    assert_eq!(broadcasts.send(&[b't'; 256], b""), Err(BroadcastError::TopicLength));
     broadcasts.send(&[b't'; 255], &vec![9; max - 255]).unwrap();
     cluster.run(2);
     let Some(Event::Broadcast(message)) = cluster.events[&2].iter().find(|e| matches!(e, Event::Broadcast(_))) else {
         panic!("not delivered")
     };
     assert_eq!((message.topic().len(), message.payload().len()), (255, max - 255));
+    assert_eq!(cluster.nodes[&2].stats().bulk_parts, 0);
 }
 
 #[test]

@@ -127,3 +127,18 @@ fn nothing_is_kept_for_longer_than_messages_are() {
     let held = |cluster: &Cluster| (1..=3).map(|at| cluster.nodes[&at].broadcasts().bulk_bytes()).sum::<usize>();
     assert_eq!(held(&cluster), 0);
 }
+
+#[test]
+fn what_was_taken_back_on_its_way_is_neither_delivered_nor_kept() {
+    let mut cluster = Cluster::joined(4, &Config::lan());
+    let now = cluster.now;
+    let id = cluster.node(1).broadcasts_mut(now).send(b"t", &payload(5_000_000, 1)).unwrap();
+    let arrives = |cluster: &Cluster| (2..=4).all(|at| cluster.nodes[&at].stats().bulk_parts > 50);
+    cluster.until(10, "a few parts everywhere", arrives);
+    let now = cluster.now;
+    cluster.node(1).broadcasts_mut(now).cancel(id).unwrap();
+    cluster.run(20);
+    assert!((2..=4).all(|at| received(&cluster, at).is_empty()));
+    let held = (1..=4).map(|at| cluster.nodes[&at].broadcasts().bulk_bytes()).sum::<usize>();
+    assert_eq!(held, 0);
+}

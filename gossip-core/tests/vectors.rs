@@ -16,7 +16,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 41] = [
+const TAGS: [u8; 45] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -52,6 +52,10 @@ const TAGS: [u8; 41] = [
     tag::KV_CONTEXT,
     tag::KV_DELTA,
     tag::KV_RECEIPT,
+    tag::BODY_WANT,
+    tag::BODY_HAVE,
+    tag::BODY_GET,
+    tag::BODY_PART,
     tag::DIRECT,
     tag::DIRECT_ACK,
     tag::COORDINATE,
@@ -119,6 +123,7 @@ fn the_hashes_that_all_members_compute_alike_are_fixed() {
             "message" => format!("{:08x}", ShortId::of(key.short(identity()), number(3)).0),
             "position" => format!("{:08x}", key.position(id)),
             "member" => format!("{:016x}", key.member(identity(), number(3))),
+            "body" => format!("{:016x}", key.body(words.get(1).map_or(&[][..], |text| text.as_bytes()))),
             "run" => format!("{:016x}", key.run(identity(), number(3), number(4))),
             other => panic!("no such hash: {other}"),
         };

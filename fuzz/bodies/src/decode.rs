@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use gossip_core::wire::{
-    ClusterKey, Packet, Section, broadcast, direct, kv, membership, message_payload_bytes, section_sizes, tag,
+    ClusterKey, Packet, Section, broadcast, bulk, direct, kv, membership, message_payload_bytes, section_sizes, tag,
 };
 use gossip_core::{NodeId, Peer};
 
@@ -74,6 +74,14 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
             | broadcast::Section::Ask(ids)
             | broadcast::Section::GraftNamed(ids),
         ) => _ = ids.iter().count(),
+        Section::Bulk(bulk::Section::Want(ids)) => _ = ids.iter().count(),
+        Section::Bulk(bulk::Section::Have(have)) => {
+            assert!(have.parts().is_sorted_by(|a, b| a < b));
+        }
+        Section::Bulk(bulk::Section::Get(get)) => {
+            assert!(get.parts().take(1 << 16).is_sorted_by(|a, b| a < b));
+        }
+        Section::Bulk(bulk::Section::Part(part)) => return part.bytes.len(),
         Section::Direct(direct::Section::Message(message)) => {
             assert!(message.sequence > 0 && message.port < direct::PORTS);
         }

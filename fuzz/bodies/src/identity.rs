@@ -1,6 +1,9 @@
 //! What is read is what was written, and has one encoding.
 
-use gossip_core::wire::{ClusterKey, NoSpace, Packet, Section, Sender, Writer, broadcast, direct, kv, membership};
+use gossip_core::wire::bulk::{Have, Held};
+use gossip_core::wire::{
+    ClusterKey, NoSpace, Packet, Section, Sender, Writer, broadcast, bulk, direct, kv, membership, tag,
+};
 use gossip_core::{Identity, NodeId};
 
 use crate::input::Input;
@@ -100,6 +103,15 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
             | broadcast::Section::Ask(ids)
             | broadcast::Section::GraftNamed(ids) => Model::Ids(section.tag(), ids.iter().collect()),
         },
+        Section::Bulk(bulk::Section::Want(ids)) => Model::Ids(tag::BODY_WANT, ids.iter().collect()),
+        Section::Bulk(bulk::Section::Have(Have { body, held: Held::Runs(runs) })) => {
+            Model::HaveRuns(*body, runs.iter().collect())
+        }
+        Section::Bulk(bulk::Section::Have(Have { body, held: Held::Bits { first, bits } })) => {
+            Model::HaveBits(*body, *first, bits)
+        }
+        Section::Bulk(bulk::Section::Get(get)) => Model::Get(get.body, get.runs.iter().collect()),
+        Section::Bulk(bulk::Section::Part(part)) => Model::Part(*part),
         Section::Direct(direct::Section::Message(message)) => Model::Direct(*message),
         Section::Direct(direct::Section::Answers(all)) => Model::Answers(all.to, all.answers.iter().collect()),
         Section::Kv(section) => match section {

@@ -12,6 +12,8 @@ const ENTRY_IN_SNAPSHOT: usize = 45;
 const RESTORED: usize = 16;
 /// The room that the queues keep for 4096, 8192, 1024 and 4096 intents, at most, and all that is small.
 const QUEUES: usize = 3 << 20;
+/// The members that parts are exchanged with, and what each was asked for and asks for.
+const BULK: usize = 512 << 10;
 /// What the places of settled direct messages take, as far as one run can make any.
 const SETTLED: usize = 128 << 10;
 /// Of that, what they have before any packet came.
@@ -50,6 +52,7 @@ pub(crate) fn small_config(input: &mut Input<'_>) -> Config {
     config.kv.tombstone_ttl = Duration::from_secs(3600);
     config.broadcast.max_origins = 16;
     config.broadcast.history_bytes = 64 << 10;
+    config.broadcast.bulk_bytes = 64 << 10;
     config
 }
 
@@ -74,9 +77,21 @@ pub(crate) fn at_rest(config: &Config, given: Given) -> usize {
     let direct = config.direct.max_pending * (packet + 256) + SETTLED + config.direct.max_senders * 512;
     // A message counts as 96 bytes and its own; its place and its name take twice that.
     let history = config.broadcast.history_bytes * 3;
+    // What is held of it: itself, once more in the message, and in its parts' bits; partners and what they were asked for.
+    let bulk = config.broadcast.bulk_bytes * 3 + BULK;
     let events = config.max_events * (255 + packet + 256);
     let queues = QUEUES.min(FEW_INTENTS + given.most * ROOM_FOR_A_BYTE);
-    members + entries + writers + awaited + direct + origins + history + events + queues + given.restored * RESTORED
+    members
+        + entries
+        + writers
+        + awaited
+        + direct
+        + origins
+        + history
+        + bulk
+        + events
+        + queues
+        + given.restored * RESTORED
 }
 
 /// The most bytes that it may hold at any time.

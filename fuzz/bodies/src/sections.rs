@@ -4,6 +4,7 @@ use gossip_core::NodeId;
 use gossip_core::wire::broadcast::{
     Announcement, Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed, ShortId, Wanted,
 };
+use gossip_core::wire::bulk::{MAX_PARTS, Part, Run};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::{Entry, MAX_KEY, Receipt};
 use gossip_core::wire::membership::{
@@ -17,8 +18,16 @@ use crate::input::Input;
 /// Items that are written into one list at most.
 const MAX_ITEMS: usize = 40;
 /// The sections that are lists of short ids.
-const SHORT_IDS: [u8; 7] =
-    [tag::MESSAGE_RECENT, tag::PUSH_ACK, tag::PRUNE, tag::IHAVE, tag::GRAFT, tag::ASK, tag::GRAFT_NAMED];
+const SHORT_IDS: [u8; 8] = [
+    tag::MESSAGE_RECENT,
+    tag::PUSH_ACK,
+    tag::PRUNE,
+    tag::IHAVE,
+    tag::GRAFT,
+    tag::ASK,
+    tag::GRAFT_NAMED,
+    tag::BODY_WANT,
+];
 
 /// What one section holds.
 #[derive(Debug, PartialEq)]
@@ -56,6 +65,10 @@ pub(crate) enum Model<'a> {
     Push(Vec<Pushed<'a>>),
     /// One of the sections that list short ids.
     Ids(u8, Vec<ShortId>),
+    HaveRuns(ShortId, Vec<Run>),
+    HaveBits(ShortId, u32, &'a [u8]),
+    Get(ShortId, Vec<Run>),
+    Part(Part<'a>),
     Direct(Direct<'a>),
     Answers(u32, Vec<Answer>),
     Entries(Vec<Entry<'a>>),
@@ -86,7 +99,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(36) {
+        match input.below(40) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -149,6 +162,17 @@ impl<'a> Model<'a> {
             32 => Self::Ids(SHORT_IDS[input.below(SHORT_IDS.len())], many(input, |input| ShortId(input.u32()))),
             33 => Self::Compare(many(input, announcement)),
             34 => Self::Fingerprint(input.u32()),
+            35 => Self::HaveRuns(ShortId(input.u32()), many(input, run)),
+            36 => {
+                Self::HaveBits(ShortId(input.u32()), 8 * input.below(MAX_PARTS as usize / 8) as u32, input.bytes(255))
+            }
+            37 => Self::Get(ShortId(input.u32()), many(input, run)),
+            38 => Self::Part(Part {
+                body: ShortId(input.u32()),
+                number: input.below(MAX_PARTS as usize) as u32,
+                sent: u16::from_be_bytes(input.array()),
+                bytes: input.bytes(255),
+            }),
             _ => Self::Veto(input.identity()),
         }
     }
@@ -187,6 +211,9 @@ impl<'a> Model<'a> {
             Self::Advert(_) => tag::TREE_ADVERT,
             Self::Push(_) => tag::PUSH,
             Self::Ids(tag, _) => *tag,
+            Self::HaveRuns(..) | Self::HaveBits(..) => tag::BODY_HAVE,
+            Self::Get(..) => tag::BODY_GET,
+            Self::Part(_) => tag::BODY_PART,
             Self::Direct(_) => tag::DIRECT,
             Self::Answers(..) => tag::DIRECT_ACK,
             Self::Entries(_) => tag::KV_ENTRIES,
@@ -242,6 +269,19 @@ impl<'a> Model<'a> {
             Self::Advert(advert) => w.item(advert),
             Self::Push(pushed) => all(w, pushed),
             Self::Ids(_, ids) => all(w, ids),
+            Self::HaveRuns(body, runs) => {
+                w.item(body)?;
+                w.u8(0)?;
+                all(w, runs)
+            }
+            Self::HaveBits(body, first, bits) => {
+                w.item(body)?;
+                w.u8(1)?;
+                w.varint(u64::from(*first))?;
+                w.bytes(bits)
+            }
+            Self::Get(body, runs) => w.item(body).and_then(|()| all(w, runs)),
+            Self::Part(part) => w.item(part),
             Self::Direct(message) => w.item(message),
             Self::Answers(to, answers) => w.u32(*to).and_then(|()| all(w, answers)),
             Self::Entries(entries) => all(w, entries),
@@ -321,6 +361,10 @@ fn all<'a, T: Item<'a>>(w: &mut Writer<'_>, items: &[T]) -> Result<(), NoSpace> 
 
 fn many<'a, T>(input: &mut Input<'a>, one: impl Fn(&mut Input<'a>) -> T) -> Vec<T> {
     (0..input.below(MAX_ITEMS)).map_while(|_| (!input.is_empty()).then(|| one(input))).collect()
+}
+
+fn run(input: &mut Input<'_>) -> Run {
+    Run { gap: input.u32(), more: input.u32() }
 }
 
 fn probe(input: &mut Input<'_>) -> Probe {

@@ -144,7 +144,9 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         if topic.len() + payload.len() > max {
             return self.send_in_parts(&options, topic, payload);
         }
-        Ok(self.state.send(&mut self.cx, &options, topic, payload, false))
+        let id = self.state.send(&mut self.cx, &options, topic, payload, false);
+        self.bulk.follow(&mut self.cx, self.state);
+        Ok(id)
     }
 
     /// Sends a manifest, and offers the payload to whoever wants it.
@@ -168,6 +170,7 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
             let short = ShortId::of(self.cx.key.short(id.origin()), id.sequence);
             self.bulk.publish(&self.cx, short, head.clone(), manifest, payload);
         }
+        self.bulk.follow(&mut self.cx, self.state);
         Ok(id)
     }
 
@@ -181,7 +184,9 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         if id.origin() != *self.cx.me {
             return Err(BroadcastError::NotOwn);
         }
-        self.state.take_back(&mut self.cx, id).ok_or(BroadcastError::Gone)
+        let taken_back = self.state.take_back(&mut self.cx, id).ok_or(BroadcastError::Gone);
+        self.bulk.follow(&mut self.cx, self.state);
+        taken_back
     }
 
     fn is_running(&self) -> Result<(), BroadcastError> {

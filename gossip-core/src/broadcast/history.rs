@@ -2,6 +2,7 @@
 //! expired, was replaced or taken back stays as a mere name, so that ranges have no holes and fingerprints agree.
 
 use alloc::collections::{BinaryHeap, VecDeque};
+use alloc::vec::Vec;
 use core::cmp::Reverse;
 use core::time::Duration;
 
@@ -72,6 +73,8 @@ pub(crate) struct History {
     expiring: Schedule,
     /// The newest message that displaces, by the hash of what.
     displacing: HashTable<(u64, Place)>,
+    /// Messages that were withdrawn and whose payload goes in parts.
+    bodiless: Vec<ShortId>,
     hasher: MapHasher,
     bytes: usize,
 }
@@ -111,6 +114,7 @@ impl History {
             leaving: Schedule::default(),
             expiring: Schedule::default(),
             displacing: HashTable::new(),
+            bodiless: Vec::new(),
             hasher,
             bytes: 0,
         }
@@ -185,9 +189,17 @@ impl History {
             return false;
         }
         self.bytes -= size(&kept.held);
+        if matches!(&kept.held, Held::Content(message, _) if message.is_in_parts()) {
+            self.bodiless.push(kept.short());
+        }
         kept.held = Held::Withdrawn { id: kept.held.id(), class: kept.held.class(), back: 0 };
         self.bytes += size(&kept.held);
         true
+    }
+
+    /// Those that were withdrawn since, and whose payload goes in parts.
+    pub(crate) fn take_bodiless(&mut self) -> Vec<ShortId> {
+        core::mem::take(&mut self.bodiless)
     }
 
     /// Withdraws those whose life is over; how many.

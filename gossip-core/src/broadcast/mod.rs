@@ -132,6 +132,11 @@ impl<P: Peer> Broadcast<P> {
         core::mem::take(&mut self.manifests)
     }
 
+    /// The messages that were withdrawn since, and whose payload need not be fetched.
+    pub(crate) fn take_bodiless(&mut self) -> Vec<ShortId> {
+        self.log.history.take_bodiless()
+    }
+
     pub(crate) fn neighbour_rows(&self) -> impl Iterator<Item = MemberIndex> {
         self.links.iter().map(|(_, link)| link.row)
     }

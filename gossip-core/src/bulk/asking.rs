@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::membership::MemberIndex;
 use crate::peer::Peer;
 use crate::protocol::Cx;
+use crate::time::Instant;
 use crate::wire::broadcast::ShortId;
 use crate::wire::bulk::{Have, Part, Run, runs};
 use crate::wire::{Item as _, Writer, tag};
@@ -27,6 +28,8 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// Parts that come overtake each other by so many at most: an earlier one is lost.
 const DISORDER: usize = 3;
+/// Who is asked alone and brings nothing for so long is not asked any more.
+const STALL: Duration = Duration::from_secs(2);
 /// A body that so many members have spoiled is given up.
 const MAX_SPOILERS: usize = 8;
 /// So many parts are asked for in one packet at least, if so many can be.
@@ -73,8 +76,16 @@ impl<P: Peer> Bulk<P> {
     }
 
     /// Of a body that was spoiled one partner that has it is asked for all of it.
-    fn choose_only(&mut self) {
-        for body in self.bodies.values_mut().filter(|body| body.spoiled && !body.is_whole() && body.only.is_none()) {
+    fn choose_only(&mut self, now: Instant) {
+        for body in self.bodies.values_mut().filter(|body| body.spoiled && !body.is_whole()) {
+            let stalls = now >= body.touched + STALL;
+            if let Some(slot) = body.only.take_if(|_| stalls) {
+                body.touched = now;
+                body.spoilers.extend(self.partners.get_mut(slot).map(|partner| partner.row));
+            }
+            if body.only.is_some() {
+                continue;
+            }
             let trusted = |partner: &Partner<P>| partner.mine && !body.spoilers.contains(&partner.row);
             let mut can = self.partners.iter().filter(|(slot, partner)| trusted(partner) && body.is_held_by(*slot));
             body.only = can.next().map(|(slot, _)| slot);
@@ -83,11 +94,13 @@ impl<P: Peer> Bulk<P> {
 
     /// Asks every partner for what it can bring, and gives up what was asked for too long ago.
     pub(super) fn ask_all(&mut self, cx: &mut Cx<'_, P>) {
-        let all: SmallVec<[Slot; 24]> =
+        let mut all: SmallVec<[Slot; 24]> =
             self.partners.iter().filter(|(_, partner)| partner.mine).map(|(slot, _)| slot).collect();
-        self.choose_only();
+        self.choose_only(cx.now);
+        all.iter().for_each(|slot| self.give_up_late(cx, *slot));
+        // Or one that never answers could be asked for the same parts again and again.
+        cx.rng.shuffle(&mut all);
         for slot in all {
-            self.give_up_late(cx, slot);
             let Some(partner) = self.partners.get_mut(slot) else { continue };
             if cx.now >= partner.ask_at {
                 partner.ask_at = cx.now + WANT;

@@ -18,7 +18,7 @@ use core::time::Duration;
 
 use self::body::Body;
 use self::partners::{Partner, Partners, Slot};
-use crate::broadcast::Message;
+use crate::broadcast::{Broadcast, Message};
 use crate::membership::MemberIndex;
 use crate::node::Lane;
 use crate::peer::Peer;
@@ -113,10 +113,21 @@ impl<P: Peer> Bulk<P> {
         payload: &[u8],
     ) {
         self.insert(short, Body::own(cx.now, head, manifest, payload));
+        self.tick_soon(cx.now);
     }
 
-    /// Goes for the payload of a message whose manifest came: of neighbours, and of others.
-    pub(crate) fn begin(&mut self, cx: &mut Cx<'_, P>, head: Message, neighbours: impl Iterator<Item = MemberIndex>) {
+    /// Follows what became of messages whose payload goes in parts: it is fetched, or is of no use any more.
+    pub(crate) fn follow(&mut self, cx: &mut Cx<'_, P>, broadcast: &mut Broadcast<P>) {
+        for head in broadcast.take_manifests() {
+            self.begin(cx, head, broadcast.neighbour_rows());
+        }
+        for short in broadcast.take_bodiless() {
+            self.forget(short);
+        }
+    }
+
+    /// Goes for a payload: of neighbours, and of others.
+    fn begin(&mut self, cx: &mut Cx<'_, P>, head: Message, neighbours: impl Iterator<Item = MemberIndex>) {
         let Ok(manifest) = Manifest::decode(head.payload()) else {
             cx.stats.bulk_refused += 1;
             return;
@@ -149,6 +160,10 @@ impl<P: Peer> Bulk<P> {
             partner.served.retain(|(body, _)| *body != short);
             partner.to_show = partner.to_show.min(partner.blocks.len());
         }
+    }
+
+    fn tick_soon(&mut self, now: Instant) {
+        self.next_tick = Some(self.next_tick.map_or(now + TICK, |at| at.min(now + TICK)));
     }
 
     fn is_asking(&self) -> bool {

@@ -33,7 +33,7 @@ impl<P: Peer> Bulk<P> {
             cx.stats.bulk_unserved += 1;
             return;
         };
-        self.next_tick.get_or_insert(cx.now + super::TICK);
+        self.tick_soon(cx.now);
         for short in bodies.iter().take(MAX_WANTED) {
             let Some(partner) = self.partners.get_mut(slot) else { return };
             match self.bodies.get_mut(&short) {

@@ -281,9 +281,7 @@ impl<P: Peer> Node<P> {
             }
         }
         #[cfg(feature = "broadcast")]
-        for head in self.broadcast.take_manifests() {
-            self.bulk.begin(cx, head, self.broadcast.neighbour_rows());
-        }
+        self.bulk.follow(cx, &mut self.broadcast);
         self.membership.follow_generation(cx);
         self.go_on_leaving(now);
         Ok(())
@@ -306,6 +304,7 @@ impl<P: Peer> Node<P> {
         #[cfg(feature = "broadcast")]
         if !self.membership.has_left() {
             self.broadcast.handle_timeout(cx);
+            self.bulk.follow(cx, &mut self.broadcast);
             self.bulk.handle_timeout(cx);
         }
         #[cfg(feature = "kv")]

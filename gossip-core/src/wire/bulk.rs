@@ -178,13 +178,22 @@ fn parts<'a>(runs: List<'a, Run>) -> impl Iterator<Item = u32> + use<'a> {
 pub struct Have<'a> {
     /// The message.
     pub body: ShortId,
-    held: Held<'a>,
+    /// Which it has.
+    pub held: Held<'a>,
 }
 
+/// How it is written which parts there are.
 #[derive(Clone, Copy, Debug)]
-enum Held<'a> {
+pub enum Held<'a> {
+    /// As runs.
     Runs(List<'a, Run>),
-    Bits { first: u32, bits: &'a [u8] },
+    /// As bits.
+    Bits {
+        /// The part that the first bit stands for.
+        first: u32,
+        /// The bits, the lowest of a byte first.
+        bits: &'a [u8],
+    },
 }
 
 impl<'a> Have<'a> {
@@ -244,7 +253,8 @@ impl<'a> Item<'a> for Have<'a> {
 pub struct Get<'a> {
     /// The message.
     pub body: ShortId,
-    runs: List<'a, Run>,
+    /// Which parts.
+    pub runs: List<'a, Run>,
 }
 
 impl<'a> Get<'a> {

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use gossip_core::wire::broadcast::{Announcement, Body, Class, Content, Section as Broadcast, ShortId};
+use gossip_core::wire::bulk::{Get, Have, Held, Part, Run, Section as Bulk};
 use gossip_core::wire::direct::Section as Direct;
 use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
 use gossip_core::wire::membership::{Claim, Coordinate, Ping, Record, Section as Membership, Suspicion};
@@ -17,6 +18,7 @@ pub(crate) fn of<P: Peer + Display>(section: &Section<'_, P>, names: Names<'_>) 
     match section {
         Section::Membership(section) => membership(section, names),
         Section::Broadcast(section) => broadcast(section, names),
+        Section::Bulk(section) => bulk(section),
         Section::Kv(section) => kv(section, names),
         Section::Direct(section) => direct(section),
         Section::Unknown(tag, body) => vec![format!("unknown tag={tag} body={}", hex(body))],
@@ -122,7 +124,7 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
 
 fn message(origin: &str, sequence: u64, class: Class, age: u16, body: &Body<'_>) -> String {
     let head = format!("message {origin} sequence={sequence} class={class:?} age={age}");
-    let Content { expires, key, order, hops, topic, payload } = match body {
+    let Content { expires, key, order, in_parts, hops, topic, payload } = match body {
         Body::Content(content) => *content,
         Body::Withdrawn { back } => return format!("{head} withdrawn back={back}"),
     };
@@ -132,7 +134,8 @@ fn message(origin: &str, sequence: u64, class: Class, age: u16, body: &Body<'_>)
         let after: String = order.after().map(|id| format!(",{:08x}", id.0)).collect();
         format!(" after={}{after}", order.previous)
     });
-    format!("{head}{expires}{key}{order} hops={hops} topic={} payload={}", bytes(topic), bytes(payload))
+    let parts = if in_parts { " in_parts" } else { "" };
+    format!("{head}{expires}{key}{order}{parts} hops={hops} topic={} payload={}", bytes(topic), bytes(payload))
 }
 
 fn announcements(head: &str, list: &List<'_, Announcement>, names: Names<'_>) -> Vec<String> {
@@ -150,6 +153,24 @@ fn tree_advert(advert: &Advert) -> String {
 
 fn short_ids(head: &str, ids: &List<'_, ShortId>) -> Vec<String> {
     items(head.into(), ids.iter().map(|id| format!("message {:08x}", id.0)))
+}
+
+fn bulk(section: &Bulk<'_>) -> Vec<String> {
+    let runs = |head: String, list: &List<'_, Run>| {
+        items(head, list.iter().map(|run| format!("run gap={} more={}", run.gap, run.more)))
+    };
+    match section {
+        Bulk::Want(ids) => short_ids("body_want", ids),
+        Bulk::Have(Have { body, held: Held::Runs(list) }) => runs(format!("body_have {:08x}", body.0), list),
+        Bulk::Have(Have { body, held: Held::Bits { first, bits } }) => {
+            vec![format!("body_have {:08x} first={first} bits={}", body.0, hex(bits))]
+        }
+        Bulk::Get(Get { body, runs: list }) => runs(format!("body_get {:08x}", body.0), list),
+        Bulk::Part(part) => {
+            let Part { body, number, sent, bytes: content } = part;
+            vec![format!("body_part {:08x} number={number} sent={sent} bytes={}", body.0, bytes(content))]
+        }
+    }
 }
 
 fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
