@@ -74,6 +74,8 @@ pub(crate) struct History {
     displacing: HashTable<(u64, Place)>,
     hasher: MapHasher,
     bytes: usize,
+    /// The most that they ever were, once room was made.
+    peak: usize,
 }
 
 /// What happens to messages at certain moments.
@@ -113,6 +115,7 @@ impl History {
             displacing: HashTable::new(),
             hasher,
             bytes: 0,
+            peak: 0,
         }
     }
 
@@ -264,6 +267,7 @@ impl History {
     pub(crate) fn pop_old(&mut self, before: Instant, max: usize) -> Option<MessageId> {
         let oldest = self.kept.front()?;
         if oldest.at >= before && self.bytes <= max {
+            self.peak = self.peak.max(self.bytes);
             return None;
         }
         let (id, displaces, short) = (oldest.held.id(), oldest.displaces, oldest.short());
@@ -298,6 +302,21 @@ impl History {
         self.leaving.push(kept.born, self.aged);
         self.aged += 1;
         Some(kept.held.id())
+    }
+
+    /// How many bytes a message takes, about.
+    pub(crate) fn bytes_of(&self, place: Place) -> usize {
+        self.get(place).map_or(0, Message::len) + OVERHEAD
+    }
+
+    /// When a message came.
+    pub(crate) fn since(&self, place: Place) -> Option<Instant> {
+        self.kept(place).map(|kept| kept.at)
+    }
+
+    /// The most bytes there ever were.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak
     }
 
     pub(crate) fn len(&self) -> usize {

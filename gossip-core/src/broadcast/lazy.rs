@@ -12,6 +12,7 @@ use super::links::{MAX_LINKS, Slot};
 use super::push::GRAFTS;
 use crate::peer::Peer;
 use crate::protocol::Cx;
+use crate::stats::Fill;
 use crate::time::{Instant, earliest};
 use crate::wire::broadcast::ShortId;
 use crate::wire::{List, tag};
@@ -49,11 +50,24 @@ pub(super) struct Lazy {
     each: [u16; MAX_LINKS],
     wait: Duration,
     next_graft: Option<Instant>,
+    /// The most that ever were missing.
+    peak: usize,
 }
 
 impl Lazy {
     pub(super) fn new() -> Self {
-        Self { announce_at: None, missing: BTreeMap::new(), each: [0; MAX_LINKS], wait: FIRST_WAIT, next_graft: None }
+        Self {
+            announce_at: None,
+            missing: BTreeMap::new(),
+            each: [0; MAX_LINKS],
+            wait: FIRST_WAIT,
+            next_graft: None,
+            peak: 0,
+        }
+    }
+
+    pub(super) fn fill(&self) -> Fill {
+        Fill { peak: self.peak, limit: MAX_MISSING }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -187,6 +201,7 @@ impl<P: Peer> Broadcast<P> {
             lazy.each[usize::from(slot)] += 1;
             let announcers = SmallVec::from_slice(&[slot]);
             lazy.missing.insert(id, Missing { since: cx.now, due: cx.now + wait, announcers, grafts: 0 });
+            lazy.peak = lazy.peak.max(lazy.missing.len());
         } else {
             cx.stats.broadcast_announcements_ignored += 1;
             return;

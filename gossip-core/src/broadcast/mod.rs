@@ -16,6 +16,7 @@ mod message;
 mod origin;
 mod outbox;
 mod overlay;
+mod pressure;
 mod pull;
 mod push;
 mod taking;
@@ -82,6 +83,8 @@ impl Urgency for Intent {
 pub(crate) struct Broadcast<P> {
     intents: Intents<P, Intent>,
     log: Log,
+    /// The most messages of one class that ever waited for one link.
+    outbox_peak: usize,
     links: Links<P>,
     overlay: Overlay,
     tree: Tree,
@@ -104,6 +107,7 @@ impl<P: Peer> Broadcast<P> {
         Self {
             intents: Intents::new(MAX_INTENTS),
             log: Log::new(rng),
+            outbox_peak: 0,
             links: Links::new(),
             overlay: Overlay::new(now),
             tree: Tree::new(now),
@@ -231,7 +235,7 @@ impl<P: Peer> Broadcast<P> {
     }
 
     fn write_messages(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, places: &[Place], packet: &mut Writer<'_>) {
-        let mut done = 0;
+        let (mut done, mut outdated) = (0, 0);
         packet.list(tag::MESSAGES, |w| {
             // What has fallen out of the history meanwhile is left out.
             while let Some(place) = places.get(done) {
@@ -241,9 +245,12 @@ impl<P: Peer> Broadcast<P> {
                     return Ok(true);
                 }
                 done += 1;
+                outdated += 1;
             }
             Ok(false)
         });
+        cx.stats.broadcast_outdated += outdated;
+        cx.stats.broadcast_unfit += u64::from(done == 0 && !places.is_empty());
         // One that does not even fit into a packet of its own is left out, too.
         let rest = places.get(done.max(1)..).unwrap_or_default();
         if !rest.is_empty() {
@@ -254,7 +261,8 @@ impl<P: Peer> Broadcast<P> {
     fn write_outbox(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, slot: Slot, packet: &mut Writer<'_>) {
         let Some(link) = self.links.get_mut(slot).filter(|link| link.addr == to.addr) else { return };
         link.outbox.queued = false;
-        cx.stats.dropped_intents += link.outbox.write(cx.now, &self.log.history, packet);
+        let (due, flights) = (cx.now + link.way.timeout(), &mut self.flights);
+        link.outbox.write(cx.now, &self.log.history, packet, cx.stats, |place| flights.written(place, slot, due));
         if !link.outbox.is_empty() {
             self.flush(cx, slot);
         }

@@ -98,7 +98,7 @@ impl<P: Peer> Broadcast<P> {
         let takes_back = matches!(wire.body, Body::Withdrawn { back: 1.. });
         let held = Held::new(cx.now, id, wire.class, &wire.body);
         let Some(place) = self.take(cx, held, wire.age, Some(from), slot) else {
-            cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(1);
+            cx.stats.broadcast_origins_full += 1;
             return;
         };
         match self.log.history.get(place) {

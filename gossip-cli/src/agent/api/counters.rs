@@ -48,6 +48,11 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     dropped_members: "dropped_total"["member_table_full"], "What was passed over, or left out at a limit.";
     kv_dropped: "dropped_total"["kv_full"], "What was passed over, or left out at a limit.";
     broadcast_missed: "dropped_total"["broadcast_missed"], "What was passed over, or left out at a limit.";
+    broadcast_origins_full: "dropped_total"["broadcast_too_many_senders"], "What was passed over, or left out at a limit.";
+    broadcast_outbox_full: "dropped_total"["broadcast_outbox_full"], "What was passed over, or left out at a limit.";
+    broadcast_outdated: "dropped_total"["broadcast_outdated"], "What was passed over, or left out at a limit.";
+    broadcast_unfit: "dropped_total"["broadcast_unfit"], "What was passed over, or left out at a limit.";
+    broadcast_notes_full: "dropped_total"["broadcast_notes_full"], "What was passed over, or left out at a limit.";
     broadcast_grafts_refused: "dropped_total"["broadcast_asked_too_often"], "What was passed over, or left out at a limit.";
     broadcast_announcements_ignored: "dropped_total"["broadcast_announced_too_much"], "What was passed over, or left out at a limit.";
     broadcast_strangers: "dropped_total"["broadcast_no_neighbour"], "What was passed over, or left out at a limit.";
@@ -67,6 +72,7 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     broadcast_pulls: "broadcast_pulls_total", "Messages asked for because an announcement named them.";
     broadcast_grafts: "broadcast_grafts_total", "Messages asked for because a neighbour announced them.";
     broadcast_promises_broken: "broadcast_promises_broken_total", "Announced messages that nobody sent when asked.";
+    broadcast_busy: "broadcast_refused_busy_total", "Messages of clients refused because too much waits to be sent.";
     broadcast_displaced: "broadcast_ended_total"["replaced"], "Kept messages that are not passed on any more.";
     broadcast_expired: "broadcast_ended_total"["expired"], "Kept messages that are not passed on any more.";
     broadcast_withdrawn: "broadcast_withdrawn_total", "Messages that were over before they came, and were not delivered.";
