@@ -2,7 +2,8 @@
 
 use gossip_core::NodeId;
 use gossip_core::wire::broadcast::{
-    Announcement, Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed, ShortId, Wanted,
+    Announcement, Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed,
+    Receipt as Asked, ShortId, Wanted,
 };
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
 use gossip_core::wire::kv::{Entry, MAX_KEY, Receipt};
@@ -50,6 +51,8 @@ pub(crate) enum Model<'a> {
     Announcements(Vec<Announcement>),
     Compare(Vec<Announcement>),
     Fingerprint(u32),
+    ReceiptAsked(u16, Vec<ShortId>),
+    ReceiptSaid(u16, &'a [u8]),
     Wanted(Vec<Wanted>),
     Link(LinkSection),
     Advert(Advert),
@@ -86,7 +89,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(36) {
+        match input.below(38) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -149,6 +152,15 @@ impl<'a> Model<'a> {
             32 => Self::Ids(SHORT_IDS[input.below(SHORT_IDS.len())], many(input, |input| ShortId(input.u32()))),
             33 => Self::Compare(many(input, announcement)),
             34 => Self::Fingerprint(input.u32()),
+            35 => {
+                let (token, mut ids) = (u16::from_be_bytes(input.array()), many(input, |input| ShortId(input.u32())));
+                ids.push(ShortId(7));
+                Self::ReceiptAsked(token, ids)
+            }
+            36 => {
+                let (token, bits) = (u16::from_be_bytes(input.array()), input.bytes(8));
+                Self::ReceiptSaid(token, if bits.is_empty() { &[1] } else { bits })
+            }
             _ => Self::Veto(input.identity()),
         }
     }
@@ -182,6 +194,7 @@ impl<'a> Model<'a> {
             Self::Announcements(_) => tag::MESSAGE_DIGEST,
             Self::Compare(_) => tag::MESSAGE_COMPARE,
             Self::Fingerprint(_) => tag::MESSAGE_FINGERPRINT,
+            Self::ReceiptAsked(..) | Self::ReceiptSaid(..) => tag::MESSAGE_RECEIPT,
             Self::Wanted(_) => tag::MESSAGE_PULL,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
@@ -236,6 +249,8 @@ impl<'a> Model<'a> {
             Self::Coordinate(coordinate) => w.item(coordinate),
             Self::Messages(messages) => all(w, messages),
             Self::Announcements(announcements) | Self::Compare(announcements) => all(w, announcements),
+            Self::ReceiptAsked(token, ids) => Asked::ask(*token, ids, w),
+            Self::ReceiptSaid(token, bits) => w.item(&Asked::Answer { token: *token, bits }),
             Self::Fingerprint(fingerprint) => w.u32(*fingerprint),
             Self::Wanted(wanted) => all(w, wanted),
             Self::Link(link) => w.item(link),

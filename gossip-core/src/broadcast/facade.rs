@@ -4,8 +4,10 @@ use core::fmt;
 use core::time::Duration;
 
 use super::Broadcast;
+use super::coverage::Survey;
 use super::history::History;
 use super::message::{MessageId, SendOptions};
+use super::receipts::{Delivery, Receipts};
 use crate::bulk::Bulk;
 use crate::config::Config;
 use crate::peer::Peer;
@@ -76,13 +78,20 @@ impl core::error::Error for BroadcastError {}
 #[derive(Clone, Copy, Debug)]
 pub struct Broadcasts<'a> {
     history: &'a History,
+    receipts: &'a Receipts,
     bulk_bytes: usize,
     mtu: usize,
 }
 
 impl<'a> Broadcasts<'a> {
-    pub(super) fn new(history: &'a History, bulk_bytes: usize, config: &Config) -> Self {
-        Self { history, bulk_bytes, mtu: config.transport.datagram_mtu }
+    pub(super) fn new(history: &'a History, receipts: &'a Receipts, bulk_bytes: usize, config: &Config) -> Self {
+        Self { history, receipts, bulk_bytes, mtu: config.transport.datagram_mtu }
+    }
+
+    /// What is known of how far a message got that is kept: mostly one of this node's own, for as long as `broadcast.history` says.
+    pub fn delivery(&self, id: MessageId) -> Option<Delivery> {
+        let (pushed, acknowledged) = self.history.delivery(self.history.find(id)?)?;
+        Some(Delivery { pushed, acknowledged, coverage: self.receipts.coverage(id) })
     }
 
     /// How many messages are kept for those who missed them.
@@ -195,6 +204,17 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         }
         self.has_room(Class::Urgent)?;
         self.state.take_back(&mut self.cx, id).ok_or(BroadcastError::Gone)
+    }
+
+    /// Finds out how many members have a message that is kept: asks a sample of them, those again that have it not or do not
+    /// answer, until enough have it or the time is over. Then [`crate::Event::Coverage`] is told, and
+    /// [`Broadcasts::delivery`] knows how far it is meanwhile. Of a payload that goes in parts the first message counts.
+    ///
+    /// # Errors
+    /// [`BroadcastError::Gone`] if it is not kept; [`BroadcastError::Busy`] while too many are asked for other messages.
+    pub fn survey(&mut self, id: MessageId, survey: Survey) -> Result<(), BroadcastError> {
+        self.is_running()?;
+        self.state.survey(&mut self.cx, id, survey)
     }
 
     fn has_room(&mut self, class: Class) -> Result<(), BroadcastError> {

@@ -31,6 +31,10 @@ struct Kept {
     born: Instant,
     /// Whether it is in the fingerprint.
     summed: bool,
+    /// To how many it was pushed along links, how many to random members, and how many acknowledged it.
+    pushed: u8,
+    strewn: u8,
+    acknowledged: u8,
 }
 
 impl Kept {
@@ -131,7 +135,17 @@ impl History {
             self.expiring.push(*dies, place);
         }
         self.bytes += size(&held);
-        self.kept.push_back(Kept { held, displaces, origin, at: now, born, summed: false });
+        self.kept.push_back(Kept {
+            held,
+            displaces,
+            origin,
+            at: now,
+            born,
+            summed: false,
+            pushed: 0,
+            strewn: 0,
+            acknowledged: 0,
+        });
         let (kept, front, hasher) = (&self.kept, self.front, &self.hasher);
         let at = |place: &Place| &kept[(place - front) as usize];
         self.by_id.insert_unique(hasher.hash(id), place, |place| hasher.hash(at(place).held.id()));
@@ -302,6 +316,36 @@ impl History {
         self.leaving.push(kept.born, self.aged);
         self.aged += 1;
         Some(kept.held.id())
+    }
+
+    fn kept_mut(&mut self, place: Place) -> Option<&mut Kept> {
+        self.kept.get_mut(usize::try_from(place.checked_sub(self.front)?).ok()?)
+    }
+
+    /// A message was pushed to a neighbour, or strewn to a random member.
+    pub(crate) fn push_one(&mut self, place: Place, linked: bool) {
+        if let Some(kept) = self.kept_mut(place) {
+            let count = if linked { &mut kept.pushed } else { &mut kept.strewn };
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// One more has a message.
+    pub(crate) fn acknowledge(&mut self, place: Place) {
+        if let Some(kept) = self.kept_mut(place) {
+            kept.acknowledged = kept.acknowledged.saturating_add(1);
+        }
+    }
+
+    /// A message, how many acknowledged it, and whether it was pushed along links.
+    pub(crate) fn pushed(&self, place: Place) -> Option<(MessageId, u8, bool)> {
+        self.kept(place).map(|kept| (kept.held.id(), kept.acknowledged, kept.pushed > 0))
+    }
+
+    /// To how many a message was sent, and how many have it.
+    pub(crate) fn delivery(&self, place: Place) -> Option<(usize, usize)> {
+        let kept = self.kept(place)?;
+        Some((usize::from(kept.pushed) + usize::from(kept.strewn), kept.acknowledged.into()))
     }
 
     /// How many bytes a message takes, about.

@@ -181,6 +181,9 @@ impl<P: Peer> Broadcast<P> {
     fn note_announced(&mut self, cx: &mut Cx<'_, P>, slot: Slot, id: ShortId, asks: bool) {
         if let Some(place) = self.log.history.find_short(id) {
             if let Some(flight) = self.flights.get_mut(place) {
+                if !flight.have.contains(slot) {
+                    self.log.history.acknowledge(place);
+                }
                 flight.have.insert(slot);
             }
             if asks {

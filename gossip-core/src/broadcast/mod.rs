@@ -5,6 +5,7 @@
 //! `overlay` and `upkeep` keep the neighbours, `tree` chooses the branches, `push` and `lazy` are the two ways along links, `pull`
 //! is the certainty, `log` is what was received.
 
+mod coverage;
 mod facade;
 mod history;
 #[cfg(test)]
@@ -19,6 +20,7 @@ mod overlay;
 mod pressure;
 mod pull;
 mod push;
+mod receipts;
 mod taking;
 mod tree;
 mod upkeep;
@@ -27,9 +29,11 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+pub use coverage::{Coverage, Survey};
 pub use facade::{BroadcastError, Broadcasts, BroadcastsMut};
 pub(crate) use links::Way;
 pub use message::{Message, MessageId, SendOptions};
+pub use receipts::Delivery;
 
 use self::history::Place;
 use self::lazy::Lazy;
@@ -37,6 +41,7 @@ use self::links::{Links, Slot};
 use self::log::Log;
 use self::overlay::Overlay;
 use self::push::Flights;
+use self::receipts::Receipts;
 use self::tree::Tree;
 use crate::config::Config;
 use crate::membership::MemberIndex;
@@ -46,7 +51,7 @@ use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::random::Rng;
 use crate::time::{Instant, earliest};
 pub use crate::wire::broadcast::Class;
-use crate::wire::broadcast::{Pushed, Section, ShortId, Wanted};
+use crate::wire::broadcast::{Pushed, Receipt, Section, ShortId, Wanted};
 use crate::wire::overlay::{Advert, LinkKind, LinkSection};
 use crate::wire::{Item as _, List, Writer, tag};
 
@@ -61,6 +66,13 @@ pub(crate) enum Intent {
     Outbox(Slot),
     Messages(SmallVec<[Place; 4]>),
     Pull(SmallVec<[Wanted; 1]>),
+    /// Asks whether a member has messages, or answers that of so many.
+    Question(u16, SmallVec<[ShortId; 1]>),
+    Receipt {
+        token: u16,
+        count: u8,
+        has: u64,
+    },
     /// What was received of late.
     Recent,
     /// What is held.
@@ -74,6 +86,7 @@ impl Urgency for Intent {
         match self {
             Self::Link(_) | Self::Advert(_) | Self::Outbox(_) => 0,
             Self::Messages(_) | Self::Pull(_) | Self::Recent | Self::Digest { .. } => 1,
+            Self::Question(..) | Self::Receipt { .. } => 1,
         }
     }
 }
@@ -90,6 +103,7 @@ pub(crate) struct Broadcast<P> {
     tree: Tree,
     flights: Flights,
     lazy: Lazy,
+    receipts: Receipts,
     /// This node's last message, in which of its lives.
     sent: (u64, u64),
     /// Since when fingerprints of others differ, and when a digest was sent for it.
@@ -113,6 +127,7 @@ impl<P: Peer> Broadcast<P> {
             tree: Tree::new(now),
             flights: Flights::new(),
             lazy: Lazy::new(),
+            receipts: Receipts::default(),
             sent: (0, 0),
             differed: None,
             compared: now,
@@ -123,7 +138,7 @@ impl<P: Peer> Broadcast<P> {
     }
 
     pub(crate) fn facade(&self, bulk_bytes: usize, config: &Config) -> Broadcasts<'_> {
-        Broadcasts::new(&self.log.history, bulk_bytes, config)
+        Broadcasts::new(&self.log.history, &self.receipts, bulk_bytes, config)
     }
 
     /// A message that is kept.
@@ -290,6 +305,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             | Section::Compare(_)
             | Section::Recent(_)
             | Section::Fingerprint(_) => (),
+            Section::Receipt(receipt) => self.handle_receipt(cx, from, receipt),
             Section::Link(link) => self.handle_link(cx, from, link),
             section => self.handle_neighbour(cx, from, section),
         }
@@ -306,6 +322,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         self.repeat_pushes(cx);
         self.announce(cx);
         self.graft(cx);
+        self.tend_receipts(cx);
         self.tend_tree(cx);
     }
 
@@ -317,6 +334,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             self.tree.poll_timeout(),
             self.flights.poll_timeout(),
             self.lazy.poll_timeout(),
+            self.receipts.poll_timeout(),
         ])
     }
 
@@ -338,6 +356,12 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             Intent::Pull(wanted) => {
                 let mut wanted = wanted.iter();
                 packet.list(tag::MESSAGE_PULL, |w| wanted.next().map_or(Ok(false), |one| one.write(w).map(|()| true)));
+            }
+            Intent::Question(token, ids) => {
+                _ = packet.section(tag::MESSAGE_RECEIPT, |w| Receipt::ask(token, &ids, w));
+            }
+            Intent::Receipt { token, count, has } => {
+                _ = packet.section(tag::MESSAGE_RECEIPT, |w| Receipt::answer(token, count.into(), has, w));
             }
             Intent::Recent => self.write_recent(cx, packet),
             Intent::Digest { wants_answer } => {

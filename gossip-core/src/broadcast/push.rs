@@ -55,6 +55,13 @@ pub(super) struct Flight {
     grafts: [u8; MAX_LINKS],
 }
 
+impl Flight {
+    /// Whether it still waits to be written.
+    pub(super) fn is_queued(&self) -> bool {
+        self.queued != Slots::default()
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Flights {
     /// In the order of their places, without gaps.
@@ -195,6 +202,9 @@ impl<P: Peer> Broadcast<P> {
         flight.pending.insert(slot);
         flight.queued.insert(slot);
         flight.tries[usize::from(slot)] += 1;
+        if flight.tries[usize::from(slot)] == 1 {
+            self.log.history.push_one(place, true);
+        }
         // What is grafted before it is acknowledged is waited for once.
         if !waits {
             self.flights.due.push(Reverse((due, place, slot)));
@@ -272,9 +282,11 @@ impl<P: Peer> Broadcast<P> {
     pub(super) fn acknowledged(&mut self, cx: &mut Cx<'_, P>, slot: Slot, id: ShortId) {
         let Some(link) = self.links.get_mut(slot) else { return };
         link.heard = cx.now;
-        let Some(flight) = self.log.history.find_short(id).and_then(|place| self.flights.get_mut(place)) else {
-            return;
-        };
+        let Some(place) = self.log.history.find_short(id) else { return };
+        let Some(flight) = self.flights.get_mut(place) else { return };
+        if !flight.have.contains(slot) {
+            self.log.history.acknowledge(place);
+        }
         flight.have.insert(slot);
         if flight.pending.contains(slot) {
             flight.pending.remove(slot);

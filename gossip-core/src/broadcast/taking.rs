@@ -73,6 +73,9 @@ impl<P: Peer> Broadcast<P> {
         } else {
             self.push_at_random(cx, placed.place, origin, from);
         }
+        if own {
+            self.watch(cx, id, placed.place);
+        }
         Some(placed.place)
     }
 
@@ -81,6 +84,7 @@ impl<P: Peer> Broadcast<P> {
         let other = |index| Some(index) != origin && from.is_none_or(|from| cx.table.row(index).addr != *from);
         for index in cx.table.pick(cx.rng, cx.config.broadcast.fanout, other) {
             let to = Target::to(cx.table.row(index).addr.clone());
+            self.log.history.push_one(place, false);
             self.intents.push(cx.stats, to, Intent::Messages(SmallVec::from_slice(&[place])));
         }
     }
