@@ -21,6 +21,8 @@ pub(crate) enum Code {
     Unacknowledged = 4,
     /// The agent stopped because another live member bears its name.
     Namesake = 5,
+    /// Too much waits to be sent: the same command will work a little later.
+    Busy = 6,
 }
 
 impl Code {
@@ -36,6 +38,7 @@ impl Code {
             3 => Self::NoAgent,
             4 => Self::Unacknowledged,
             5 => Self::Namesake,
+            6 => Self::Busy,
             _ => Self::Failed,
         }
     }
@@ -73,6 +76,11 @@ impl Failure {
     /// Another member bears this one's name.
     pub(crate) fn namesake(message: impl Display) -> Self {
         Self { code: Code::Namesake, message: message.to_string(), hint: None }
+    }
+
+    /// Too much waits to be sent.
+    pub(crate) fn busy(message: impl Display) -> Self {
+        Self { code: Code::Busy, message: message.to_string(), hint: None }
     }
 
     /// Who read the output went away: nothing is left to do, and nobody to tell.
@@ -116,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_code_survives_its_number() {
-        for code in [Code::Failed, Code::Input, Code::NoAgent, Code::Unacknowledged, Code::Namesake] {
+        let others = [Code::Unacknowledged, Code::Namesake, Code::Busy];
+        for code in [Code::Failed, Code::Input, Code::NoAgent].into_iter().chain(others) {
             assert_eq!(Code::from_number(code.number().into()), code);
         }
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 #[cfg(feature = "broadcast")]
-use crate::broadcast::Message;
+use crate::broadcast::{Coverage, Message, MessageId};
 #[cfg(feature = "direct")]
 use crate::direct::{Direct, DirectId, Undelivered};
 use crate::identity::NodeId;
@@ -60,6 +60,13 @@ pub enum Event<P> {
     /// A broadcast message, delivered once.
     #[cfg(feature = "broadcast")]
     Broadcast(Message),
+    /// Nobody acknowledged a message of this node, after it was sent again, or there is nobody to send it to. Who joins or comes back
+    /// while it is kept gets it all the same; see [`crate::broadcast::Broadcasts::delivery`]. Told once.
+    #[cfg(feature = "broadcast")]
+    Unacknowledged(MessageId),
+    /// A survey of a message has ended: the share was reached, or its time is over.
+    #[cfg(feature = "broadcast")]
+    Coverage(MessageId, Coverage),
     /// A direct message, delivered once.
     #[cfg(feature = "direct")]
     Direct(Direct),

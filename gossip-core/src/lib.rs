@@ -67,7 +67,7 @@ pub use membership::{Hearing, Member, Members, Status, Verdict};
 pub use node::{Lane, Node, Transmit};
 pub use peer::{InvalidPeer, Peer};
 pub use snapshot::{Snapshot, SnapshotError};
-pub use stats::{Fill, Queues, Stats};
+pub use stats::{BroadcastQueues, Fill, Queues, Stats};
 #[cfg(feature = "std")]
 pub use time::Clock;
 pub use time::Instant;

@@ -216,6 +216,12 @@ impl<P, I: Urgency> Intents<P, I> {
         Fill { peak: self.peak, limit: self.max }
     }
 
+    /// How many wait for a datagram.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting == 0 && self.frames.is_empty()
     }

@@ -60,9 +60,20 @@ pub struct Stats {
     pub broadcast_duplicates: u64,
     /// Broadcast messages asked for because an announcement named them.
     pub broadcast_pulls: u64,
-    /// Broadcast messages that fell behind the window of their origin before they arrived, or for whose origin there was
-    /// no room.
+    /// Broadcast messages that fell behind the window of their origin before they arrived.
     pub broadcast_missed: u64,
+    /// Broadcast messages left out because `broadcast.max_origins` others are remembered.
+    pub broadcast_origins_full: u64,
+    /// Broadcast messages of the application refused because too much waits to be sent; it was told.
+    pub broadcast_busy: u64,
+    /// Broadcast messages not pushed to a neighbour because too many waited for it: it asks for them later.
+    pub broadcast_outbox_full: u64,
+    /// Broadcast messages not pushed to a neighbour because they had left the history before their turn came.
+    pub broadcast_outdated: u64,
+    /// Broadcast messages not pushed to a neighbour because no packet of this node holds them.
+    pub broadcast_unfit: u64,
+    /// Announcements, acknowledgements and requests of broadcast left out because too many waited for a neighbour.
+    pub broadcast_notes_full: u64,
     /// Broadcast messages that were kept here and are not passed on any more because a newer one of the same key came, or one
     /// that takes them back.
     pub broadcast_displaced: u64,
@@ -128,7 +139,7 @@ pub struct Stats {
     pub kv_syncs: u64,
 }
 
-/// How full what membership keeps was at most, beside its limit; from [`crate::Node::queues`].
+/// How full what membership and broadcast keep was at most, beside its limit; from [`crate::Node::queues`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Queues {
@@ -140,10 +151,30 @@ pub struct Queues {
     pub intents: Fill,
     /// Deaths and departures that wait to be forgotten. At the limit those that were overtaken by news are dropped.
     pub graves: Fill,
+    /// Those of broadcast.
+    pub broadcast: BroadcastQueues,
+}
+
+/// How full broadcast's queues were at most, beside their limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BroadcastQueues {
+    /// Messages of one class that wait for one neighbour. At half of the limit the application is refused, at the limit what
+    /// others sent is not pushed; [`Stats::broadcast_outbox_full`].
+    pub outbox: Fill,
+    /// Packets that wait to be written. At the limit the newest are left out, and counted in [`Stats::dropped_intents`].
+    pub intents: Fill,
+    /// Messages whose acknowledgements are waited for. At the limit the oldest are not any more.
+    pub flights: Fill,
+    /// Announced messages that are waited for. At the limit further announcements are passed over;
+    /// [`Stats::broadcast_announcements_ignored`].
+    pub announced: Fill,
+    /// Bytes of messages kept for those who missed them. At the limit the oldest are forgotten.
+    pub history_bytes: Fill,
 }
 
 /// How full a queue was, and how full it may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fill {
     /// The most that it ever held.
     pub peak: usize,

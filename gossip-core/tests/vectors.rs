@@ -16,7 +16,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 45] = [
+const TAGS: [u8; 46] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -47,6 +47,7 @@ const TAGS: [u8; 45] = [
     tag::MESSAGE_FINGERPRINT,
     tag::MESSAGE_COMPARE,
     tag::MESSAGE_RECENT,
+    tag::MESSAGE_RECEIPT,
     tag::KV_ENTRIES,
     tag::KV_SUMMARY,
     tag::KV_CONTEXT,

@@ -97,9 +97,15 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
             let inside = |counter| delta.after < counter && counter <= delta.through;
             assert!(delta.entries.iter().all(|entry| entry.writer == delta.writer && inside(entry.counter)));
         }
+        Section::Broadcast(broadcast::Section::Receipt(broadcast::Receipt::Question { ids, .. })) => {
+            assert!((1..=broadcast::MAX_RECEIPT).contains(&ids.iter().count()));
+        }
         Section::Membership(_)
         | Section::Broadcast(
-            broadcast::Section::Link(_) | broadcast::Section::Advert(_) | broadcast::Section::Fingerprint(_),
+            broadcast::Section::Link(_)
+            | broadcast::Section::Advert(_)
+            | broadcast::Section::Fingerprint(_)
+            | broadcast::Section::Receipt(broadcast::Receipt::Answer { .. }),
         )
         | Section::Kv(kv::Section::Summary(_) | kv::Section::Receipt(kv::Receipt::Question(_)))
         | Section::Unknown(..) => (),

@@ -91,6 +91,10 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
             broadcast::Section::Digest(list) => Model::Announcements(list.iter().collect()),
             broadcast::Section::Compare(list) => Model::Compare(list.iter().collect()),
             broadcast::Section::Fingerprint(fingerprint) => Model::Fingerprint(*fingerprint),
+            broadcast::Section::Receipt(broadcast::Receipt::Question { token, ids }) => {
+                Model::ReceiptAsked(*token, ids.iter().collect())
+            }
+            broadcast::Section::Receipt(broadcast::Receipt::Answer { token, bits }) => Model::ReceiptSaid(*token, bits),
             broadcast::Section::Pull(list) => Model::Wanted(list.iter().collect()),
             broadcast::Section::Link(link) => Model::Link(*link),
             broadcast::Section::Advert(advert) => Model::Advert(*advert),

@@ -2,7 +2,8 @@
 
 use gossip_core::NodeId;
 use gossip_core::wire::broadcast::{
-    Announcement, Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed, ShortId, Wanted,
+    Announcement, Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed,
+    Receipt as Asked, ShortId, Wanted,
 };
 use gossip_core::wire::bulk::{MAX_PARTS, Part, Run};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
@@ -59,6 +60,8 @@ pub(crate) enum Model<'a> {
     Announcements(Vec<Announcement>),
     Compare(Vec<Announcement>),
     Fingerprint(u32),
+    ReceiptAsked(u16, Vec<ShortId>),
+    ReceiptSaid(u16, &'a [u8]),
     Wanted(Vec<Wanted>),
     Link(LinkSection),
     Advert(Advert),
@@ -99,7 +102,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(40) {
+        match input.below(42) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -173,6 +176,15 @@ impl<'a> Model<'a> {
                 sent: u16::from_be_bytes(input.array()),
                 bytes: input.bytes(255),
             }),
+            39 => {
+                let (token, mut ids) = (u16::from_be_bytes(input.array()), many(input, |input| ShortId(input.u32())));
+                ids.push(ShortId(7));
+                Self::ReceiptAsked(token, ids)
+            }
+            40 => {
+                let (token, bits) = (u16::from_be_bytes(input.array()), input.bytes(8));
+                Self::ReceiptSaid(token, if bits.is_empty() { &[1] } else { bits })
+            }
             _ => Self::Veto(input.identity()),
         }
     }
@@ -206,6 +218,7 @@ impl<'a> Model<'a> {
             Self::Announcements(_) => tag::MESSAGE_DIGEST,
             Self::Compare(_) => tag::MESSAGE_COMPARE,
             Self::Fingerprint(_) => tag::MESSAGE_FINGERPRINT,
+            Self::ReceiptAsked(..) | Self::ReceiptSaid(..) => tag::MESSAGE_RECEIPT,
             Self::Wanted(_) => tag::MESSAGE_PULL,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
@@ -263,6 +276,8 @@ impl<'a> Model<'a> {
             Self::Coordinate(coordinate) => w.item(coordinate),
             Self::Messages(messages) => all(w, messages),
             Self::Announcements(announcements) | Self::Compare(announcements) => all(w, announcements),
+            Self::ReceiptAsked(token, ids) => Asked::ask(*token, ids, w),
+            Self::ReceiptSaid(token, bits) => w.item(&Asked::Answer { token: *token, bits }),
             Self::Fingerprint(fingerprint) => w.u32(*fingerprint),
             Self::Wanted(wanted) => all(w, wanted),
             Self::Link(link) => w.item(link),
@@ -406,6 +421,7 @@ fn body<'a>(input: &mut Input<'a>) -> Body<'a> {
         expires: if chosen(2) { input.u32() } else { 0 },
         key: if chosen(3) { input.bytes(MAX_MESSAGE_KEY) } else { &[] },
         order,
+        in_parts: input.flag(),
         hops: input.u32(),
         topic: input.bytes(MAX_TOPIC),
         payload: input.bytes(255),

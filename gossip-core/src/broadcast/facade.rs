@@ -1,10 +1,13 @@
 //! What the application sees of broadcast.
 
 use core::fmt;
+use core::time::Duration;
 
 use super::Broadcast;
+use super::coverage::Survey;
 use super::history::History;
 use super::message::{MessageId, SendOptions};
+use super::receipts::{Delivery, Receipts};
 use crate::bulk::Bulk;
 use crate::config::Config;
 use crate::peer::Peer;
@@ -34,8 +37,12 @@ pub enum BroadcastError {
     NotOwn,
     /// A message to take back has expired, was replaced or taken back before, or is not kept any more.
     Gone,
-    /// Too many large payloads are held for others: those that nobody asks for any more make room after ten seconds.
-    Busy,
+    /// Too much waits to be sent, or too many large payloads are held for others: nothing was sent, and it may be tried again.
+    Busy {
+        /// How long what waits has waited: after about that long there is room again, unless the network got slower. Large payloads
+        /// that nobody asks for any more make room after ten seconds.
+        retry_after: Duration,
+    },
     /// `broadcast.enabled` is off.
     Disabled,
     /// The node is leaving or has left.
@@ -47,11 +54,17 @@ impl fmt::Display for BroadcastError {
         match self {
             Self::TopicLength => write!(f, "a topic has at most {MAX_TOPIC} bytes"),
             Self::TooLarge { max } => write!(f, "message too large: a payload has at most {max} bytes"),
-            Self::Busy => f.write_str("busy: too many large payloads are held for others"),
             Self::KeyLength => write!(f, "a key has 1 to {MAX_MESSAGE_KEY} bytes"),
             Self::NotOwn => f.write_str("the message is not one that this node sent in this life"),
             Self::Gone => {
                 f.write_str("the message has expired, was replaced or taken back before, or is not kept any more")
+            }
+            Self::Busy { retry_after } => {
+                write!(
+                    f,
+                    "too much waits to be sent, or is held for others; try again in {} ms",
+                    retry_after.as_millis()
+                )
             }
             Self::Disabled => f.write_str("broadcast is turned off"),
             Self::Leaving => f.write_str("this node is leaving the cluster"),
@@ -65,13 +78,20 @@ impl core::error::Error for BroadcastError {}
 #[derive(Clone, Copy, Debug)]
 pub struct Broadcasts<'a> {
     history: &'a History,
+    receipts: &'a Receipts,
     bulk_bytes: usize,
     mtu: usize,
 }
 
 impl<'a> Broadcasts<'a> {
-    pub(super) fn new(history: &'a History, bulk_bytes: usize, config: &Config) -> Self {
-        Self { history, bulk_bytes, mtu: config.transport.datagram_mtu }
+    pub(super) fn new(history: &'a History, receipts: &'a Receipts, bulk_bytes: usize, config: &Config) -> Self {
+        Self { history, receipts, bulk_bytes, mtu: config.transport.datagram_mtu }
+    }
+
+    /// What is known of how far a message got that is kept: mostly one of this node's own, for as long as `broadcast.history` says.
+    pub fn delivery(&self, id: MessageId) -> Option<Delivery> {
+        let (pushed, acknowledged) = self.history.delivery(self.history.find(id)?)?;
+        Some(Delivery { pushed, acknowledged, coverage: self.receipts.coverage(id) })
     }
 
     /// How many messages are kept for those who missed them.
@@ -141,6 +161,7 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         if topic.len() > MAX_TOPIC {
             return Err(BroadcastError::TopicLength);
         }
+        self.has_room(options.class)?;
         if topic.len() + payload.len() > max {
             return self.send_in_parts(&options, topic, payload);
         }
@@ -161,7 +182,7 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
             return Err(BroadcastError::TooLarge { max });
         }
         if !self.bulk.make_room(&self.cx, payload.len()) {
-            return Err(BroadcastError::Busy);
+            return Err(self.busy(Duration::from_secs(10)));
         }
         let part = self.cx.config.transport.datagram_mtu - PART_OVERHEAD;
         let manifest = Manifest::of(self.cx.key, part, payload);
@@ -184,9 +205,30 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         if id.origin() != *self.cx.me {
             return Err(BroadcastError::NotOwn);
         }
+        self.has_room(Class::Urgent)?;
         let taken_back = self.state.take_back(&mut self.cx, id).ok_or(BroadcastError::Gone);
         self.bulk.follow(&mut self.cx, self.state);
         taken_back
+    }
+
+    /// Finds out how many members have a message that is kept: asks a sample of them, those again that have it not or do not
+    /// answer, until enough have it or the time is over. Then [`crate::Event::Coverage`] is told, and
+    /// [`Broadcasts::delivery`] knows how far it is meanwhile. Of a payload that goes in parts the first message counts.
+    ///
+    /// # Errors
+    /// [`BroadcastError::Gone`] if it is not kept; [`BroadcastError::Busy`] while too many are asked for other messages.
+    pub fn survey(&mut self, id: MessageId, survey: Survey) -> Result<(), BroadcastError> {
+        self.is_running()?;
+        self.state.survey(&mut self.cx, id, survey)
+    }
+
+    fn has_room(&mut self, class: Class) -> Result<(), BroadcastError> {
+        self.state.is_busy(&self.cx, class).map_or(Ok(()), |retry_after| Err(self.busy(retry_after)))
+    }
+
+    fn busy(&mut self, retry_after: Duration) -> BroadcastError {
+        self.cx.stats.broadcast_busy += 1;
+        BroadcastError::Busy { retry_after }
     }
 
     fn is_running(&self) -> Result<(), BroadcastError> {

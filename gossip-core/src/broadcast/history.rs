@@ -32,6 +32,10 @@ struct Kept {
     born: Instant,
     /// Whether it is in the fingerprint.
     summed: bool,
+    /// To how many it was pushed along links, how many to random members, and how many acknowledged it.
+    pushed: u8,
+    strewn: u8,
+    acknowledged: u8,
 }
 
 impl Kept {
@@ -77,6 +81,8 @@ pub(crate) struct History {
     bodiless: Vec<ShortId>,
     hasher: MapHasher,
     bytes: usize,
+    /// The most that they ever were, once room was made.
+    peak: usize,
 }
 
 /// What happens to messages at certain moments.
@@ -117,6 +123,7 @@ impl History {
             bodiless: Vec::new(),
             hasher,
             bytes: 0,
+            peak: 0,
         }
     }
 
@@ -132,7 +139,17 @@ impl History {
             self.expiring.push(*dies, place);
         }
         self.bytes += size(&held);
-        self.kept.push_back(Kept { held, displaces, origin, at: now, born, summed: false });
+        self.kept.push_back(Kept {
+            held,
+            displaces,
+            origin,
+            at: now,
+            born,
+            summed: false,
+            pushed: 0,
+            strewn: 0,
+            acknowledged: 0,
+        });
         let (kept, front, hasher) = (&self.kept, self.front, &self.hasher);
         let at = |place: &Place| &kept[(place - front) as usize];
         self.by_id.insert_unique(hasher.hash(id), place, |place| hasher.hash(at(place).held.id()));
@@ -276,6 +293,7 @@ impl History {
     pub(crate) fn pop_old(&mut self, before: Instant, max: usize) -> Option<MessageId> {
         let oldest = self.kept.front()?;
         if oldest.at >= before && self.bytes <= max {
+            self.peak = self.peak.max(self.bytes);
             return None;
         }
         let (id, displaces, short) = (oldest.held.id(), oldest.displaces, oldest.short());
@@ -310,6 +328,51 @@ impl History {
         self.leaving.push(kept.born, self.aged);
         self.aged += 1;
         Some(kept.held.id())
+    }
+
+    fn kept_mut(&mut self, place: Place) -> Option<&mut Kept> {
+        self.kept.get_mut(usize::try_from(place.checked_sub(self.front)?).ok()?)
+    }
+
+    /// A message was pushed to a neighbour, or strewn to a random member.
+    pub(crate) fn push_one(&mut self, place: Place, linked: bool) {
+        if let Some(kept) = self.kept_mut(place) {
+            let count = if linked { &mut kept.pushed } else { &mut kept.strewn };
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// One more has a message.
+    pub(crate) fn acknowledge(&mut self, place: Place) {
+        if let Some(kept) = self.kept_mut(place) {
+            kept.acknowledged = kept.acknowledged.saturating_add(1);
+        }
+    }
+
+    /// A message, how many acknowledged it, and whether it was pushed along links.
+    pub(crate) fn pushed(&self, place: Place) -> Option<(MessageId, u8, bool)> {
+        self.kept(place).map(|kept| (kept.held.id(), kept.acknowledged, kept.pushed > 0))
+    }
+
+    /// To how many a message was sent, and how many have it.
+    pub(crate) fn delivery(&self, place: Place) -> Option<(usize, usize)> {
+        let kept = self.kept(place)?;
+        Some((usize::from(kept.pushed) + usize::from(kept.strewn), kept.acknowledged.into()))
+    }
+
+    /// How many bytes a message takes, about.
+    pub(crate) fn bytes_of(&self, place: Place) -> usize {
+        self.get(place).map_or(0, Message::len) + OVERHEAD
+    }
+
+    /// When a message came.
+    pub(crate) fn since(&self, place: Place) -> Option<Instant> {
+        self.kept(place).map(|kept| kept.at)
+    }
+
+    /// The most bytes there ever were.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -12,6 +12,7 @@ use super::links::{MAX_LINKS, Slot};
 use super::push::GRAFTS;
 use crate::peer::Peer;
 use crate::protocol::Cx;
+use crate::stats::Fill;
 use crate::time::{Instant, earliest};
 use crate::wire::broadcast::ShortId;
 use crate::wire::{List, tag};
@@ -49,11 +50,24 @@ pub(super) struct Lazy {
     each: [u16; MAX_LINKS],
     wait: Duration,
     next_graft: Option<Instant>,
+    /// The most that ever were missing.
+    peak: usize,
 }
 
 impl Lazy {
     pub(super) fn new() -> Self {
-        Self { announce_at: None, missing: BTreeMap::new(), each: [0; MAX_LINKS], wait: FIRST_WAIT, next_graft: None }
+        Self {
+            announce_at: None,
+            missing: BTreeMap::new(),
+            each: [0; MAX_LINKS],
+            wait: FIRST_WAIT,
+            next_graft: None,
+            peak: 0,
+        }
+    }
+
+    pub(super) fn fill(&self) -> Fill {
+        Fill { peak: self.peak, limit: MAX_MISSING }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -167,6 +181,9 @@ impl<P: Peer> Broadcast<P> {
     fn note_announced(&mut self, cx: &mut Cx<'_, P>, slot: Slot, id: ShortId, asks: bool) {
         if let Some(place) = self.log.history.find_short(id) {
             if let Some(flight) = self.flights.get_mut(place) {
+                if !flight.have.contains(slot) {
+                    self.log.history.acknowledge(place);
+                }
                 flight.have.insert(slot);
             }
             if asks {
@@ -187,6 +204,7 @@ impl<P: Peer> Broadcast<P> {
             lazy.each[usize::from(slot)] += 1;
             let announcers = SmallVec::from_slice(&[slot]);
             lazy.missing.insert(id, Missing { since: cx.now, due: cx.now + wait, announcers, grafts: 0 });
+            lazy.peak = lazy.peak.max(lazy.missing.len());
         } else {
             cx.stats.broadcast_announcements_ignored += 1;
             return;

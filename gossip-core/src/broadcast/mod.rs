@@ -5,6 +5,7 @@
 //! `overlay` and `upkeep` keep the neighbours, `tree` chooses the branches, `push` and `lazy` are the two ways along links, `pull`
 //! is the certainty, `log` is what was received.
 
+mod coverage;
 mod facade;
 mod history;
 #[cfg(test)]
@@ -16,8 +17,10 @@ mod message;
 mod origin;
 mod outbox;
 mod overlay;
+mod pressure;
 mod pull;
 mod push;
+mod receipts;
 mod taking;
 mod tree;
 mod upkeep;
@@ -26,9 +29,11 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+pub use coverage::{Coverage, Survey};
 pub use facade::{BroadcastError, Broadcasts, BroadcastsMut};
 pub(crate) use links::Way;
 pub use message::{Message, MessageId, SendOptions};
+pub use receipts::Delivery;
 
 use self::history::Place;
 use self::lazy::Lazy;
@@ -36,6 +41,7 @@ use self::links::{Links, Slot};
 use self::log::Log;
 use self::overlay::Overlay;
 use self::push::Flights;
+use self::receipts::Receipts;
 use self::tree::Tree;
 use crate::config::Config;
 use crate::membership::MemberIndex;
@@ -45,7 +51,7 @@ use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::random::Rng;
 use crate::time::{Instant, earliest};
 pub use crate::wire::broadcast::Class;
-use crate::wire::broadcast::{Pushed, Section, ShortId, Wanted};
+use crate::wire::broadcast::{Pushed, Receipt, Section, ShortId, Wanted};
 use crate::wire::overlay::{Advert, LinkKind, LinkSection};
 use crate::wire::{Item as _, List, Writer, tag};
 
@@ -60,6 +66,13 @@ pub(crate) enum Intent {
     Outbox(Slot),
     Messages(SmallVec<[Place; 4]>),
     Pull(SmallVec<[Wanted; 1]>),
+    /// Asks whether a member has messages, or answers that of so many.
+    Question(u16, SmallVec<[ShortId; 1]>),
+    Receipt {
+        token: u16,
+        count: u8,
+        has: u64,
+    },
     /// What was received of late.
     Recent,
     /// What is held.
@@ -73,6 +86,7 @@ impl Urgency for Intent {
         match self {
             Self::Link(_) | Self::Advert(_) | Self::Outbox(_) => 0,
             Self::Messages(_) | Self::Pull(_) | Self::Recent | Self::Digest { .. } => 1,
+            Self::Question(..) | Self::Receipt { .. } => 1,
         }
     }
 }
@@ -82,11 +96,14 @@ impl Urgency for Intent {
 pub(crate) struct Broadcast<P> {
     intents: Intents<P, Intent>,
     log: Log,
+    /// The most messages of one class that ever waited for one link.
+    outbox_peak: usize,
     links: Links<P>,
     overlay: Overlay,
     tree: Tree,
     flights: Flights,
     lazy: Lazy,
+    receipts: Receipts,
     /// This node's last message, in which of its lives.
     sent: (u64, u64),
     /// Since when fingerprints of others differ, and when a digest was sent for it.
@@ -104,11 +121,13 @@ impl<P: Peer> Broadcast<P> {
         Self {
             intents: Intents::new(MAX_INTENTS),
             log: Log::new(rng),
+            outbox_peak: 0,
             links: Links::new(),
             overlay: Overlay::new(now),
             tree: Tree::new(now),
             flights: Flights::new(),
             lazy: Lazy::new(),
+            receipts: Receipts::default(),
             sent: (0, 0),
             differed: None,
             compared: now,
@@ -119,7 +138,7 @@ impl<P: Peer> Broadcast<P> {
     }
 
     pub(crate) fn facade(&self, bulk_bytes: usize, config: &Config) -> Broadcasts<'_> {
-        Broadcasts::new(&self.log.history, bulk_bytes, config)
+        Broadcasts::new(&self.log.history, &self.receipts, bulk_bytes, config)
     }
 
     /// A message that is kept.
@@ -236,7 +255,7 @@ impl<P: Peer> Broadcast<P> {
     }
 
     fn write_messages(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, places: &[Place], packet: &mut Writer<'_>) {
-        let mut done = 0;
+        let (mut done, mut outdated) = (0, 0);
         packet.list(tag::MESSAGES, |w| {
             // What has fallen out of the history meanwhile is left out.
             while let Some(place) = places.get(done) {
@@ -246,9 +265,12 @@ impl<P: Peer> Broadcast<P> {
                     return Ok(true);
                 }
                 done += 1;
+                outdated += 1;
             }
             Ok(false)
         });
+        cx.stats.broadcast_outdated += outdated;
+        cx.stats.broadcast_unfit += u64::from(done == 0 && !places.is_empty());
         // One that does not even fit into a packet of its own is left out, too.
         let rest = places.get(done.max(1)..).unwrap_or_default();
         if !rest.is_empty() {
@@ -259,7 +281,8 @@ impl<P: Peer> Broadcast<P> {
     fn write_outbox(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, slot: Slot, packet: &mut Writer<'_>) {
         let Some(link) = self.links.get_mut(slot).filter(|link| link.addr == to.addr) else { return };
         link.outbox.queued = false;
-        cx.stats.dropped_intents += link.outbox.write(cx.now, &self.log.history, packet);
+        let (due, flights) = (cx.now + link.way.timeout(), &mut self.flights);
+        link.outbox.write(cx.now, &self.log.history, packet, cx.stats, |place| flights.written(place, slot, due));
         if !link.outbox.is_empty() {
             self.flush(cx, slot);
         }
@@ -287,6 +310,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             | Section::Compare(_)
             | Section::Recent(_)
             | Section::Fingerprint(_) => (),
+            Section::Receipt(receipt) => self.handle_receipt(cx, from, receipt),
             Section::Link(link) => self.handle_link(cx, from, link),
             section => self.handle_neighbour(cx, from, section),
         }
@@ -303,6 +327,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         self.repeat_pushes(cx);
         self.announce(cx);
         self.graft(cx);
+        self.tend_receipts(cx);
         self.tend_tree(cx);
     }
 
@@ -314,6 +339,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             self.tree.poll_timeout(),
             self.flights.poll_timeout(),
             self.lazy.poll_timeout(),
+            self.receipts.poll_timeout(),
         ])
     }
 
@@ -335,6 +361,12 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             Intent::Pull(wanted) => {
                 let mut wanted = wanted.iter();
                 packet.list(tag::MESSAGE_PULL, |w| wanted.next().map_or(Ok(false), |one| one.write(w).map(|()| true)));
+            }
+            Intent::Question(token, ids) => {
+                _ = packet.section(tag::MESSAGE_RECEIPT, |w| Receipt::ask(token, &ids, w));
+            }
+            Intent::Receipt { token, count, has } => {
+                _ = packet.section(tag::MESSAGE_RECEIPT, |w| Receipt::answer(token, count.into(), has, w));
             }
             Intent::Recent => self.write_recent(cx, packet),
             Intent::Digest { wants_answer } => {

@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::history::{History, Place};
+use crate::stats::Stats;
 use crate::time::Instant;
 use crate::wire::broadcast::{Class, ShortId};
 use crate::wire::{Item as _, Writer, tag};
@@ -16,8 +17,10 @@ const LISTS: [u8; 5] = [tag::PUSH_ACK, tag::PRUNE, tag::GRAFT, tag::GRAFT_NAMED,
 
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    /// By class.
-    messages: [VecDeque<Place>; Class::ALL.len()],
+    /// By class, with what each weighs.
+    messages: [VecDeque<(Place, u32)>; Class::ALL.len()],
+    /// What they weigh together, in bytes.
+    weight: usize,
     lists: [Vec<ShortId>; LISTS.len()],
     announced: Vec<ShortId>,
     /// Whether an intent for this link waits already.
@@ -25,14 +28,30 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Adds a message; false if too many wait.
-    pub(super) fn push(&mut self, class: Class, place: Place) -> bool {
+    /// Adds a message of so many bytes; false if too many wait.
+    pub(super) fn push(&mut self, class: Class, place: Place, bytes: usize) -> bool {
         let queue = &mut self.messages[class as usize];
         let room = queue.len() < MAX_WAITING;
         if room {
-            queue.push_back(place);
+            queue.push_back((place, bytes as u32));
+            self.weight += bytes;
         }
         room
+    }
+
+    /// How many messages of a class wait.
+    pub(super) fn waiting(&self, class: Class) -> usize {
+        self.messages[class as usize].len()
+    }
+
+    /// How many bytes of messages wait.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// The message that has waited longest, of those of one class.
+    pub(super) fn first(&self, class: Class) -> Option<Place> {
+        self.messages[class as usize].front().map(|(place, _)| *place)
     }
 
     /// Adds a short id to the list of a section; false if too many wait.
@@ -55,33 +74,50 @@ impl Outbox {
     }
 
     /// Writes what fits into a packet that is empty yet. A message that does not fit even so never will: it is dropped, and
-    /// does not hold up the others; how many were.
-    pub(super) fn write(&mut self, now: Instant, history: &History, packet: &mut Writer<'_>) -> u64 {
+    /// does not hold up the others. `done` hears of each that waits no more.
+    pub(super) fn write(
+        &mut self,
+        now: Instant,
+        history: &History,
+        packet: &mut Writer<'_>,
+        stats: &mut Stats,
+        mut done: impl FnMut(Place),
+    ) {
         let before = packet.len();
         for (tag, list) in LISTS.iter().zip(&mut self.lists) {
             write_ids(packet, *tag, list);
         }
-        let mut queues = self.messages.iter_mut();
+        let (weight, mut queues) = (&mut self.weight, self.messages.iter_mut());
         let mut queue = queues.next();
         packet.list(tag::PUSH, |w| {
             while let Some(waiting) = &mut queue {
-                // What has fallen out of the history meanwhile is left out.
-                let Some(place) = waiting.front() else {
+                let Some((place, bytes)) = waiting.front().copied() else {
                     queue = queues.next();
                     continue;
                 };
-                if let Some(message) = history.to_pushed(now, *place) {
+                let message = history.to_pushed(now, place);
+                if let Some(message) = &message {
                     message.write(w)?;
-                    waiting.pop_front();
-                    return Ok(true);
+                } else {
+                    stats.broadcast_outdated += 1;
                 }
                 waiting.pop_front();
+                done(place);
+                *weight -= bytes as usize;
+                if message.is_some() {
+                    return Ok(true);
+                }
             }
             Ok(false)
         });
         write_ids(packet, tag::IHAVE, &mut self.announced);
-        let stuck = packet.len() == before && self.messages.iter_mut().find_map(VecDeque::pop_front).is_some();
-        u64::from(stuck)
+        if packet.len() == before
+            && let Some((place, bytes)) = self.messages.iter_mut().find_map(VecDeque::pop_front)
+        {
+            self.weight -= bytes as usize;
+            done(place);
+            stats.broadcast_unfit += 1;
+        }
     }
 }
 
@@ -113,16 +149,18 @@ mod tests {
             let id = MessageId { origin: me.id, generation: 1, sequence };
             let content = Content { topic: b"t", payload, ..Content::default() };
             let held = Held::Content(Message::new(id, Class::Normal, &content), None);
-            assert!(outbox.push(Class::Normal, history.push(now, now, held, 7).place));
+            assert!(outbox.push(Class::Normal, history.push(now, now, held, 7).place, payload.len()));
         }
         let mut write = || {
             let (mut buf, mut ids) = ([0; 600], Vec::new());
             let mut packet = Writer::new(&mut buf, &mut ids, &ClusterKey::new(""), me, true).unwrap();
             let header = packet.len();
-            let dropped = outbox.write(now, &history, &mut packet);
-            (dropped, packet.len() > header, outbox.is_empty())
+            let mut stats = Stats::default();
+            outbox.write(now, &history, &mut packet, &mut stats, |_| ());
+            (stats.broadcast_unfit, packet.len() > header, outbox.is_empty())
         };
         assert_eq!(write(), (1, false, false));
         assert_eq!(write(), (0, true, true));
+        assert_eq!(outbox.weight(), 0);
     }
 }

@@ -11,6 +11,7 @@ use super::{Broadcast, Intent};
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Target};
+use crate::stats::Fill;
 use crate::time::{Instant, earliest};
 use crate::wire::broadcast::{Class, ShortId};
 use crate::wire::tag;
@@ -43,11 +44,22 @@ pub(super) struct Flight {
     pub(super) have: Slots,
     /// Which it was pushed to and have not acknowledged it.
     pub(super) pending: Slots,
+    /// For which it waits to be written.
+    queued: Slots,
+    /// Those of them whose acknowledgement was due before it was.
+    overdue: Slots,
     /// Whether it is still to be announced.
     pub(super) announces: bool,
     tries: [u8; MAX_LINKS],
     /// How often it was grafted.
     grafts: [u8; MAX_LINKS],
+}
+
+impl Flight {
+    /// Whether it still waits to be written.
+    pub(super) fn is_queued(&self) -> bool {
+        self.queued != Slots::default()
+    }
 }
 
 #[derive(Debug)]
@@ -59,6 +71,8 @@ pub(super) struct Flights {
     collecting: Slots,
     collected_at: Option<Instant>,
     due: BinaryHeap<Reverse<(Instant, Place, Slot)>>,
+    /// The most there ever were.
+    peak: usize,
 }
 
 impl Flights {
@@ -69,6 +83,7 @@ impl Flights {
             collecting: Slots::default(),
             collected_at: None,
             due: BinaryHeap::new(),
+            peak: 0,
         }
     }
 
@@ -90,10 +105,17 @@ impl Flights {
             since: now,
             have,
             pending: Slots::default(),
+            queued: Slots::default(),
+            overdue: Slots::default(),
             announces: true,
             tries: [0; MAX_LINKS],
             grafts: [0; MAX_LINKS],
         });
+        self.peak = self.peak.max(self.flights.len());
+    }
+
+    pub(super) fn fill(&self) -> Fill {
+        Fill { peak: self.peak, limit: MAX_FLIGHTS }
     }
 
     /// Whether messages come so fast that acknowledgements are better collected.
@@ -108,6 +130,16 @@ impl Flights {
         newest.take_while(move |(_, flight)| now < flight.since + age)
     }
 
+    /// A message for a neighbour was written, or left out; `due` is when an acknowledgement is.
+    pub(super) fn written(&mut self, place: Place, slot: Slot, due: Instant) {
+        let Some(flight) = self.get_mut(place) else { return };
+        flight.queued.remove(slot);
+        if flight.overdue.contains(slot) {
+            flight.overdue.remove(slot);
+            self.due.push(Reverse((due, place, slot)));
+        }
+    }
+
     /// The newest first.
     pub(super) fn newest_mut(&mut self) -> impl Iterator<Item = (Place, &mut Flight)> {
         (self.first..self.first + self.flights.len() as u64).rev().zip(self.flights.iter_mut().rev())
@@ -118,6 +150,8 @@ impl Flights {
         for flight in &mut self.flights {
             flight.have.remove(slot);
             flight.pending.remove(slot);
+            flight.queued.remove(slot);
+            flight.overdue.remove(slot);
             flight.tries[usize::from(slot)] = 0;
             flight.grafts[usize::from(slot)] = 0;
         }
@@ -153,16 +187,24 @@ impl<P: Peer> Broadcast<P> {
     /// Pushes a message to a neighbour, and expects it to be acknowledged.
     pub(super) fn push_to(&mut self, cx: &mut Cx<'_, P>, slot: Slot, class: Class, place: Place) {
         let Some(link) = self.links.get_mut(slot) else { return };
-        if !link.outbox.push(class, place) {
-            cx.stats.dropped_intents += 1;
+        if self.flights.get_mut(place).is_some_and(|flight| flight.queued.contains(slot)) {
             return;
         }
+        if !link.outbox.push(class, place, self.log.history.bytes_of(place)) {
+            cx.stats.broadcast_outbox_full += 1;
+            return;
+        }
+        self.outbox_peak = self.outbox_peak.max(link.outbox.waiting(class));
         let due = cx.now + link.way.timeout();
         self.flush(cx, slot);
         let Some(flight) = self.flights.get_mut(place) else { return };
         let waits = flight.pending.contains(slot);
         flight.pending.insert(slot);
+        flight.queued.insert(slot);
         flight.tries[usize::from(slot)] += 1;
+        if flight.tries[usize::from(slot)] == 1 {
+            self.log.history.push_one(place, true);
+        }
         // What is grafted before it is acknowledged is waited for once.
         if !waits {
             self.flights.due.push(Reverse((due, place, slot)));
@@ -206,16 +248,23 @@ impl<P: Peer> Broadcast<P> {
 
     /// Puts a short id into a section for a neighbour.
     pub(super) fn note(&mut self, cx: &mut Cx<'_, P>, slot: Slot, tag: u8, id: ShortId) {
-        if self.links.get_mut(slot).is_some_and(|link| link.outbox.note(tag, id)) {
+        if self.keep_note(cx, slot, tag, id) {
             self.flush(cx, slot);
         }
+    }
+
+    fn keep_note(&mut self, cx: &mut Cx<'_, P>, slot: Slot, tag: u8, id: ShortId) -> bool {
+        let Some(link) = self.links.get_mut(slot) else { return false };
+        let kept = link.outbox.note(tag, id);
+        cx.stats.broadcast_notes_full += u64::from(!kept);
+        kept
     }
 
     /// Acknowledges a message that a neighbour pushed.
     pub(super) fn acknowledge(&mut self, cx: &mut Cx<'_, P>, slot: Slot, tag: u8, id: ShortId) {
         if !self.flights.is_busy(cx.now) {
             self.note(cx, slot, tag, id);
-        } else if self.links.get_mut(slot).is_some_and(|link| link.outbox.note(tag, id)) {
+        } else if self.keep_note(cx, slot, tag, id) {
             self.flights.collecting.insert(slot);
             self.flights.collected_at.get_or_insert(cx.now + COLLECT);
         }
@@ -233,9 +282,11 @@ impl<P: Peer> Broadcast<P> {
     pub(super) fn acknowledged(&mut self, cx: &mut Cx<'_, P>, slot: Slot, id: ShortId) {
         let Some(link) = self.links.get_mut(slot) else { return };
         link.heard = cx.now;
-        let Some(flight) = self.log.history.find_short(id).and_then(|place| self.flights.get_mut(place)) else {
-            return;
-        };
+        let Some(place) = self.log.history.find_short(id) else { return };
+        let Some(flight) = self.flights.get_mut(place) else { return };
+        if !flight.have.contains(slot) {
+            self.log.history.acknowledge(place);
+        }
         flight.have.insert(slot);
         if flight.pending.contains(slot) {
             flight.pending.remove(slot);
@@ -257,6 +308,10 @@ impl<P: Peer> Broadcast<P> {
             let Some(flight) = self.flights.get_mut(place).filter(|flight| flight.pending.contains(slot)) else {
                 continue;
             };
+            if flight.queued.contains(slot) {
+                flight.overdue.insert(slot);
+                continue;
+            }
             let (tries, short, since) = (flight.tries[usize::from(slot)], flight.short, flight.since);
             if tries >= TRIES {
                 flight.pending.remove(slot);

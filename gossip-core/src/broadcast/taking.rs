@@ -73,6 +73,9 @@ impl<P: Peer> Broadcast<P> {
         } else {
             self.push_at_random(cx, placed.place, origin, from);
         }
+        if own {
+            self.watch(cx, id, placed.place);
+        }
         Some(placed.place)
     }
 
@@ -81,6 +84,7 @@ impl<P: Peer> Broadcast<P> {
         let other = |index| Some(index) != origin && from.is_none_or(|from| cx.table.row(index).addr != *from);
         for index in cx.table.pick(cx.rng, cx.config.broadcast.fanout, other) {
             let to = Target::to(cx.table.row(index).addr.clone());
+            self.log.history.push_one(place, false);
             self.intents.push(cx.stats, to, Intent::Messages(SmallVec::from_slice(&[place])));
         }
     }
@@ -98,7 +102,7 @@ impl<P: Peer> Broadcast<P> {
         let takes_back = matches!(wire.body, Body::Withdrawn { back: 1.. });
         let held = Held::new(cx.now, id, wire.class, &wire.body);
         let Some(place) = self.take(cx, held, wire.age, Some(from), slot) else {
-            cx.stats.broadcast_missed = cx.stats.broadcast_missed.saturating_add(1);
+            cx.stats.broadcast_origins_full += 1;
             return;
         };
         match self.log.history.get(place) {

@@ -34,6 +34,10 @@ pub struct BroadcastConfig {
     /// 64 KiB at least, default 64 MiB. One payload has half of it at most. At the limit those that nobody has asked for of late
     /// make room; while there are none, others are not taken, and own ones refused.
     pub bulk_bytes: usize,
+    /// How many bytes of messages may wait for one neighbour while the application may still send: 16 KiB at least, default
+    /// 1 MiB, and never more than half of `history_bytes`. Above it sending is refused as busy; what others send is passed on
+    /// all the same.
+    pub max_unsent_bytes: usize,
     /// The most origins whose sequence numbers are remembered: 16 at least, default 16 384. At the limit one that has been
     /// silent for longer than `history` is forgotten; while there is none, messages of further origins are left out and
     /// counted.
@@ -53,6 +57,7 @@ impl Default for BroadcastConfig {
             history: Duration::from_secs(150),
             history_bytes: 4 << 20,
             bulk_bytes: 64 << 20,
+            max_unsent_bytes: 1 << 20,
             max_origins: 16_384,
         }
     }
@@ -69,6 +74,7 @@ impl BroadcastConfig {
         check_interval(self.history, "broadcast.history")?;
         check(self.history_bytes >= 64 << 10, "broadcast.history_bytes", "be at least 65536")?;
         check(self.bulk_bytes >= 64 << 10, "broadcast.bulk_bytes", "be at least 65536")?;
+        check(self.max_unsent_bytes >= 16 << 10, "broadcast.max_unsent_bytes", "be at least 16384")?;
         check((16..=1 << 20).contains(&self.max_origins), "broadcast.max_origins", "be between 16 and 1048576")
     }
 }

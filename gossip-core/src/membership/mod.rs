@@ -65,7 +65,7 @@ use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target};
 use crate::random::Rng;
-use crate::stats::{Fill, Queues};
+use crate::stats::{BroadcastQueues, Fill, Queues};
 use crate::time::Instant;
 use crate::wire::membership::{Claim, Join, Ping, Probe, Record, Section, Welcome};
 use crate::wire::{Item as _, Writer, tag};
@@ -209,6 +209,7 @@ impl<P: Peer> Membership<P> {
             updates: Fill { peak: self.updates.peak(), ..members },
             intents: self.intents.fill(),
             graves: Fill { peak: self.graves_peak, limit: Self::max_graves(config.max_members) },
+            broadcast: BroadcastQueues::default(),
         }
     }
 

@@ -108,9 +108,12 @@ impl<P: Peer> Node<P> {
         &self.shared.config
     }
 
-    /// How full what membership keeps was at most, beside its limits.
+    /// How full what membership and broadcast keep was at most, beside its limits.
     pub fn queues(&self) -> Queues {
-        self.membership.queues(&self.shared.table, &self.shared.config.membership)
+        let queues = self.membership.queues(&self.shared.table, &self.shared.config.membership);
+        #[cfg(feature = "broadcast")]
+        let queues = Queues { broadcast: self.broadcast.queues(&self.shared.config), ..queues };
+        queues
     }
 
     /// What it counted.

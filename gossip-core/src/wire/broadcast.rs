@@ -4,6 +4,7 @@ use super::codec::{DecodeError, Item, List, NoSpace, Reader};
 use super::message::sequence;
 pub use super::message::{Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed};
 use super::overlay::{Advert, LinkSection};
+pub use super::receipt::{MAX_RECEIPT, Receipt};
 use super::{Writer, tag};
 use crate::identity::Identity;
 
@@ -22,6 +23,8 @@ pub enum Section<'a> {
     Compare(List<'a, Announcement>),
     /// See [`tag::MESSAGE_RECENT`].
     Recent(List<'a, ShortId>),
+    /// See [`tag::MESSAGE_RECEIPT`].
+    Receipt(Receipt<'a>),
     /// See [`tag::LINK`].
     Link(LinkSection),
     /// See [`tag::TREE_ADVERT`].
@@ -52,6 +55,7 @@ impl<'a> Section<'a> {
             tag::MESSAGE_FINGERPRINT => Self::Fingerprint(reader.u32()?),
             tag::MESSAGE_COMPARE => Self::Compare(List::read(reader)?),
             tag::MESSAGE_RECENT => Self::Recent(List::read(reader)?),
+            tag::MESSAGE_RECEIPT => Self::Receipt(Receipt::read(reader)?),
             tag::LINK => Self::Link(LinkSection::read(reader)?),
             tag::TREE_ADVERT => Self::Advert(Advert::read(reader)?),
             tag::PUSH => Self::Push(List::read(reader)?),
@@ -74,6 +78,7 @@ impl<'a> Section<'a> {
             Self::Fingerprint(_) => tag::MESSAGE_FINGERPRINT,
             Self::Compare(_) => tag::MESSAGE_COMPARE,
             Self::Recent(_) => tag::MESSAGE_RECENT,
+            Self::Receipt(_) => tag::MESSAGE_RECEIPT,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
             Self::Push(_) => tag::PUSH,
@@ -93,6 +98,7 @@ impl<'a> Section<'a> {
             Self::Digest(announcements) | Self::Compare(announcements) => announcements.write(writer),
             Self::Fingerprint(fingerprint) => writer.u32(*fingerprint),
             Self::Pull(wanted) => wanted.write(writer),
+            Self::Receipt(receipt) => receipt.write(writer),
             Self::Link(link) => link.write(writer),
             Self::Advert(advert) => advert.write(writer),
             Self::Push(pushed) => pushed.write(writer),

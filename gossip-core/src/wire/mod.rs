@@ -21,6 +21,7 @@ mod message;
 pub mod overlay;
 mod packet;
 mod probe;
+mod receipt;
 mod writer;
 
 pub use cluster::ClusterKey;
@@ -42,7 +43,7 @@ pub mod tag {
     /// Whether a packet is made for a section of this tag, a question or its answer: it has at most one of them, so that one
     /// datagram is never answered by many.
     pub const fn is_conversation(tag: u8) -> bool {
-        matches!(tag, PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE | MESSAGE_RECENT)
+        matches!(tag, PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE | MESSAGE_RECENT | MESSAGE_RECEIPT)
     }
 
     /// A probe: [`super::membership::Ping`].
@@ -107,6 +108,8 @@ pub mod tag {
     /// The messages that the sender received in the last four seconds: a list of [`ShortId`](super::broadcast::ShortId), perhaps
     /// an empty one. It is answered with `MESSAGES` of others of that time.
     pub const MESSAGE_RECENT: u8 = 30;
+    /// Asks a member whether it has messages, or says it: [`super::broadcast::Receipt`].
+    pub const MESSAGE_RECEIPT: u8 = 31;
     /// New entries of the map: [`super::kv::Entry`]s.
     pub const KV_ENTRIES: u8 = 32;
     /// A fingerprint of all that was written and seen: 8 bytes.

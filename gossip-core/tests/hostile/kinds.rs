@@ -1,6 +1,6 @@
 //! One packet of each kind, from a stranger at address 99 that speaks of a victim at address 77.
 
-use gossip_core::wire::broadcast::{Announcement, Class, Message, Pushed, ShortId, Wanted};
+use gossip_core::wire::broadcast::{Announcement, Class, Message, Pushed, Receipt as Asked, ShortId, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct};
 use gossip_core::wire::kv::{Entry, Receipt};
 use gossip_core::wire::membership::{
@@ -128,6 +128,8 @@ fn broadcast(full: bool) -> Vec<Kind> {
         one("graft_named", tag::GRAFT_NAMED, &|w| (1..=50).try_for_each(|id| w.item(&ShortId(id)))),
         one("message_fingerprint", tag::MESSAGE_FINGERPRINT, &|w| w.u32(7)),
         one("message_compare", tag::MESSAGE_COMPARE, &|w| w.item(&held)),
+        one("message_receipt, a question", tag::MESSAGE_RECEIPT, &|w| Asked::ask(7, &[ShortId(7); 64], w)),
+        one("message_receipt, an answer", tag::MESSAGE_RECEIPT, &|w| Asked::answer(7, 64, u64::MAX, w)),
     ]
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt::{Display, Write as _};
 
-use gossip_core::wire::broadcast::{Announcement, Body, Class, Content, Section as Broadcast, ShortId};
+use gossip_core::wire::broadcast::{
+    Announcement, Body, Class, Content, Receipt as Asked, Section as Broadcast, ShortId,
+};
 use gossip_core::wire::bulk::{Get, Have, Held, Part, Run, Section as Bulk};
 use gossip_core::wire::direct::Section as Direct;
 use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
@@ -98,6 +100,12 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
         ),
         Broadcast::Digest(list) => announcements("message_digest", list, names),
         Broadcast::Compare(list) => announcements("message_compare", list, names),
+        Broadcast::Receipt(Asked::Question { token, ids }) => {
+            short_ids(&format!("message_receipt? token={token:04x}"), ids)
+        }
+        Broadcast::Receipt(Asked::Answer { token, bits }) => {
+            vec![format!("message_receipt token={token:04x} bits={}", hex(bits))]
+        }
         Broadcast::Fingerprint(fingerprint) => vec![format!("message_fingerprint {fingerprint:08x}")],
         Broadcast::Pull(list) => items(
             "message_pull".into(),

@@ -24,6 +24,11 @@ impl Queues {
             (&mut fullest.updates, seen.updates),
             (&mut fullest.intents, seen.intents),
             (&mut fullest.graves, seen.graves),
+            (&mut fullest.broadcast.outbox, seen.broadcast.outbox),
+            (&mut fullest.broadcast.intents, seen.broadcast.intents),
+            (&mut fullest.broadcast.flights, seen.broadcast.flights),
+            (&mut fullest.broadcast.announced, seen.broadcast.announced),
+            (&mut fullest.broadcast.history_bytes, seen.broadcast.history_bytes),
         ] {
             most.peak = most.peak.max(now.peak);
         }
@@ -36,6 +41,11 @@ impl Queues {
             ("queues.updates_max", "queues.updates_limit", of(|queues| queues.updates)),
             ("queues.intents_max", "queues.intents_limit", of(|queues| queues.intents)),
             ("queues.graves_max", "queues.graves_limit", of(|queues| queues.graves)),
+            ("queues.outbox_max", "queues.outbox_limit", of(|queues| queues.broadcast.outbox)),
+            ("queues.packets_max", "queues.packets_limit", of(|queues| queues.broadcast.intents)),
+            ("queues.flights_max", "queues.flights_limit", of(|queues| queues.broadcast.flights)),
+            ("queues.announced_max", "queues.announced_limit", of(|queues| queues.broadcast.announced)),
+            ("queues.history_bytes_max", "queues.history_bytes_limit", of(|queues| queues.broadcast.history_bytes)),
         ] {
             results.integer(max, fill.map(|fill| fill.peak as u64));
             results.integer(limit, fill.map(|fill| fill.limit as u64));

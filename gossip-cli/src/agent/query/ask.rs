@@ -190,6 +190,7 @@ fn refused(error: BroadcastError) -> Failure {
             Failure::input(message).hint("name, tags and data of a query must fit one datagram together")
         }
         BroadcastError::Disabled => Failure::failed(message).hint("set broadcast.enabled in the agent's configuration"),
+        BroadcastError::Busy { .. } => Failure::busy(message).hint("ask again a little later"),
         _ => Failure::failed(message),
     }
 }

@@ -85,9 +85,10 @@ impl Round {
 }
 
 fn refused(error: BroadcastError) -> Failure {
-    let failure = Failure::failed(format!("cannot ask: {error}"));
+    let message = format!("cannot ask: {error}");
     match error {
-        BroadcastError::Disabled => failure.hint("set broadcast.enabled in the agent's configuration"),
-        _ => failure,
+        BroadcastError::Disabled => Failure::failed(message).hint("set broadcast.enabled in the agent's configuration"),
+        BroadcastError::Busy { .. } => Failure::busy(message).hint("ask again a little later"),
+        _ => Failure::failed(message),
     }
 }
