@@ -16,7 +16,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 45] = [
+const TAGS: [u8; 46] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -61,6 +61,7 @@ const TAGS: [u8; 45] = [
     tag::COORDINATE,
     tag::NOTICES,
     tag::RECORD_REQUEST,
+    tag::RUMOURS,
     tag::IDS,
 ];
 

@@ -2,7 +2,8 @@
 
 use gossip_core::NodeId;
 use gossip_core::wire::broadcast::{
-    Announcement, Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed, ShortId, Wanted,
+    Announcement, Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed, Rumour, ShortId,
+    Wanted,
 };
 use gossip_core::wire::bulk::{MAX_PARTS, Part, Run};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
@@ -60,6 +61,7 @@ pub(crate) enum Model<'a> {
     Compare(Vec<Announcement>),
     Fingerprint(u32),
     Wanted(Vec<Wanted>),
+    Rumours(Vec<Rumour>),
     Link(LinkSection),
     Advert(Advert),
     Push(Vec<Pushed<'a>>),
@@ -99,7 +101,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(40) {
+        match input.below(41) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -173,6 +175,11 @@ impl<'a> Model<'a> {
                 sent: u16::from_be_bytes(input.array()),
                 bytes: input.bytes(255),
             }),
+            39 => Self::Rumours(many(input, |input| Rumour {
+                message: ShortId(input.u32()),
+                counter: input.byte(),
+                age: input.byte(),
+            })),
             _ => Self::Veto(input.identity()),
         }
     }
@@ -207,6 +214,7 @@ impl<'a> Model<'a> {
             Self::Compare(_) => tag::MESSAGE_COMPARE,
             Self::Fingerprint(_) => tag::MESSAGE_FINGERPRINT,
             Self::Wanted(_) => tag::MESSAGE_PULL,
+            Self::Rumours(_) => tag::RUMOURS,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
             Self::Push(_) => tag::PUSH,
@@ -265,6 +273,7 @@ impl<'a> Model<'a> {
             Self::Announcements(announcements) | Self::Compare(announcements) => all(w, announcements),
             Self::Fingerprint(fingerprint) => w.u32(*fingerprint),
             Self::Wanted(wanted) => all(w, wanted),
+            Self::Rumours(rumours) => all(w, rumours),
             Self::Link(link) => w.item(link),
             Self::Advert(advert) => w.item(advert),
             Self::Push(pushed) => all(w, pushed),

@@ -42,7 +42,7 @@ pub mod tag {
     /// Whether a packet is made for a section of this tag, a question or its answer: it has at most one of them, so that one
     /// datagram is never answered by many.
     pub const fn is_conversation(tag: u8) -> bool {
-        matches!(tag, PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE | MESSAGE_RECENT)
+        matches!(tag, PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE | MESSAGE_RECENT | RUMOURS)
     }
 
     /// A probe: [`super::membership::Ping`].
@@ -107,6 +107,8 @@ pub mod tag {
     /// The messages that the sender received in the last four seconds: a list of [`ShortId`](super::broadcast::ShortId), perhaps
     /// an empty one. It is answered with `MESSAGES` of others of that time.
     pub const MESSAGE_RECENT: u8 = 30;
+    /// How far the rumours of this packet have spread: [`super::broadcast::Rumour`]s. An empty one asks for the receiver's.
+    pub const RUMOURS: u8 = 31;
     /// New entries of the map: [`super::kv::Entry`]s.
     pub const KV_ENTRIES: u8 = 32;
     /// A fingerprint of all that was written and seen: 8 bytes.

@@ -70,6 +70,7 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
             BroadcastSection::Pull(wanted) => named.extend(wanted.iter().map(|one| one.origin.id)),
             BroadcastSection::Fingerprint(_)
             | BroadcastSection::Recent(_)
+            | BroadcastSection::Rumours(_)
             | BroadcastSection::Link(_)
             | BroadcastSection::Advert(_)
             | BroadcastSection::Ack(_)
