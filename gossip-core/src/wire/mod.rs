@@ -43,7 +43,10 @@ pub mod tag {
     /// Whether a packet is made for a section of this tag, a question or its answer: it has at most one of them, so that one
     /// datagram is never answered by many.
     pub const fn is_conversation(tag: u8) -> bool {
-        matches!(tag, PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE | MESSAGE_RECENT | MESSAGE_RECEIPT)
+        matches!(
+            tag,
+            PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE | MESSAGE_RECENT | MESSAGE_RECEIPT | RUMOURS
+        )
     }
 
     /// A probe: [`super::membership::Ping`].
@@ -128,6 +131,8 @@ pub mod tag {
     pub const BODY_GET: u8 = 42;
     /// A part of a body: [`super::bulk::Part`].
     pub const BODY_PART: u8 = 43;
+    /// How far the rumours of this packet have spread: [`super::broadcast::Rumour`]s. An empty one asks for the receiver's.
+    pub const RUMOURS: u8 = 44;
     /// A message to one member: [`super::direct::Message`].
     pub const DIRECT: u8 = 48;
     /// What became of direct messages: [`super::direct::Answers`].

@@ -11,7 +11,9 @@ use gossip_core::wire::{ClusterKey, Packet, Section, section_sizes, tag};
 
 /// All tags that broadcast has or may get, and those of the exchange of parts.
 const BROADCAST: RangeInclusive<u8> = 16..=31;
-const BULK: RangeInclusive<u8> = tag::BODY_WANT..=tag::BODY_PART;
+const BULK: RangeInclusive<u8> = tag::BODY_WANT..=tag::RUMOURS;
+/// Those of its sections, and of the map's, that hold what nodes spread, and do not merely speak of it.
+const CONTENT: [u8; 5] = [tag::MESSAGES, tag::PUSH, tag::BODY_PART, tag::KV_ENTRIES, tag::KV_DELTA];
 /// What an id takes in the list at a packet's end.
 const ID_BYTES: usize = 16;
 
@@ -30,6 +32,11 @@ pub(super) enum Name {
 pub(super) fn kv_bytes(packet: &[u8]) -> usize {
     let is_kv = |tag: u8| (tag::KV_ENTRIES..=tag::KV_RECEIPT).contains(&tag);
     section_sizes(packet).filter(|(tag, _)| is_kv(*tag)).map(|(_, bytes)| bytes).sum()
+}
+
+/// Whether a packet brings something new, and not only questions, answers and what is known.
+pub(super) fn is_content(packet: &[u8]) -> bool {
+    section_sizes(packet).any(|(tag, _)| CONTENT.contains(&tag))
 }
 
 /// How much of a packet that `sender` made is broadcast's: all of it if it was made for broadcast, which its first section
@@ -71,6 +78,7 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
             BroadcastSection::Fingerprint(_)
             | BroadcastSection::Recent(_)
             | BroadcastSection::Receipt(_)
+            | BroadcastSection::Rumours(_)
             | BroadcastSection::Link(_)
             | BroadcastSection::Advert(_)
             | BroadcastSection::Ack(_)
