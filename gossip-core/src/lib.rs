@@ -59,7 +59,7 @@ pub mod wire;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-pub use config::{Config, ConfigError};
+pub use config::{BroadcastMode, Config, ConfigError};
 pub use error::{CommandError, PacketError};
 pub use event::{Claimant, Event, JoinError, MemberChange, MemberEvent};
 pub use identity::{Identity, NodeId};

@@ -16,7 +16,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 46] = [
+const TAGS: [u8; 47] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -62,6 +62,7 @@ const TAGS: [u8; 46] = [
     tag::COORDINATE,
     tag::NOTICES,
     tag::RECORD_REQUEST,
+    tag::RUMOURS,
     tag::IDS,
 ];
 

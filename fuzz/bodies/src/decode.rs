@@ -65,6 +65,7 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
             assert!(list.iter().all(|pushed| pushed.sequence > 0));
             return list.iter().map(|pushed| pushed.payload().len()).sum();
         }
+        Section::Broadcast(broadcast::Section::Rumours(list)) => _ = list.iter().count(),
         Section::Broadcast(
             broadcast::Section::Recent(ids)
             | broadcast::Section::Ack(ids)

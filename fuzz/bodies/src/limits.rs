@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip_core::Config;
+use gossip_core::{BroadcastMode, Config};
 
 use crate::input::Input;
 
@@ -24,6 +24,18 @@ const INTENTS: usize = 4096 * 512 + 8192 * 2048 + 1024 * 5120;
 const ROOM_FOR_A_BYTE: usize = 128;
 /// The most that intents hold for each byte of a packet: 128 ranges for an empty page.
 const INTENTS_FOR_A_BYTE: usize = 512;
+
+/// Mostly the one that most have.
+const MODES: [BroadcastMode; 8] = [
+    BroadcastMode::Tree,
+    BroadcastMode::Tree,
+    BroadcastMode::Push,
+    BroadcastMode::Pull,
+    BroadcastMode::PushPull,
+    BroadcastMode::EagerPushPull,
+    BroadcastMode::Rumour,
+    BroadcastMode::MedianCounter,
+];
 
 /// How much a node was given.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +63,7 @@ pub(crate) fn small_config(input: &mut Input<'_>) -> Config {
     config.direct.max_senders = 16;
     config.kv.tombstone_ttl = Duration::from_secs(3600);
     config.broadcast.max_origins = 16;
+    config.broadcast.mode = MODES[input.below(MODES.len())];
     config.broadcast.history_bytes = 64 << 10;
     config.broadcast.bulk_bytes = 64 << 10;
     config

@@ -3,7 +3,7 @@
 use gossip_core::NodeId;
 use gossip_core::wire::broadcast::{
     Announcement, Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed,
-    Receipt as Asked, ShortId, Wanted,
+    Receipt as Asked, Rumour, ShortId, Wanted,
 };
 use gossip_core::wire::bulk::{MAX_PARTS, Part, Run};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
@@ -63,6 +63,7 @@ pub(crate) enum Model<'a> {
     ReceiptAsked(u16, Vec<ShortId>),
     ReceiptSaid(u16, &'a [u8]),
     Wanted(Vec<Wanted>),
+    Rumours(Vec<Rumour>),
     Link(LinkSection),
     Advert(Advert),
     Push(Vec<Pushed<'a>>),
@@ -102,7 +103,7 @@ pub(crate) struct Seen {
 
 impl<'a> Model<'a> {
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(42) {
+        match input.below(43) {
             0 => Self::Ping(Ping { probe: probe(input), promise: u16::from_be_bytes(input.array()) }),
             1 => Self::Ack(probe(input)),
             2 => Self::PingRequest(PingRequest { number: input.u32(), target: input.id() }),
@@ -185,6 +186,11 @@ impl<'a> Model<'a> {
                 let (token, bits) = (u16::from_be_bytes(input.array()), input.bytes(8));
                 Self::ReceiptSaid(token, if bits.is_empty() { &[1] } else { bits })
             }
+            41 => Self::Rumours(many(input, |input| Rumour {
+                message: ShortId(input.u32()),
+                counter: input.byte(),
+                age: input.byte(),
+            })),
             _ => Self::Veto(input.identity()),
         }
     }
@@ -220,6 +226,7 @@ impl<'a> Model<'a> {
             Self::Fingerprint(_) => tag::MESSAGE_FINGERPRINT,
             Self::ReceiptAsked(..) | Self::ReceiptSaid(..) => tag::MESSAGE_RECEIPT,
             Self::Wanted(_) => tag::MESSAGE_PULL,
+            Self::Rumours(_) => tag::RUMOURS,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
             Self::Push(_) => tag::PUSH,
@@ -280,6 +287,7 @@ impl<'a> Model<'a> {
             Self::ReceiptSaid(token, bits) => w.item(&Asked::Answer { token: *token, bits }),
             Self::Fingerprint(fingerprint) => w.u32(*fingerprint),
             Self::Wanted(wanted) => all(w, wanted),
+            Self::Rumours(rumours) => all(w, rumours),
             Self::Link(link) => w.item(link),
             Self::Advert(advert) => w.item(advert),
             Self::Push(pushed) => all(w, pushed),

@@ -110,7 +110,10 @@ impl Log {
 
     /// Notes which messages have become old enough to be announced.
     pub(super) fn age(&mut self, now: Instant, config: &BroadcastConfig) {
-        while let Some(id) = self.history.next_aged(before(now, config.announce_after)) {
+        // Where members do nothing but compare, nothing is on its way otherwise.
+        let after = if config.mode.compares() { Duration::ZERO } else { config.announce_after };
+        let young = before(now, after) + Duration::from_micros(u64::from(after.is_zero()));
+        while let Some(id) = self.history.next_aged(young) {
             if let Some(origin) = self.origins.get_mut(&id.origin).filter(|o| o.generation == id.generation) {
                 origin.last_aged = origin.last_aged.max(id.sequence);
             }

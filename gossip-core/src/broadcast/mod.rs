@@ -2,6 +2,8 @@
 //! by short ids over the other links, and grafted by whoever lacks them; a fingerprint of what is kept rides on
 //! probes, and whoever missed something pulls it (Leitão et al., Plumtree, SRDS 2007; Demers et al., PODC 1987).
 //!
+//! Or as `broadcast.mode` says, in one of the textbook's ways (`modes`).
+//!
 //! `overlay` and `upkeep` keep the neighbours, `tree` chooses the branches, `push` and `lazy` are the two ways along links, `pull`
 //! is the certainty, `log` is what was received.
 
@@ -14,6 +16,7 @@ mod lazy;
 mod links;
 mod log;
 mod message;
+mod modes;
 mod origin;
 mod outbox;
 mod overlay;
@@ -39,11 +42,12 @@ use self::history::Place;
 use self::lazy::Lazy;
 use self::links::{Links, Slot};
 use self::log::Log;
+use self::modes::Gossip;
 use self::overlay::Overlay;
 use self::push::Flights;
 use self::receipts::Receipts;
 use self::tree::Tree;
-use crate::config::Config;
+use crate::config::{BroadcastConfig, BroadcastMode, Config};
 use crate::membership::MemberIndex;
 use crate::node::Lane;
 use crate::peer::Peer;
@@ -79,14 +83,23 @@ pub(crate) enum Intent {
     Digest {
         wants_answer: bool,
     },
+    /// What it sums up to.
+    Fingerprint,
+    /// What the receiver sent in vain.
+    Feedback(SmallVec<[ShortId; 4]>),
+    /// A call of the median-counter algorithm, and what each end has to say.
+    Call,
+    Rumours {
+        /// Those that came before this place are done with.
+        from: Place,
+    },
 }
 
 impl Urgency for Intent {
     fn rank(&self) -> usize {
         match self {
             Self::Link(_) | Self::Advert(_) | Self::Outbox(_) => 0,
-            Self::Messages(_) | Self::Pull(_) | Self::Recent | Self::Digest { .. } => 1,
-            Self::Question(..) | Self::Receipt { .. } => 1,
+            _ => 1,
         }
     }
 }
@@ -104,6 +117,7 @@ pub(crate) struct Broadcast<P> {
     flights: Flights,
     lazy: Lazy,
     receipts: Receipts,
+    gossip: Gossip,
     /// This node's last message, in which of its lives.
     sent: (u64, u64),
     /// Since when fingerprints of others differ, and when a digest was sent for it.
@@ -117,7 +131,7 @@ pub(crate) struct Broadcast<P> {
 }
 
 impl<P: Peer> Broadcast<P> {
-    pub(crate) fn new(rng: &mut Rng, now: Instant) -> Self {
+    pub(crate) fn new(rng: &mut Rng, now: Instant, config: &BroadcastConfig) -> Self {
         Self {
             intents: Intents::new(MAX_INTENTS),
             log: Log::new(rng),
@@ -128,6 +142,7 @@ impl<P: Peer> Broadcast<P> {
             flights: Flights::new(),
             lazy: Lazy::new(),
             receipts: Receipts::default(),
+            gossip: Gossip::new(rng, now, config),
             sent: (0, 0),
             differed: None,
             compared: now,
@@ -254,30 +269,6 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
-    fn write_messages(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, places: &[Place], packet: &mut Writer<'_>) {
-        let (mut done, mut outdated) = (0, 0);
-        packet.list(tag::MESSAGES, |w| {
-            // What has fallen out of the history meanwhile is left out.
-            while let Some(place) = places.get(done) {
-                if let Some(message) = self.log.history.to_wire(cx.now, *place) {
-                    message.write(w)?;
-                    done += 1;
-                    return Ok(true);
-                }
-                done += 1;
-                outdated += 1;
-            }
-            Ok(false)
-        });
-        cx.stats.broadcast_outdated += outdated;
-        cx.stats.broadcast_unfit += u64::from(done == 0 && !places.is_empty());
-        // One that does not even fit into a packet of its own is left out, too.
-        let rest = places.get(done.max(1)..).unwrap_or_default();
-        if !rest.is_empty() {
-            self.intents.push(cx.stats, to.clone(), Intent::Messages(SmallVec::from_slice(rest)));
-        }
-    }
-
     fn write_outbox(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, slot: Slot, packet: &mut Writer<'_>) {
         let Some(link) = self.links.get_mut(slot).filter(|link| link.addr == to.addr) else { return };
         link.outbox.queued = false;
@@ -297,6 +288,9 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         if !cx.config.broadcast.enabled {
             return;
         }
+        if cx.config.broadcast.mode != BroadcastMode::Tree {
+            return self.handle_gossip(cx, from, section);
+        }
         let known = from.answer == usize::MAX;
         match section {
             Section::Messages(messages) => self.handle_messages(cx, from, messages),
@@ -304,12 +298,15 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             Section::Pull(wanted) if known => self.handle_pull(cx, from.addr, wanted),
             Section::Compare(digest) if known => self.handle_compare(cx, from.addr, digest),
             Section::Recent(ids) if known => self.handle_recent(cx, from.addr, ids),
-            Section::Fingerprint(fingerprint) if known => self.handle_fingerprint(cx, from.addr, fingerprint),
+            Section::Fingerprint(fingerprint) if known && cx.config.broadcast.repair => {
+                self.handle_fingerprint(cx, from.addr, fingerprint);
+            }
             Section::Digest(_)
             | Section::Pull(_)
             | Section::Compare(_)
             | Section::Recent(_)
-            | Section::Fingerprint(_) => (),
+            | Section::Fingerprint(_)
+            | Section::Rumours(_) => (),
             Section::Receipt(receipt) => self.handle_receipt(cx, from, receipt),
             Section::Link(link) => self.handle_link(cx, from, link),
             section => self.handle_neighbour(cx, from, section),
@@ -322,6 +319,10 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             return;
         }
         cx.stats.broadcast_expired += self.log.history.expire(cx.now);
+        if cx.config.broadcast.mode != BroadcastMode::Tree {
+            self.tend_receipts(cx);
+            return self.begin_round(cx);
+        }
         self.look_after_links(cx);
         self.send_collected(cx);
         self.repeat_pushes(cx);
@@ -332,6 +333,9 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
+        if let Some(round) = self.gossip.poll_timeout() {
+            return earliest([Some(round), self.receipts.poll_timeout()]);
+        }
         let checks = self.links.iter().filter_map(|(_, link)| link.check.map(|check| check.due)).min();
         earliest([
             Some(self.overlay.poll_timeout()),
@@ -373,13 +377,20 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
                 let tag = if wants_answer { tag::MESSAGE_COMPARE } else { tag::MESSAGE_DIGEST };
                 self.log.write_digest(tag, packet);
             }
+            Intent::Fingerprint => self.write_fingerprint(cx, packet),
+            Intent::Feedback(had) => {
+                let mut had = had.iter();
+                packet.list(tag::PRUNE, |w| had.next().map_or(Ok(false), |id| id.write(w).map(|()| true)));
+            }
+            Intent::Call => _ = packet.section(tag::RUMOURS, |_| Ok(())),
+            Intent::Rumours { from } => self.write_rumours(cx, to, from, packet),
         }
     }
 
     fn ride(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
-        if cx.config.broadcast.enabled && self.log.history.len() > 0 {
-            let fingerprint = self.log.fingerprint(cx.now, &cx.config.broadcast);
-            _ = packet.section(tag::MESSAGE_FINGERPRINT, |w| w.u32(fingerprint));
+        let config = &cx.config.broadcast;
+        if config.enabled && config.repair && self.log.history.len() > 0 {
+            self.write_fingerprint(cx, packet);
         }
     }
 }

@@ -10,6 +10,7 @@ use super::history::Place;
 use super::links::Slot;
 use super::push::Flight;
 use super::{Broadcast, Intent, MessageId};
+use crate::config::BroadcastMode;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::wire::broadcast::{Announcement, Message as WireMessage, ShortId, Wanted};
@@ -24,11 +25,11 @@ const STILL: Duration = Duration::from_secs(10);
 /// So often members are compared with at most.
 const COMPARE: Duration = Duration::from_millis(400);
 /// The messages of so long are told where a fingerprint differs for the first time, so often at most.
-const RECENT: Duration = Duration::from_secs(4);
+pub(super) const RECENT: Duration = Duration::from_secs(4);
 const SKEW: Duration = Duration::from_millis(150);
 const RECENTLY_TOLD: Duration = Duration::from_millis(100);
 /// At most so many messages answer a request.
-const MAX_PULLED: usize = 64;
+pub(super) const MAX_PULLED: usize = 64;
 /// More than this are many.
 const MANY_PULLED: usize = 16;
 
@@ -41,15 +42,57 @@ impl<P: Peer> Broadcast<P> {
         messages: List<'_, WireMessage<'_>>,
     ) {
         let slot = from.row.and_then(|row| self.links.find(row));
+        let mut had = SmallVec::new();
         for wire in messages.iter() {
             let id = MessageId::new(wire.origin, wire.sequence);
             // Before the payload is touched.
             if self.log.knows(id) || wire.origin.id == cx.me.id {
                 cx.stats.broadcast_duplicates += 1;
+                if cx.config.broadcast.mode == BroadcastMode::Rumour {
+                    had.push(ShortId::of(cx.key.short(wire.origin), wire.sequence));
+                }
                 continue;
             }
             self.receive(cx, id, &wire, from.addr, slot);
         }
+        if !had.is_empty() && from.answer == usize::MAX {
+            self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Feedback(had));
+        }
+    }
+
+    pub(super) fn write_messages(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        to: &Target<P>,
+        places: &[Place],
+        packet: &mut Writer<'_>,
+    ) {
+        let rest = &places[self.write_places(cx, places, packet)..];
+        if !rest.is_empty() {
+            self.intents.push(cx.stats, to.clone(), Intent::Messages(SmallVec::from_slice(rest)));
+        }
+    }
+
+    /// Writes the first of these messages, as many as fit; how many are done with.
+    pub(super) fn write_places(&self, cx: &mut Cx<'_, P>, places: &[Place], packet: &mut Writer<'_>) -> usize {
+        let (mut done, mut outdated) = (0, 0);
+        packet.list(tag::MESSAGES, |w| {
+            // What has fallen out of the history meanwhile is left out.
+            while let Some(place) = places.get(done) {
+                if let Some(message) = self.log.history.to_wire(cx.now, *place) {
+                    message.write(w)?;
+                    done += 1;
+                    return Ok(true);
+                }
+                done += 1;
+                outdated += 1;
+            }
+            Ok(false)
+        });
+        cx.stats.broadcast_outdated += outdated;
+        cx.stats.broadcast_unfit += u64::from(done == 0 && !places.is_empty());
+        // One that does not even fit into a packet of its own is left out, too.
+        done.max(1).min(places.len())
     }
 
     /// A neighbour knows the origins of messages by other names.
@@ -84,7 +127,8 @@ impl<P: Peer> Broadcast<P> {
             if wanted.len() >= MAX_WANTED {
                 break;
             }
-            let patience = cx.config.broadcast.announce_after;
+            let config = &cx.config.broadcast;
+            let patience = if config.mode.compares() { config.gossip_interval } else { config.announce_after };
             let now = cx.now;
             let Some(origin) = self.log.origin(now, &cx.config.broadcast, false, of) else { continue };
             let Some(first) = origin.missing(first, last).next() else { continue };

@@ -7,6 +7,7 @@ use super::links::{Slot, Slots};
 use super::log::Taken;
 use super::message::Held;
 use super::{Broadcast, Intent, MessageId, SendOptions};
+use crate::config::BroadcastMode;
 use crate::event::Event;
 use crate::membership::MemberIndex;
 use crate::peer::Peer;
@@ -67,7 +68,9 @@ impl<P: Peer> Broadcast<P> {
         have = have.and(origin.and_then(|row| self.links.find(row)).into_iter().collect());
         self.flights.begin(cx.now, placed.place, named, have);
         self.lazy.came(cx.now, named);
-        if self.links.len() > 0 {
+        if cx.config.broadcast.mode != BroadcastMode::Tree {
+            self.keep_spreading(cx, placed.place, age);
+        } else if self.links.len() > 0 {
             self.push(cx, class, placed.place, have);
             self.announce_later(cx);
         } else {

@@ -2,6 +2,44 @@ use core::time::Duration;
 
 use super::{ConfigError, check, check_interval};
 
+/// How messages spread.
+///
+/// All modes but the first are the textbook's: they need no overlay, only random members, and cost more copies or more time. What
+/// they leave out is pulled, unless [`BroadcastConfig::repair`] is off. In them a message's class makes no difference. Members of
+/// one cluster should have one mode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum BroadcastMode {
+    /// Along one tree over an overlay of neighbours, each hop acknowledged.
+    #[default]
+    Tree,
+    /// Each member sends a message to `fanout` random members a round, `transmits` times in all: infect and die if that is one
+    /// round (Kermarrec, Massoulié, Ganesh, TPDS 2003), memberlist's queue if it is as many as it says.
+    Push,
+    /// Each member asks a random one a round for what it lacks (Demers et al., PODC 1987).
+    Pull,
+    /// Each member compares with a random one a round, and each of the two asks for what it lacks, of one member at a time: hardly
+    /// any message is sent twice (Mercier, Hayez, Matos, 2017).
+    PushPull,
+    /// As `PushPull`, but each of the two sends at once what the other lacks: a step less, and a third more copies (Demers et
+    /// al., PODC 1987: anti-entropy).
+    EagerPushPull,
+    /// Each member sends a message to `fanout` random members a round, until `rumour_counter` of them had it before (Demers et
+    /// al., PODC 1987: rumour mongering, feedback, counter).
+    Rumour,
+    /// Each member calls a random one a round, and both send all that they still spread; a member spreads a message until most
+    /// of those it met had spread it longer (Karp, Schindelhauer, Shenker, Vöcking, FOCS 2000: the median-counter algorithm).
+    MedianCounter,
+}
+
+impl BroadcastMode {
+    /// Whether members compare what they hold, round by round, instead of passing on what is new.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn compares(self) -> bool {
+        matches!(self, Self::Pull | Self::PushPull)
+    }
+}
+
 /// Dissemination of messages: push along a tree over an overlay of neighbours, announcements over its other links, and pull
 /// of what was missed (Plumtree, Leitão et al., SRDS 2007; anti-entropy, Demers et al., PODC 1987).
 #[derive(Clone, Debug, PartialEq)]
@@ -9,8 +47,23 @@ use super::{ConfigError, check, check_interval};
 pub struct BroadcastConfig {
     /// Whether the node takes part. Off, it neither relays nor delivers.
     pub enabled: bool,
-    /// To how many random members a message is pushed while the node has no neighbours yet: 1 to 16, default 4.
+    /// How messages spread. Default `tree`.
+    pub mode: BroadcastMode,
+    /// To how many random members a message is pushed at a time: in a tree while the node has no neighbours yet, with `push` and
+    /// `rumour` in each round. 1 to 16, default 4.
     pub fanout: usize,
+    /// How long a round is, in which each member acts once; of no account in a tree. Default 100 ms.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub gossip_interval: Duration,
+    /// How often a member sends a message with `push`, all receivers counted; 0, the default: 4 times the digits of the number of
+    /// members, as memberlist does.
+    pub transmits: u16,
+    /// How many receivers that had a message before make a member stop with `rumour`; how far its counter goes, and how many
+    /// rounds it goes on after that, with `median_counter`. 1 to 32, default 3.
+    pub rumour_counter: u8,
+    /// Whether members compare on probes what they hold, and pull what they missed. Off, what the mode leaves out is missed for
+    /// good: for measurements. Default true.
+    pub repair: bool,
     /// How many near members a node chooses as its neighbours: 1 to 4, default 2. Others choose it, so that it has about twice
     /// as many links as it chose.
     pub near_neighbours: usize,
@@ -48,7 +101,12 @@ impl Default for BroadcastConfig {
     fn default() -> Self {
         Self {
             enabled: true,
+            mode: BroadcastMode::Tree,
             fanout: 4,
+            gossip_interval: Duration::from_millis(100),
+            transmits: 0,
+            rumour_counter: 3,
+            repair: true,
             near_neighbours: 2,
             random_neighbours: 1,
             max_neighbours: 9,
@@ -66,6 +124,8 @@ impl Default for BroadcastConfig {
 impl BroadcastConfig {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         check((1..=16).contains(&self.fanout), "broadcast.fanout", "be between 1 and 16")?;
+        check_interval(self.gossip_interval, "broadcast.gossip_interval")?;
+        check((1..=32).contains(&self.rumour_counter), "broadcast.rumour_counter", "be between 1 and 32")?;
         check((1..=4).contains(&self.near_neighbours), "broadcast.near_neighbours", "be between 1 and 4")?;
         check((1..=4).contains(&self.random_neighbours), "broadcast.random_neighbours", "be between 1 and 4")?;
         check((6..=12).contains(&self.max_neighbours), "broadcast.max_neighbours", "be between 6 and 12")?;

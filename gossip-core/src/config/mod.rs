@@ -19,7 +19,7 @@ pub(crate) use ablation::Safeguard;
 #[cfg(feature = "ablation")]
 #[doc(hidden)]
 pub use ablation::Safeguard;
-pub use broadcast::BroadcastConfig;
+pub use broadcast::{BroadcastConfig, BroadcastMode};
 pub use direct::DirectConfig;
 pub use kv::KvConfig;
 pub use membership::{MembershipConfig, SuspicionConfig};
@@ -111,7 +111,11 @@ impl Config {
                 suspicion: SuspicionConfig { patience: Duration::from_secs(1), ..SuspicionConfig::default() },
                 ..MembershipConfig::default()
             },
-            broadcast: BroadcastConfig { announce_after: Duration::from_millis(50), ..BroadcastConfig::default() },
+            broadcast: BroadcastConfig {
+                gossip_interval: Duration::from_millis(20),
+                announce_after: Duration::from_millis(50),
+                ..BroadcastConfig::default()
+            },
             kv: KvConfig {
                 push_interval: Duration::from_millis(5),
                 sync_interval: Duration::from_millis(50),
@@ -154,7 +158,11 @@ impl Config {
                 suspicion: SuspicionConfig { patience: Duration::from_secs(8), ..SuspicionConfig::default() },
                 ..MembershipConfig::default()
             },
-            broadcast: BroadcastConfig { announce_after: Duration::from_secs(1), ..BroadcastConfig::default() },
+            broadcast: BroadcastConfig {
+                gossip_interval: Duration::from_millis(300),
+                announce_after: Duration::from_secs(1),
+                ..BroadcastConfig::default()
+            },
             direct: DirectConfig { timeout: Duration::from_secs(20), ..DirectConfig::default() },
             kv: KvConfig {
                 push_interval: Duration::from_millis(50),

@@ -149,7 +149,7 @@ impl<P: Peer> Node<P> {
             #[cfg(feature = "direct")]
             direct: direct::DirectState::new(&config),
             #[cfg(feature = "broadcast")]
-            broadcast: broadcast::Broadcast::new(&mut rng, now),
+            broadcast: broadcast::Broadcast::new(&mut rng, now, &config.broadcast),
             #[cfg(feature = "broadcast")]
             bulk: Bulk::new(),
             #[cfg(feature = "kv")]

@@ -25,6 +25,8 @@ pub enum Section<'a> {
     Recent(List<'a, ShortId>),
     /// See [`tag::MESSAGE_RECEIPT`].
     Receipt(Receipt<'a>),
+    /// See [`tag::RUMOURS`].
+    Rumours(List<'a, Rumour>),
     /// See [`tag::LINK`].
     Link(LinkSection),
     /// See [`tag::TREE_ADVERT`].
@@ -56,6 +58,7 @@ impl<'a> Section<'a> {
             tag::MESSAGE_COMPARE => Self::Compare(List::read(reader)?),
             tag::MESSAGE_RECENT => Self::Recent(List::read(reader)?),
             tag::MESSAGE_RECEIPT => Self::Receipt(Receipt::read(reader)?),
+            tag::RUMOURS => Self::Rumours(List::read(reader)?),
             tag::LINK => Self::Link(LinkSection::read(reader)?),
             tag::TREE_ADVERT => Self::Advert(Advert::read(reader)?),
             tag::PUSH => Self::Push(List::read(reader)?),
@@ -79,6 +82,7 @@ impl<'a> Section<'a> {
             Self::Compare(_) => tag::MESSAGE_COMPARE,
             Self::Recent(_) => tag::MESSAGE_RECENT,
             Self::Receipt(_) => tag::MESSAGE_RECEIPT,
+            Self::Rumours(_) => tag::RUMOURS,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
             Self::Push(_) => tag::PUSH,
@@ -99,6 +103,7 @@ impl<'a> Section<'a> {
             Self::Fingerprint(fingerprint) => writer.u32(*fingerprint),
             Self::Pull(wanted) => wanted.write(writer),
             Self::Receipt(receipt) => receipt.write(writer),
+            Self::Rumours(rumours) => rumours.write(writer),
             Self::Link(link) => link.write(writer),
             Self::Advert(advert) => advert.write(writer),
             Self::Push(pushed) => pushed.write(writer),
@@ -131,6 +136,30 @@ impl Item<'_> for ShortId {
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         writer.u32(self.0)
+    }
+}
+
+/// How far a rumour has spread, as its sender sees it (Karp et al., FOCS 2000): the message (4 bytes), the counter (1 byte, from 1;
+/// 0: it has reached its end, and the sender spreads it for its last rounds), its age in rounds (1 byte, 255 if it is older).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rumour {
+    /// Which message.
+    pub message: ShortId,
+    /// The counter; 0 in the last rounds.
+    pub counter: u8,
+    /// In rounds.
+    pub age: u8,
+}
+
+impl Item<'_> for Rumour {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { message: ShortId::read(reader)?, counter: reader.u8()?, age: reader.u8()? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        self.message.write(writer)?;
+        writer.u8(self.counter)?;
+        writer.u8(self.age)
     }
 }
 

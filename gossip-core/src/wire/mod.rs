@@ -43,7 +43,10 @@ pub mod tag {
     /// Whether a packet is made for a section of this tag, a question or its answer: it has at most one of them, so that one
     /// datagram is never answered by many.
     pub const fn is_conversation(tag: u8) -> bool {
-        matches!(tag, PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE | MESSAGE_RECENT | MESSAGE_RECEIPT)
+        matches!(
+            tag,
+            PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE | MESSAGE_RECENT | MESSAGE_RECEIPT | RUMOURS
+        )
     }
 
     /// A probe: [`super::membership::Ping`].
@@ -138,6 +141,8 @@ pub mod tag {
     pub const NOTICES: u8 = 65;
     /// Asks for the records of members: short names, 4 bytes each.
     pub const RECORD_REQUEST: u8 = 66;
+    /// How far the rumours of this packet have spread: [`super::broadcast::Rumour`]s. An empty one asks for the receiver's.
+    pub const RUMOURS: u8 = 96;
     /// The ids that sections refer to; the last section, if there are any.
     pub const IDS: u8 = 127;
 }

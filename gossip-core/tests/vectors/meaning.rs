@@ -120,6 +120,10 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
             "push".into(),
             list.iter().map(|m| message(&format!("{:08x}", m.origin), m.sequence, m.class, m.age, &m.body)),
         ),
+        Broadcast::Rumours(list) => items(
+            "rumours".into(),
+            list.iter().map(|r| format!("rumour {:08x} counter={} age={}", r.message.0, r.counter, r.age)),
+        ),
         Broadcast::Recent(ids) => short_ids("message_recent", ids),
         Broadcast::Ack(ids) => short_ids("push_ack", ids),
         Broadcast::Prune(ids) => short_ids("prune", ids),

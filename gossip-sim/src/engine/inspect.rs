@@ -36,7 +36,8 @@ pub(super) fn kv_bytes(packet: &[u8]) -> usize {
 /// tells; else broadcast's sections, and the ids that they name, even where others name them too. Tells `each` of the
 /// messages in it, with the length of the payload that is there.
 pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut each: impl FnMut(Name, usize)) -> usize {
-    let is_broadcast = |tag: u8| BROADCAST.contains(&tag) || BULK.contains(&tag);
+    let is_broadcast =
+        |tag: u8| BROADCAST.contains(&tag) || tag >= tag::RUMOURS && tag < tag::IDS || BULK.contains(&tag);
     let own = section_sizes(packet).filter(|(tag, _)| is_broadcast(*tag)).map(|(_, bytes)| bytes).sum::<usize>();
     if own == 0 {
         return 0;
@@ -71,6 +72,7 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
             BroadcastSection::Fingerprint(_)
             | BroadcastSection::Recent(_)
             | BroadcastSection::Receipt(_)
+            | BroadcastSection::Rumours(_)
             | BroadcastSection::Link(_)
             | BroadcastSection::Advert(_)
             | BroadcastSection::Ack(_)
