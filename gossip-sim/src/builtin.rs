@@ -50,6 +50,12 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         "broadcast/all-at-once",
         "broadcast/rapid",
         "broadcast/partition",
+        "broadcast/textbook-push",
+        "broadcast/textbook-pull",
+        "broadcast/textbook-push-pull",
+        "broadcast/textbook-eager-push-pull",
+        "broadcast/textbook-rumour",
+        "broadcast/textbook-median-counter",
     ]
 }
 
@@ -66,7 +72,12 @@ mod tests {
             let mut config = gossip_core::Config::lan();
             let all = !name.starts_with("membership/");
             (config.broadcast.enabled, config.kv.enabled) = (all, all);
-            assert_eq!(scenario.spec.config, config, "{name}");
+            let mut found = scenario.spec.config.clone();
+            if name.starts_with("broadcast/textbook-") {
+                assert!(found.broadcast.mode != config.broadcast.mode && !found.broadcast.repair, "{name}");
+                found.broadcast = config.broadcast.clone();
+            }
+            assert_eq!(found, config, "{name}");
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) enum Stream {
     Pairs,
     /// What lossy links of single nodes do to packets.
     Links,
+    /// Which contacts of a round fail.
+    Contacts,
     /// Choices of the event with this index in the scenario.
     Event(usize),
 }
@@ -39,6 +41,7 @@ impl Random {
             Stream::Driver => 2,
             Stream::Pairs => 3,
             Stream::Links => 4,
+            Stream::Contacts => 5,
             Stream::Event(index) => (1 << 32) + index as u64,
             Stream::Process { node, starts } => (1 << 62) + ((starts as u64) << 32) + node as u64,
         });

@@ -121,6 +121,8 @@ fn a_mistake_is_named_with_file_line_and_key() {
         (13, "rate = \"10MB\"", "f.toml:13: network.rate:", "no rate"),
         (14, "stream = true", "f.toml:14: network.stream:", "not built yet"),
         (16, "order = \"fifo\"", "f.toml:16: driver.order:", "inputs, timers or random"),
+        (16, "rounds = 1", "f.toml:16: driver.rounds:", "true or false"),
+        (16, "round = true", "f.toml:16: driver.round:", "did you mean `rounds`?"),
         (18, "via = [\"n8\"]", "f.toml:18: join.via[0]:", "n0 to n7"),
         (18, "via = [\"n1\", \"n1\"]", "f.toml:18: join.via[1]:", "twice"),
         (18, "via = []", "f.toml:18: join.via:", "at least one"),

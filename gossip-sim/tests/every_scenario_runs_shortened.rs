@@ -13,6 +13,7 @@ fn floors(name: &str) -> &'static [(&'static str, f64)] {
         "join-256" => &[("join.t100_s", 10.0)],
         "crash-256" | "crash-256-loss10" => &[("detect.all_down_s", 20.0)],
         "steady-256" | "scale-1000" => &[("accuracy.live_killed", 0.0)],
+        "broadcast/textbook-rumour" => &[("broadcast.duplicated", 0.0), ("broadcast.gossip_rounds_max", 40.0)],
         name if name.starts_with("broadcast") => &[("broadcast.duplicated", 0.0), ("broadcast.t100_max_ms", 15_000.0)],
         "partition-64" => &[("heal_s", 20.0)],
         "kv-64-loss10-corrupt1" => &[("kv.resurrected", 0.0), ("kv.lost", 0.0), ("kv.diverged", 0.0)],
@@ -37,7 +38,10 @@ fn every_scenario_runs_shortened_and_keeps_what_holds_at_any_size() {
             let value = report.metrics.get(metric).copied().flatten().map(Value::as_f64);
             assert!(value.is_some_and(|value| value <= *most), "{name}, seed {SEED}: {metric} is {value:?}");
         }
-        if name.starts_with("broadcast") {
+        if *name == "broadcast/textbook-rumour" {
+            let reach = report.metrics["broadcast.reach_mean"].unwrap().as_f64();
+            assert!((0.9..1.0).contains(&reach), "{name}, seed {SEED}: that some miss it is the nature of this");
+        } else if name.starts_with("broadcast") {
             let reach = report.metrics["broadcast.reach_min"];
             assert_eq!(reach, Some(Value::Real(1.0)), "{name}, seed {SEED}");
         }

@@ -267,7 +267,7 @@ impl Host {
             return Ok(());
         }
         if let Some(deadline) = process.node.poll_timeout() {
-            let deadline = self.clock.shared(deadline).max(stage.now);
+            let deadline = stage.wakes_at(self.clock.shared(deadline));
             if process.wake.is_none_or(|wake| wake > deadline) {
                 process.wake = Some(deadline);
                 stage.schedule_wake(deadline, self.number);

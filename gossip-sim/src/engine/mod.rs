@@ -13,6 +13,7 @@ mod links;
 mod load;
 mod network;
 mod queue;
+mod rounds;
 mod slow;
 mod stage;
 
@@ -85,7 +86,7 @@ pub fn run(scenario: &Scenario, seed: u64, progress: &mut dyn FnMut(Progress)) -
     let end = Instant::ZERO + spec.duration;
     let mut percent = 0;
     while let Some((at, due)) = world.stage.queue.pop_until(end) {
-        world.stage.now = at;
+        world.stage.advance(at, matches!(due, Due::Wake(_)));
         let passed = at.as_micros() / (end.as_micros() / 100).max(1);
         if passed > percent {
             percent = passed;

@@ -26,6 +26,9 @@ pub(super) struct Network {
     /// The sides of the one that ended last, until a packet crosses their border.
     united: Option<Vec<usize>>,
     links: Links,
+    /// Where time goes in rounds: which it is, and what the fate of its contacts follows from.
+    round: Option<u64>,
+    contacts: u64,
 }
 
 /// One copy of a packet that will arrive.
@@ -47,6 +50,8 @@ impl Network {
             partitions: Vec::new(),
             united: None,
             links: Links::new(nodes, seed),
+            round: None,
+            contacts: Random::new(seed, Stream::Contacts).number(),
         }
     }
 
@@ -54,11 +59,26 @@ impl Network {
     pub(super) fn send(&mut self, now: Instant, from: usize, to: usize, len: usize) -> [Option<Delivery>; 2] {
         let Some(departs) = self.depart(now, from, len) else { return [None; 2] };
         // Each packet draws its fate whether or not it can arrive: who is apart shifts nobody else's luck.
-        let lost = self.random.chance(self.spec.loss);
+        let lost = match self.round {
+            Some(round) => self.loses_contact(round, from, to),
+            None => self.random.chance(self.spec.loss),
+        };
         let twice = self.random.chance(self.spec.duplicate);
         let first = self.travel(departs, from, to, len);
         let second = twice.then(|| self.travel(departs, from, to, len));
         if lost | self.links.loses(from, to) || !self.connects(from, to) { [None; 2] } else { [Some(first), second] }
+    }
+
+    /// Two nodes that meet in a round do so or not: one loss takes all that they would have said in it (the random phone call
+    /// model, Karp et al., FOCS 2000).
+    pub(super) fn begin_round(&mut self, number: u64) {
+        self.round = Some(number);
+    }
+
+    fn loses_contact(&self, round: u64, from: usize, to: usize) -> bool {
+        let pair = (from.min(to) as u64) << 32 | from.max(to) as u64;
+        let drawn = mix(self.contacts ^ mix(pair ^ mix(round)));
+        ((drawn >> 11) as f64) < self.spec.loss * (1_u64 << 53) as f64
     }
 
     /// From now on this share of all packets is lost.
@@ -237,6 +257,20 @@ mod tests {
     fn losses_are_as_frequent_as_said() {
         let lost = fates(&Spec { loss: 0.1, ..spec() }).iter().filter(|fate| fate[0].is_none()).count();
         assert!(is_about(lost, 0.1), "{lost}");
+    }
+
+    #[test]
+    fn in_rounds_two_nodes_lose_all_they_say_in_one_or_nothing_and_not_in_every_one() {
+        let mut network = Network::new(&Spec { loss: 0.2, ..spec() }, 4, 1);
+        let mut lost = 0;
+        for round in 0..PACKETS as u64 {
+            network.begin_round(round);
+            let arrived =
+                [(0, 1), (1, 0), (0, 1)].map(|(from, to)| network.send(Instant::ZERO, from, to, 9)[0].is_some());
+            assert!(arrived == [arrived[0]; 3], "{arrived:?}");
+            lost += usize::from(!arrived[0]);
+        }
+        assert!(is_about(lost, 0.2), "{lost}");
     }
 
     #[test]

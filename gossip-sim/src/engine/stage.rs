@@ -7,10 +7,11 @@ use gossip_core::broadcast::MessageId;
 use gossip_core::wire::ClusterKey;
 use gossip_core::{Instant, NodeId};
 
-use super::inspect;
 use super::ledger::Ledger;
 use super::network::Network;
 use super::queue::Queue;
+use super::rounds::Rounds;
+use super::{inspect, rounds};
 use crate::metrics::{Metrics, Plan};
 use crate::random::{Random, Stream};
 use crate::scenario::Spec;
@@ -35,6 +36,7 @@ pub(super) struct Stage {
     numbers: HashMap<NodeId, usize>,
     cluster: ClusterKey,
     order: Order,
+    rounds: Option<Rounds>,
     random: Random,
     spare: Vec<Vec<u8>>,
 }
@@ -109,6 +111,7 @@ impl Stage {
             ids,
             cluster: ClusterKey::new(&spec.config.cluster),
             order: spec.order,
+            rounds: spec.round.map(Rounds::new),
             random: Random::new(seed, Stream::Driver),
             spare: Vec::new(),
         }
@@ -117,6 +120,21 @@ impl Stage {
     /// A step comes before whatever packets and timers are due with it; steps of one time keep their order.
     pub(super) fn schedule(&mut self, after: Duration, step: Step) {
         self.queue.push(self.now + after, 0, Due::Step(step));
+    }
+
+    /// Time has come to the next thing that is due.
+    pub(super) fn advance(&mut self, at: Instant, is_timer: bool) {
+        self.now = at;
+        if let Some(rounds) = &mut self.rounds {
+            rounds.advance(at, is_timer);
+            self.network.begin_round(rounds.number());
+        }
+    }
+
+    /// When a timer goes off whose deadline is this.
+    pub(super) fn wakes_at(&self, deadline: Instant) -> Instant {
+        let deadline = deadline.max(self.now);
+        self.rounds.as_ref().map_or(deadline, |rounds| rounds.wakes_at(deadline))
     }
 
     pub(super) fn schedule_wake(&mut self, at: Instant, node: usize) {
@@ -140,6 +158,7 @@ impl Stage {
 
     fn rank(&mut self, is_input: bool) -> u64 {
         match self.order {
+            _ if self.rounds.is_some() => rounds::TIMERS,
             Order::Inputs => 1 + u64::from(!is_input),
             Order::Timers => 1 + u64::from(is_input),
             Order::Random => 1 + (self.random.number() >> 1),
@@ -159,8 +178,11 @@ impl Stage {
             if let Some(bit) = delivery.flipped {
                 bytes[bit / 8] ^= 1 << (bit % 8);
             }
-            let rank = self.rank(true);
-            self.queue.push(delivery.at, rank, Due::Packet { from, to, bytes });
+            let (at, rank) = match &self.rounds {
+                Some(rounds) => rounds.arrival(inspect::is_content(packet)),
+                None => (delivery.at, self.rank(true)),
+            };
+            self.queue.push(at, rank, Due::Packet { from, to, bytes });
         }
     }
 

@@ -51,6 +51,8 @@ pub(crate) struct Plan {
     /// When the first fault begins that lasts and touches single nodes.
     pub(crate) fault_at: Option<Instant>,
     pub(crate) broadcast: bool,
+    /// How long a round is, where time goes in rounds.
+    pub(crate) round: Option<Duration>,
     /// From the first measured message on; see [`broadcasting`].
     pub(crate) broadcasting: Option<(Instant, Instant)>,
     /// Where messages are sent: from 30 s after the last event, the last message included, to the end.
@@ -74,6 +76,7 @@ impl Plan {
             churn: any(|action| matches!(action, Action::Churn(_))),
             fault_at: spec.events.iter().find(|event| lasts(&event.action)).map(|event| Instant::ZERO + event.at),
             broadcast: any(|action| matches!(action, Action::Broadcast(_))),
+            round: spec.round,
             broadcasting: broadcasting(spec),
             idle: idle(spec),
             kv: any(|action| matches!(action, Action::Kv(_))),

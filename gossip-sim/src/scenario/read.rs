@@ -25,10 +25,11 @@ pub(super) fn read(document: &Document) -> Result<Spec, ScenarioError> {
     }
     let config = read_config(&mut root)?;
     let network = read_network(&mut root)?;
-    let order = read_driver(&mut root)?;
+    let (order, rounds) = read_driver(&mut root)?;
+    let round = rounds.then_some(config.broadcast.gossip_interval);
     let join = read_join(&mut root, nodes, &config)?;
     let events = read_events(&mut root, nodes, duration)?;
-    let spec = Spec { name, nodes, duration, config, network, order, join, events };
+    let spec = Spec { name, nodes, duration, config, network, order, round, join, events };
     if spec.last_join() > duration {
         let last = spec.last_join().as_secs_f64();
         return Err(duration_field.error(format!("is over before the last node joins at {last} s")));
@@ -104,8 +105,9 @@ fn read_range(field: &Field<'_>) -> Result<(Duration, Duration), ScenarioError> 
     }
 }
 
-fn read_driver(root: &mut Section<'_>) -> Result<Order, ScenarioError> {
-    let Some(field) = root.optional("driver") else { return Ok(Order::Random) };
+/// The order, and whether time goes in rounds.
+fn read_driver(root: &mut Section<'_>) -> Result<(Order, bool), ScenarioError> {
+    let Some(field) = root.optional("driver") else { return Ok((Order::Random, false)) };
     let mut section = field.section()?;
     let order = match section.optional("order") {
         None => Order::Random,
@@ -116,8 +118,9 @@ fn read_driver(root: &mut Section<'_>) -> Result<Order, ScenarioError> {
             other => return Err(field.error(format!("no order `{other}`: inputs, timers or random"))),
         },
     };
+    let rounds = section.optional("rounds").map_or(Ok(false), |field| field.boolean())?;
     section.finish()?;
-    Ok(order)
+    Ok((order, rounds))
 }
 
 fn read_join(root: &mut Section<'_>, nodes: usize, config: &Config) -> Result<Join, ScenarioError> {

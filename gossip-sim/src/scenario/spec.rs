@@ -14,6 +14,8 @@ pub(crate) struct Spec {
     pub(crate) config: Config,
     pub(crate) network: Network,
     pub(crate) order: Order,
+    /// Time goes in rounds of this length.
+    pub(crate) round: Option<Duration>,
     pub(crate) join: Join,
     /// By time; those of one time in the order of the file.
     pub(crate) events: Vec<Event>,

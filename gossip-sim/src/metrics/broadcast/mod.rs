@@ -8,6 +8,9 @@ mod heal;
 mod isolation;
 mod names;
 mod rounds;
+mod stepped;
+
+use std::time::Duration;
 
 use gossip_core::Instant;
 
@@ -28,6 +31,8 @@ pub(super) struct Broadcast {
     cost: Cost,
     heal: Heal,
     isolation: Isolation,
+    /// How long a round is, where time goes in rounds.
+    step: Option<Duration>,
 }
 
 impl Broadcast {
@@ -38,6 +43,7 @@ impl Broadcast {
             cost: Cost::new(plan),
             heal: Heal::default(),
             isolation: Isolation::new(plan.nodes),
+            step: plan.round,
         }
     }
 
@@ -49,7 +55,7 @@ impl Broadcast {
             Observation::Broadcast { node, bytes, class, measured } => {
                 self.rounds.push(Round::new(at, node, bytes, class, measured, cluster));
             }
-            Observation::Payload { message, bytes } => self.rounds[message].payload_bytes += bytes as u64,
+            Observation::Payload { message, bytes } => self.rounds[message].pay(at, bytes),
             Observation::Delivered { message, node, hops } => {
                 let again = self.rounds[message].deliver(at, node, hops, cluster.starts(node));
                 self.duplicated += u64::from(again);
@@ -70,6 +76,9 @@ impl Broadcast {
                 }
             }
             slowdown(&measured, cluster, results);
+        }
+        if let Some(step) = self.step {
+            stepped::judge(step, &measured, results);
         }
         self.cost.finish(end, cluster, measured.iter().map(|round| round.live).sum(), results);
         self.heal.finish(cluster, &self.rounds, results);

@@ -16,6 +16,10 @@ pub(super) struct Round {
     /// Live nodes at the sending.
     pub(super) live: usize,
     pub(super) payload_bytes: u64,
+    /// What of them was sent before the last delivery.
+    pub(super) payload_bytes_to_last: u64,
+    /// When payload was sent last, and how much had been before.
+    paid: (Instant, u64),
     /// What of them was sent before the last partition ended.
     pub(super) payload_bytes_apart: u64,
     /// By node: its first delivery.
@@ -53,8 +57,32 @@ impl Round {
         cluster: &Cluster,
     ) -> Self {
         let arrivals = vec![Arrival { after: NEVER, hops: 0, starts: 0 }; cluster.len()];
-        let (live, payload_bytes, payload_bytes_apart) = (cluster.live(), 0, 0);
-        Self { sender, at, bytes, class, measured, live, payload_bytes, payload_bytes_apart, arrivals }
+        Self {
+            sender,
+            at,
+            bytes,
+            class,
+            measured,
+            live: cluster.live(),
+            payload_bytes: 0,
+            payload_bytes_to_last: 0,
+            paid: (at, 0),
+            payload_bytes_apart: 0,
+            arrivals,
+        }
+    }
+
+    /// So much payload of the message is sent.
+    pub(super) fn pay(&mut self, at: Instant, bytes: usize) {
+        if at > self.paid.0 {
+            self.paid = (at, self.payload_bytes);
+        }
+        self.payload_bytes += bytes as u64;
+    }
+
+    /// When payload of the message was sent last.
+    pub(super) fn last_paid(&self) -> Instant {
+        self.paid.0
     }
 
     /// A node's application got the message. Whether that was once too often.
@@ -67,6 +95,7 @@ impl Round {
                 return true;
             }
             let after = u32::try_from(at.since(self.at).as_micros()).unwrap_or(NEVER).min(NEVER - 1);
+            self.payload_bytes_to_last = if at > self.paid.0 { self.payload_bytes } else { self.paid.1 };
             *arrival = Arrival { after, hops: u16::try_from(hops).unwrap_or(u16::MAX), starts };
             return false;
         }
@@ -82,6 +111,12 @@ impl Round {
     pub(super) fn arrival(&self, node: usize) -> Option<Instant> {
         let after = self.arrivals[node].after;
         (after != NEVER).then(|| Instant::from_micros(self.at.as_micros() + u64::from(after)))
+    }
+
+    /// When it was delivered last.
+    pub(super) fn last(&self) -> Option<Instant> {
+        let arrivals = (0..self.arrivals.len()).filter_map(|node| self.arrival(node));
+        arrivals.max()
     }
 
     /// When it had arrived wherever it should; none if it never has.
