@@ -184,7 +184,7 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         if !self.bulk.make_room(&self.cx, payload.len()) {
             return Err(self.busy(Duration::from_secs(10)));
         }
-        let part = self.cx.config.transport.datagram_mtu - PART_OVERHEAD;
+        let part = (self.cx.config.transport.datagram_mtu - PART_OVERHEAD) as u16;
         let manifest = Manifest::of(self.cx.key, part, payload);
         let id = self.state.send(&mut self.cx, options, topic, &manifest.encode(), true);
         if let Some(head) = self.state.find(id) {

@@ -320,6 +320,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         }
         cx.stats.broadcast_expired += self.log.history.expire(cx.now);
         if cx.config.broadcast.mode != BroadcastMode::Tree {
+            self.tend_receipts(cx);
             return self.begin_round(cx);
         }
         self.look_after_links(cx);
@@ -333,7 +334,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
 
     fn poll_timeout(&self) -> Option<Instant> {
         if let Some(round) = self.gossip.poll_timeout() {
-            return Some(round);
+            return earliest([Some(round), self.receipts.poll_timeout()]);
         }
         let checks = self.links.iter().filter_map(|(_, link)| link.check.map(|check| check.due)).min();
         earliest([

@@ -263,6 +263,6 @@ impl Running {
     }
 }
 
-fn to_row<P: Peer>(cx: &Cx<'_, P>, row: MemberIndex) -> Target<P> {
+pub(super) fn to_row<P: Peer>(cx: &Cx<'_, P>, row: MemberIndex) -> Target<P> {
     Target { row: Some(row), ..Target::to(cx.table.row(row).addr.clone()) }
 }

@@ -1,6 +1,6 @@
 //! Sections of bulk: bodies that are too large for a datagram go in parts.
 
-use smallvec::SmallVec;
+use alloc::vec::Vec;
 
 use super::broadcast::ShortId;
 use super::codec::{DecodeError, Item, List, NoSpace, Reader};
@@ -72,14 +72,14 @@ impl Manifest {
     /// The shortest parts, in bytes.
     pub const MIN_PART: u16 = 64;
 
-    /// Of a payload that is not empty, in parts of a length that fits.
-    pub(crate) fn of(key: &ClusterKey, part: usize, payload: &[u8]) -> Self {
-        Self { len: payload.len() as u32, part: part as u16, check: key.body(payload) }
+    /// Of a payload of 1 to 2^32 - 1 bytes, in parts of this length.
+    pub fn of(key: &ClusterKey, part: u16, payload: &[u8]) -> Self {
+        Self { len: payload.len() as u32, part, check: key.body(payload) }
     }
 
     /// Its bytes.
-    pub(crate) fn encode(&self) -> SmallVec<[u8; 16]> {
-        let mut bytes = SmallVec::new();
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
         for mut number in [self.len, u32::from(self.part)] {
             while number >= 0x80 {
                 bytes.push(number as u8 | 0x80);
@@ -145,7 +145,7 @@ impl Item<'_> for Run {
 }
 
 /// The runs of `parts`, which ascend.
-pub(crate) fn runs(parts: impl Iterator<Item = u32>) -> impl Iterator<Item = Run> {
+pub fn runs(parts: impl Iterator<Item = u32>) -> impl Iterator<Item = Run> {
     let mut parts = parts.peekable();
     let mut next = 0;
     core::iter::from_fn(move || {
@@ -310,8 +310,6 @@ impl<'a> Item<'a> for Part<'a> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::*;
 
     #[test]

@@ -131,8 +131,6 @@ pub mod tag {
     pub const BODY_GET: u8 = 42;
     /// A part of a body: [`super::bulk::Part`].
     pub const BODY_PART: u8 = 43;
-    /// How far the rumours of this packet have spread: [`super::broadcast::Rumour`]s. An empty one asks for the receiver's.
-    pub const RUMOURS: u8 = 44;
     /// A message to one member: [`super::direct::Message`].
     pub const DIRECT: u8 = 48;
     /// What became of direct messages: [`super::direct::Answers`].
@@ -143,6 +141,8 @@ pub mod tag {
     pub const NOTICES: u8 = 65;
     /// Asks for the records of members: short names, 4 bytes each.
     pub const RECORD_REQUEST: u8 = 66;
+    /// How far the rumours of this packet have spread: [`super::broadcast::Rumour`]s. An empty one asks for the receiver's.
+    pub const RUMOURS: u8 = 96;
     /// The ids that sections refer to; the last section, if there are any.
     pub const IDS: u8 = 127;
 }

@@ -204,8 +204,12 @@ fn next_section<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), DecodeErr
 #[inline(always)]
 fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'a, P>, DecodeError> {
     let section = match tag {
-        ..tag::MESSAGES | tag::COORDINATE..tag::IDS => membership::Section::read(tag, body)?.map(Section::Membership),
-        tag::MESSAGES..tag::KV_ENTRIES | tag::RUMOURS => broadcast::Section::read(tag, body)?.map(Section::Broadcast),
+        ..tag::MESSAGES | tag::COORDINATE..tag::RUMOURS => {
+            membership::Section::read(tag, body)?.map(Section::Membership)
+        }
+        tag::MESSAGES..tag::KV_ENTRIES | tag::RUMOURS..tag::IDS => {
+            broadcast::Section::read(tag, body)?.map(Section::Broadcast)
+        }
         tag::BODY_WANT..tag::DIRECT => bulk::Section::read(tag, body)?.map(Section::Bulk),
         tag::KV_ENTRIES..tag::BODY_WANT => kv::Section::read(tag, body)?.map(Section::Kv),
         _ => direct::Section::read(tag, body)?.map(Section::Direct),

@@ -6,8 +6,9 @@
 
 use smallvec::SmallVec;
 
-use super::{Heat, to_row};
+use super::Heat;
 use crate::broadcast::history::Place;
+use crate::broadcast::receipts::to_row;
 use crate::broadcast::{Broadcast, Intent};
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};

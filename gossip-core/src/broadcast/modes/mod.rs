@@ -13,11 +13,12 @@ use core::time::Duration;
 
 use self::median::Median;
 use super::history::Place;
+use super::receipts::to_row;
 use super::{Broadcast, Intent};
 use crate::config::{BroadcastConfig, BroadcastMode};
 use crate::membership::MemberIndex;
 use crate::peer::Peer;
-use crate::protocol::{Cx, Source, Target};
+use crate::protocol::{Cx, Source};
 use crate::random::Rng;
 use crate::time::Instant;
 use crate::wire::broadcast::Section;
@@ -128,6 +129,7 @@ impl<P: Peer> Broadcast<P> {
         let known = from.answer == usize::MAX;
         match section {
             Section::Messages(messages) => self.handle_messages(cx, from, messages),
+            Section::Receipt(receipt) => self.handle_receipt(cx, from, receipt),
             // Whoever is no member gets nothing.
             _ if !known => (),
             Section::Digest(digest) => self.handle_digest(cx, from.addr, digest),
@@ -147,8 +149,4 @@ impl<P: Peer> Broadcast<P> {
             _ => cx.stats.broadcast_strangers += 1,
         }
     }
-}
-
-fn to_row<P: Peer>(cx: &Cx<'_, P>, row: MemberIndex) -> Target<P> {
-    Target { row: Some(row), ..Target::to(cx.table.row(row).addr.clone()) }
 }

@@ -1,6 +1,7 @@
 //! Passing on what is new to random members: so often and no more, or until enough of them had it before.
 
-use super::{Heat, to_row};
+use super::Heat;
+use crate::broadcast::receipts::to_row;
 use crate::broadcast::{Broadcast, Intent};
 use crate::config::BroadcastConfig;
 use crate::membership::MemberIndex;
