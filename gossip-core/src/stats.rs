@@ -93,6 +93,8 @@ pub struct Stats {
     pub broadcast_links_lost: u64,
     /// Sections for neighbours from members, or others, that are none.
     pub broadcast_strangers: u64,
+    /// Announcements passed over because enough was asked for of late: `broadcast.catch_up_bytes_per_second`.
+    pub broadcast_catch_up_waits: u64,
     /// Parts of large payloads that were asked for and came.
     pub bulk_parts: u64,
     /// Parts that came again.

@@ -110,3 +110,25 @@ fn a_message_that_is_answered_as_sent_is_sent_though_the_table_of_origins_is_ful
     cluster.run(5);
     assert!((1..=16).any(|at| cluster.nodes[&at].stats().broadcast_origins_full > 0));
 }
+
+#[test]
+fn who_missed_much_asks_for_no_more_than_its_budget_and_gets_all_of_it() {
+    let mut config = Config::lan();
+    config.broadcast.catch_up_bytes_per_second = 20_000;
+    let mut cluster = Cluster::joined(5, &config);
+    cluster.cut = |from, to| from == 5 || to == 5;
+    for _ in 0..300 {
+        let now = cluster.now;
+        cluster.node(1).broadcasts_mut(now).send(b"t", &[3; 400]).unwrap();
+        cluster.run_for(Duration::from_millis(20));
+    }
+    cluster.cut = |_, _| false;
+    cluster.until(40, "5 gets some", |cluster| !delivered(cluster, 5).is_empty());
+    let before = delivered(&cluster, 5).len();
+    cluster.run(2);
+    // A message counts as 496 bytes; a request for 64 may overdraw the budget.
+    let came = delivered(&cluster, 5).len() - before;
+    assert!(came <= 3 * 20_000 / 496 + 64, "{came} in two seconds");
+    cluster.until(60, "5 has all", |cluster| delivered(cluster, 5).len() == 300);
+    assert!(cluster.nodes[&5].stats().broadcast_catch_up_waits > 0);
+}

@@ -17,6 +17,8 @@ use crate::wire::broadcast::{Class, ShortId};
 
 /// So many messages that are gone may still stand among those that leave the fingerprint, and as many as are kept twice.
 const SLACK: usize = 64;
+/// What a message is taken to have while none is kept.
+const USUAL: usize = 512;
 /// What a message takes besides its topic and payload, about.
 const OVERHEAD: usize = 96;
 
@@ -373,6 +375,11 @@ impl History {
     /// The most bytes there ever were.
     pub(crate) fn peak(&self) -> usize {
         self.peak
+    }
+
+    /// How many bytes a message takes, about.
+    pub(crate) fn usual_bytes(&self) -> usize {
+        self.bytes.checked_div(self.len()).unwrap_or(USUAL)
     }
 
     pub(crate) fn len(&self) -> usize {

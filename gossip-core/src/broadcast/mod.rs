@@ -50,6 +50,7 @@ use self::tree::Tree;
 use crate::config::{BroadcastConfig, BroadcastMode, Config};
 use crate::membership::MemberIndex;
 use crate::node::Lane;
+use crate::pacing::Pacing;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::random::Rng;
@@ -124,6 +125,8 @@ pub(crate) struct Broadcast<P> {
     differed: Option<Instant>,
     compared: Instant,
     told_recent: Instant,
+    /// What may be asked for of messages that were missed.
+    catch_up: Pacing,
     /// Who was told last that it is no neighbour, and when.
     told_off: Option<(Instant, MemberIndex)>,
     /// Messages whose payload has to be fetched.
@@ -147,6 +150,7 @@ impl<P: Peer> Broadcast<P> {
             differed: None,
             compared: now,
             told_recent: now,
+            catch_up: Pacing::new(now, config.catch_up_bytes_per_second),
             told_off: None,
             manifests: Vec::new(),
         }

@@ -119,6 +119,10 @@ impl<P: Peer> Broadcast<P> {
 
     pub(super) fn handle_digest(&mut self, cx: &mut Cx<'_, P>, from: &P, digest: List<'_, Announcement>) {
         let mut wanted = SmallVec::new();
+        if !self.catch_up.allows(cx.now) {
+            cx.stats.broadcast_catch_up_waits += 1;
+            return;
+        }
         for announcement in digest.iter() {
             let Announcement { origin: of, first, last } = announcement;
             if of.id == cx.me.id {
@@ -140,7 +144,9 @@ impl<P: Peer> Broadcast<P> {
             let more = origin.missing(first, last.min(first.saturating_add(64)));
             let more = more.filter(|sequence| *sequence > first).fold(0, |bits, at| bits | 1 << (at - first - 1));
             let one = Wanted { origin: of, first, more };
-            cx.stats.broadcast_pulls += one.sequences().count() as u64;
+            let count = one.sequences().count();
+            cx.stats.broadcast_pulls += count as u64;
+            self.catch_up.spend(count * self.log.history.usual_bytes());
             wanted.push(one);
         }
         if !wanted.is_empty() {

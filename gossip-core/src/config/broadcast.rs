@@ -83,6 +83,9 @@ pub struct BroadcastConfig {
     pub history: Duration,
     /// How many bytes of messages are kept at most: 64 KiB at least, default 4 MiB. At the limit the oldest go first.
     pub history_bytes: usize,
+    /// How much of what was missed is asked for, in bytes per second, averaged over a second; 0, the default, means no limit. Who
+    /// comes late, or was cut off, then takes longer and burdens the others less.
+    pub catch_up_bytes_per_second: u64,
     /// How many bytes of payloads that are too large for a datagram are held at most, those included that come just now:
     /// 64 KiB at least, default 64 MiB. One payload has half of it at most. At the limit those that nobody has asked for of late
     /// make room; while there are none, others are not taken, and own ones refused.
@@ -114,6 +117,7 @@ impl Default for BroadcastConfig {
             announce_after: Duration::from_millis(400),
             history: Duration::from_secs(150),
             history_bytes: 4 << 20,
+            catch_up_bytes_per_second: 0,
             bulk_bytes: 64 << 20,
             max_unsent_bytes: 1 << 20,
             max_origins: 16_384,

@@ -76,6 +76,7 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     broadcast_pulls: "broadcast_pulls_total", "Messages asked for because an announcement named them.";
     broadcast_grafts: "broadcast_grafts_total", "Messages asked for because a neighbour announced them.";
     broadcast_promises_broken: "broadcast_promises_broken_total", "Announced messages that nobody sent when asked.";
+    broadcast_catch_up_waits: "broadcast_catch_up_waits_total", "Announcements passed over because enough was asked for of late.";
     bulk_parts: "bulk_parts_total", "Parts of large payloads that were asked for and came.";
     bulk_again: "bulk_parts_again_total", "Parts that came again.";
     bulk_served: "bulk_parts_served_total", "Parts sent to members that asked for them.";
