@@ -21,6 +21,8 @@ use crate::wire::{List, tag};
 const DELAY: Duration = Duration::from_millis(30);
 /// And a while later, by chance up to this: one end of a link should be well before the other.
 const PERIOD: Duration = Duration::from_millis(400);
+/// Where much is lost that one end comes before the other is worth less than that it comes soon.
+const LOSSY_PERIOD: Duration = Duration::from_millis(150);
 /// A new neighbour is asked for the messages of the last while, so many at most.
 const RECENT: Duration = Duration::from_secs(3);
 const MAX_RECENT: usize = 64;
@@ -110,8 +112,9 @@ impl<P: Peer> Broadcast<P> {
     /// A message was taken in: it will be announced.
     pub(super) fn announce_later(&mut self, cx: &mut Cx<'_, P>) {
         if self.lazy.announce_at.is_none() {
-            self.lazy.announce_at =
-                Some(cx.now + DELAY + Duration::from_micros(cx.rng.below(PERIOD.as_micros() as usize) as u64));
+            let period = if cx.table.loss.is_high() { LOSSY_PERIOD } else { PERIOD };
+            let wait = Duration::from_micros(cx.rng.below(period.as_micros() as usize) as u64);
+            self.lazy.announce_at = Some(cx.now + DELAY + wait);
         }
     }
 

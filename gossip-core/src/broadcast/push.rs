@@ -20,9 +20,10 @@ use crate::wire::tag;
 const MAX_FLIGHTS: usize = 8192;
 /// And for so long.
 const FLIGHT: Duration = Duration::from_secs(5);
-/// How often a message is sent to a neighbour that does not acknowledge it, and how often it is asked after that.
+/// How often a message is sent to a neighbour that does not acknowledge it, once more where much is lost; and up to how many
+/// tries it is asked after that.
 const SENDS: u8 = 2;
-const TRIES: u8 = 7;
+const TRIES: u8 = 10;
 /// A neighbour gets what it grafts so often: it may be lost, but nobody can make this node send for ever.
 pub(super) const GRAFTS: u8 = 5;
 /// Where so many messages came within so long, acknowledgements wait for each other, but not for long: neighbours wait for
@@ -321,7 +322,7 @@ impl<P: Peer> Broadcast<P> {
                 continue;
             }
             let Some(class) = self.log.history.class(place) else { continue };
-            if tries < SENDS {
+            if tries < SENDS + u8::from(cx.table.loss.is_high()) {
                 flight.pending.remove(slot);
                 self.push_to(cx, slot, class, place);
                 continue;

@@ -164,6 +164,12 @@ impl Loss {
         4 + 24 * u32::from(self.missing) * u32::from(self.missing) / (1024 * 1024)
     }
 
+    /// Whether about one of eight pings or more stays without an answer.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn is_high(self) -> bool {
+        self.missing >= 128
+    }
+
     /// How many pings stayed without an answer.
     #[cfg(feature = "broadcast")]
     pub(crate) fn misses(self) -> u64 {
