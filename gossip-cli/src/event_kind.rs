@@ -19,6 +19,10 @@ pub(crate) enum EventKind {
     Key,
     /// A broadcast message arrived or was sent here
     Message,
+    /// Messages of a member are missing and not waited for any more
+    Gap,
+    /// Nobody acknowledged a message that was sent here
+    Unacknowledged,
     /// The agent read its configuration again
     Reload,
     /// The agent has left the cluster
@@ -38,6 +42,8 @@ impl EventKind {
             Self::Join => "join",
             Self::Key => "key",
             Self::Message => "message",
+            Self::Gap => "gap",
+            Self::Unacknowledged => "unacknowledged",
             Self::Reload => "reload",
             Self::Left => "left",
             Self::Lagged => "lagged",

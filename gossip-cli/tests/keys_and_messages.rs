@@ -112,3 +112,53 @@ fn a_stream_with_a_count_ends_by_itself() {
     assert_eq!(reader.next("the message", |line| line["event"] == "message")["payload"], "p");
     assert_eq!(reader.next_before(std::time::Instant::now() + support::PATIENCE), None);
 }
+
+#[test]
+fn a_publisher_learns_how_far_its_message_got() {
+    let site = Site::new();
+    let (a, b) = two(&site);
+    let reader = b.stream(&["subscribe", "--count", "1"]);
+    reader.next("the start", |line| line["event"] == "start");
+    let file = site.file("note.txt", "from a file");
+    let options = ["--class", "urgent", "--expires", "10s", "--key", "k", "--ordered", "--wait-coverage", "1"];
+    let told = a.ask(&[&["publish", "t", "--file", &file][..], &options].concat());
+    let coverage = &told["coverage"];
+    assert_eq!((&coverage["reached"], &coverage["have"], &coverage["members"]), (&true.into(), &1.into(), &1.into()));
+    assert_eq!((&coverage["estimate"], &coverage["at_least"]), (&1.0.into(), &1.0.into()));
+    assert_eq!(reader.next("the message", |line| line["event"] == "message")["payload"], "from a file");
+}
+
+#[test]
+fn a_publisher_that_is_alone_is_told_that_nobody_heard_it() {
+    let site = Site::new();
+    let agent = site.start("a", &[]);
+    let events = agent.stream(&["events", "--only", "unacknowledged"]);
+    events.next("the start", |line| line["event"] == "start");
+    let told = agent.ask(&["publish", "t", "p", "--wait-coverage", "0.99"]);
+    assert_eq!((&told["coverage"]["members"], &told["coverage"]["reached"]), (&0.into(), &true.into()));
+    assert_eq!(events.next("it", |line| line["event"] == "unacknowledged")["version"], told["version"]);
+}
+
+#[test]
+fn a_share_that_is_not_reached_in_time_is_code_4() {
+    let site = Site::new();
+    let (a, b) = two(&site);
+    b.kill();
+    let ended = a.run(&["publish", "t", "p", "--wait-coverage", "1", "--timeout", "300ms"]);
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert!(ended.stderr.contains("0 of 1 members") && ended.stderr.contains("hint: it goes on"), "{ended:?}");
+}
+
+#[test]
+fn options_of_publish_that_cannot_be_are_refused() {
+    let site = Site::new();
+    let agent = site.start("a", &[]);
+    for (options, why) in [
+        (&["--wait-coverage", "1.5"][..], "0.99"),
+        (&["--timeout", "1s"], "--wait-coverage"),
+        (&["--key", ""], "1 to 64 bytes"),
+        (&["--file", "x"], "PAYLOAD"),
+    ] {
+        agent.run(&[&["publish", "t", "p"][..], options].concat()).refused(2, &[why]);
+    }
+}

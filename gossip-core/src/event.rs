@@ -8,6 +8,8 @@ use core::fmt;
 use crate::broadcast::{Coverage, Message, MessageId};
 #[cfg(feature = "direct")]
 use crate::direct::{Direct, DirectId, Undelivered};
+#[cfg(feature = "broadcast")]
+use crate::identity::Identity;
 use crate::identity::NodeId;
 #[cfg(feature = "kv")]
 use crate::kv::{KvEvent, Version};
@@ -64,6 +66,18 @@ pub enum Event<P> {
     /// while it is kept gets it all the same; see [`crate::broadcast::Broadcasts::delivery`]. Told once.
     #[cfg(feature = "broadcast")]
     Unacknowledged(MessageId),
+    /// Broadcast messages of a member are missing, some of these numbers or all, and are not waited for any more: they are in no history
+    /// that this node sees, later ones came without them, or an ordered one waited for too long. What was sent before this node
+    /// heard of the member is no gap.
+    #[cfg(feature = "broadcast")]
+    Gap {
+        /// Whose messages, in which of its lives.
+        origin: Identity,
+        /// The first number that is missing.
+        first: u64,
+        /// The last that may be.
+        last: u64,
+    },
     /// A survey of a message has ended: the share was reached, or its time is over.
     #[cfg(feature = "broadcast")]
     Coverage(MessageId, Coverage),

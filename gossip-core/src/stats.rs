@@ -81,6 +81,10 @@ pub struct Stats {
     pub broadcast_expired: u64,
     /// Broadcast messages that were not delivered because they had expired, or been replaced or taken back, before they came.
     pub broadcast_withdrawn: u64,
+    /// Ordered broadcast messages that came after a later one of their origin had been delivered without them; they are not.
+    pub broadcast_late: u64,
+    /// Times that the application was told of missing broadcast messages.
+    pub broadcast_gaps: u64,
     /// Announced broadcast messages asked for.
     pub broadcast_grafts: u64,
     /// Neighbours asked too often for one message.
@@ -171,6 +175,8 @@ pub struct BroadcastQueues {
     /// Announced messages that are waited for. At the limit further announcements are passed over;
     /// [`Stats::broadcast_announcements_ignored`].
     pub announced: Fill,
+    /// Bytes of messages that wait for those that they come after. At the limit the oldest are delivered without.
+    pub ordered_bytes: Fill,
     /// Bytes of messages kept for those who missed them. At the limit the oldest are forgotten.
     pub history_bytes: Fill,
 }

@@ -47,6 +47,23 @@ impl Window {
         given_up
     }
 
+    /// Everything up to here was seen or given up.
+    #[cfg_attr(not(feature = "broadcast"), allow(dead_code, reason = "broadcast alone tells of gaps"))]
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// Gives up what was not seen up to a number; how many were.
+    #[cfg_attr(not(feature = "broadcast"), allow(dead_code, reason = "broadcast alone tells of gaps"))]
+    pub(crate) fn give_up(&mut self, through: u64) -> u64 {
+        let given_up = self.missing(self.floor.saturating_add(1), through).count() as u64;
+        let on = through.saturating_sub(self.floor);
+        self.advance(on);
+        let settled = self.settled();
+        self.advance(settled);
+        given_up
+    }
+
     /// The numbers from `first` to `last` that were not seen and still can be, ascending.
     #[cfg_attr(not(feature = "broadcast"), allow(dead_code, reason = "broadcast alone asks for what it missed"))]
     pub(crate) fn missing(&self, first: u64, last: u64) -> impl Iterator<Item = u64> + '_ {
@@ -112,6 +129,16 @@ mod tests {
         window.insert(2);
         assert_eq!(window.insert(WINDOW + 3), 2, "1 and 3 were never received");
         assert!(window.contains(1) && window.contains(2) && window.contains(3) && !window.contains(4));
+    }
+
+    #[test]
+    fn what_is_given_up_counts_as_seen_and_nothing_else_does() {
+        let mut window = Window::new();
+        [2, 3, 7, 9].into_iter().for_each(|number| _ = window.insert(number));
+        assert_eq!(window.give_up(6), 4, "1, 4, 5 and 6");
+        assert_eq!(window.floor(), 7);
+        assert!(window.contains(6) && !window.contains(8) && window.contains(9));
+        assert_eq!((window.give_up(3), window.floor()), (0, 7));
     }
 
     #[test]

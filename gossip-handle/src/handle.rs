@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use gossip_core::broadcast::{BroadcastError, Class, MessageId, SendOptions};
+use gossip_core::broadcast::{BroadcastError, Class, Coverage, Delivery, MessageId, SendOptions, Survey};
 use gossip_core::kv::{KvError, Scope, Version};
 use gossip_core::{CommandError, Event, Instant, Node, NodeId, Peer, Stats};
 
@@ -165,6 +166,50 @@ impl<P: Peer> Handle<P> {
             state.writable(BroadcastError::Leaving)?;
             state.node.broadcasts_mut(now).send_with(options, topic, payload)
         })
+    }
+
+    /// Takes back a message of this node; see [`BroadcastsMut::cancel`](gossip_core::broadcast::BroadcastsMut::cancel).
+    pub fn cancel(&self, id: MessageId) -> Result<MessageId, BroadcastError> {
+        self.run(|state, now| {
+            state.writable(BroadcastError::Leaving)?;
+            state.node.broadcasts_mut(now).cancel(id)
+        })
+    }
+
+    /// What is known of how far a message got that is kept; see
+    /// [`Broadcasts::delivery`](gossip_core::broadcast::Broadcasts::delivery).
+    pub fn delivery(&self, id: MessageId) -> Option<Delivery> {
+        self.shared.read(|state| state.node.broadcasts().delivery(id))
+    }
+
+    /// Asks members for a message that is kept, until a share of them, 0 to 1, have it with a confidence of 95 %, or the time is
+    /// over: what is known then, which [`Coverage::at_least`] tells. Dropped, the asking goes on.
+    ///
+    /// # Errors
+    /// If the message is not kept, too many are asked for others, or the node ends before.
+    pub async fn wait_coverage(&self, id: MessageId, share: f64, within: Duration) -> Result<Coverage, BroadcastError> {
+        let mut events = self.run(|state, now| {
+            state.writable(BroadcastError::Leaving)?;
+            let wants = |event: &Event<P>| matches!(event, Event::Coverage(..) | Event::Left);
+            let queue = state.hub.subscribe(OUTCOMES, wants);
+            state.node.broadcasts_mut(now).survey(id, Survey::until(share).within(within))?;
+            Ok(Events::new(queue))
+        })?;
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Coverage(of, coverage) if of == id => return Ok(coverage),
+                // It may be among what was missed: the node knows how far it is.
+                Event::Lagged(_) => {
+                    let known = self.delivery(id).and_then(|delivery| delivery.coverage);
+                    if let Some(coverage) = known.filter(|known| known.at_least() >= share) {
+                        return Ok(coverage);
+                    }
+                }
+                Event::Left => break,
+                _ => {}
+            }
+        }
+        Err(BroadcastError::Leaving)
     }
 
     /// Sends a message to one member's inbox of that port; see [`Node::send_to`]. It is under way when this returns; what is

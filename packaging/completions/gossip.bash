@@ -513,7 +513,7 @@ _gossip() {
             fi
             case "${prev}" in
                 --only)
-                    COMPREPLY=($(compgen -W "member partition healed namesake join key message reload left lagged" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "member partition healed namesake join key message gap unacknowledged reload left lagged" -- "${cur}"))
                     return 0
                     ;;
                 --count)
@@ -1224,14 +1224,34 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__publish)
-            opts="-h --class --socket --json --help"
+            opts="-h --file --class --expires --key --ordered --wait-coverage --timeout --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --class)
                     COMPREPLY=($(compgen -W "urgent normal bulk" -- "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-coverage)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --socket)

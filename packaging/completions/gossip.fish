@@ -186,10 +186,16 @@ complete -c gossip -n "__fish_gossip_using_subcommand export" -l socket -d 'The 
 complete -c gossip -n "__fish_gossip_using_subcommand export" -l all -d 'Own keys of all members too'
 complete -c gossip -n "__fish_gossip_using_subcommand export" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand export" -s h -l help -d 'Print help'
+complete -c gossip -n "__fish_gossip_using_subcommand publish" -l file -d 'Read the message from a file' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand publish" -l class -d 'How urgent it is: urgent messages go over more links, bulk ones when nothing else waits' -r -f -a "urgent\t''
 normal\t''
 bulk\t''"
+complete -c gossip -n "__fish_gossip_using_subcommand publish" -l expires -d 'After so long, such as 500ms or 10s, whoever has not got it never does. Default: as long as messages are kept' -r
+complete -c gossip -n "__fish_gossip_using_subcommand publish" -l key -d 'It replaces older messages of this agent with the same topic and key wherever they are still on their way' -r
+complete -c gossip -n "__fish_gossip_using_subcommand publish" -l wait-coverage -d 'Wait until this share of the other members, 0 to 1, have it with 95 % confidence' -r
+complete -c gossip -n "__fish_gossip_using_subcommand publish" -l timeout -d 'How long to wait, at most 60s, such as 500ms or 5s. Default: 10s' -r
 complete -c gossip -n "__fish_gossip_using_subcommand publish" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
+complete -c gossip -n "__fish_gossip_using_subcommand publish" -l ordered -d 'Deliver it everywhere after this agent\'s former ordered messages'
 complete -c gossip -n "__fish_gossip_using_subcommand publish" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand publish" -s h -l help -d 'Print help'
 complete -c gossip -n "__fish_gossip_using_subcommand subscribe" -l count -d 'Stop after so many messages' -r
@@ -225,6 +231,8 @@ namesake\t'Two live members claim one id: which of them keeps it'
 join\t'A join through one contact succeeded or found no answer'
 key\t'A key was written or deleted'
 message\t'A broadcast message arrived or was sent here'
+gap\t'Messages of a member are missing and not waited for any more'
+unacknowledged\t'Nobody acknowledged a message that was sent here'
 reload\t'The agent read its configuration again'
 left\t'The agent has left the cluster'
 lagged\t'Events were missed, because more happened than was read'"

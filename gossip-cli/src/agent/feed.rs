@@ -99,6 +99,16 @@ impl Subscription {
                 "loser_addr": loser.addr.to_string(),
                 "loser_generation": loser.generation,
             }))],
+            Event::Gap { origin, first, last } => vec![line(json!({
+                "event": kind.name(),
+                "from": self.name_of(origin.id),
+                "generation": origin.generation,
+                "first": first,
+                "last": last,
+            }))],
+            Event::Unacknowledged(id) => {
+                vec![line(json!({ "event": kind.name(), "version": message_id(*id) }))]
+            }
             Event::Left => vec![line(json!({ "event": kind.name() }))],
             _ => Vec::new(),
         }
@@ -172,6 +182,8 @@ fn kind_of(event: &Event<SocketAddr>) -> Option<EventKind> {
         Event::Join { .. } => EventKind::Join,
         Event::Kv(_) => EventKind::Key,
         Event::Broadcast(_) => EventKind::Message,
+        Event::Gap { .. } => EventKind::Gap,
+        Event::Unacknowledged(_) => EventKind::Unacknowledged,
         Event::Left => EventKind::Left,
         Event::Lagged(_) => EventKind::Lagged,
         _ => return None,

@@ -84,11 +84,20 @@ const PUBLISH_EXAMPLES: &str = "\
 Examples:
   gossip publish deploy 'v1.4.2 is out'
   gossip publish deploy - < note.txt  the payload is read from standard input
-  gossip publish alarm fire --class urgent";
+  gossip publish alarm fire --class urgent
+  gossip publish load 0.7 --key web-1 --expires 10s
+  gossip publish config --file new.json --wait-coverage 0.99 --timeout 5s
+
+With --wait-coverage a sample of the members is asked, as large as it takes to show the share with 95 % confidence: all of up to
+1024; of more than that no share above 0.996 can be shown. After --timeout it ends with exit code 4, and the message goes on
+spreading. Where too much waits to be sent nothing is published and the exit code is 6.";
 const SUBSCRIBE_EXAMPLES: &str = "\
 Examples:
   gossip subscribe deploy
   gossip subscribe --count 1 --json   wait for the next message of any topic
+
+Where messages were missed a line on standard error says so, with --json an object: `lagged` if this reader was too slow, `gap` if
+messages of a member are not to be had any more.
 
 Messages that were sent through this agent are shown too. With --json the first line is {\"event\":\"start\"}: every message
 from then on follows.";
@@ -237,6 +246,11 @@ pub(crate) struct WaitArgs {
     pub(crate) timeout: Option<Duration>,
 }
 
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "write a share between 0 and 1, such as 0.99".into())
+}
+
 fn quorum(text: &str) -> Result<String, String> {
     let right = matches!(text, "all" | "majority") || text.parse::<u32>().is_ok_and(|count| count > 0);
     if right { Ok(text.to_string()) } else { Err("write a number from 1, `all` or `majority`".into()) }
@@ -328,12 +342,30 @@ pub(crate) struct ExportArgs {
 pub(crate) struct PublishArgs {
     /// What the message is about, at most 255 bytes
     pub(crate) topic: String,
-    /// The message; `-` reads it from standard input
+    /// The message; `-`, or none at all, reads it from standard input
     #[arg(allow_hyphen_values = true)]
-    pub(crate) payload: String,
+    pub(crate) payload: Option<String>,
+    /// Read the message from a file
+    #[arg(long, value_name = "FILE", conflicts_with = "payload")]
+    pub(crate) file: Option<PathBuf>,
     /// How urgent it is: urgent messages go over more links, bulk ones when nothing else waits
     #[arg(long, value_name = "CLASS", default_value = "normal", value_parser = ["urgent", "normal", "bulk"])]
     pub(crate) class: String,
+    /// After so long, such as 500ms or 10s, whoever has not got it never does. Default: as long as messages are kept
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub(crate) expires: Option<Duration>,
+    /// It replaces older messages of this agent with the same topic and key wherever they are still on their way
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Deliver it everywhere after this agent's former ordered messages
+    #[arg(long)]
+    pub(crate) ordered: bool,
+    /// Wait until this share of the other members, 0 to 1, have it with 95 % confidence
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(crate) wait_coverage: Option<f64>,
+    /// How long to wait, at most 60s, such as 500ms or 5s. Default: 10s
+    #[arg(long, value_name = "TIME", requires = "wait_coverage", value_parser = duration::parse)]
+    pub(crate) timeout: Option<Duration>,
 }
 
 #[derive(Args, Debug)]

@@ -51,9 +51,49 @@ pub(super) fn listed(entry: &Value) -> String {
 }
 
 pub(super) async fn publish(client: &Client, args: &PublishArgs, json: bool) -> Result<(), Failure> {
-    let payload = argument_or_stdin(&args.payload)?;
-    let body = json!({ "topic": args.topic, "payload": payload, "class": args.class });
-    version(&client.post("/v1/publish", &body).await?, json)
+    let payload = match (&args.payload, &args.file) {
+        (_, Some(file)) => std::fs::read_to_string(file)
+            .map_err(|error| Failure::input(format!("cannot read {} as text: {error}", file.display())))?,
+        (Some(payload), None) => argument_or_stdin(payload)?,
+        (None, None) => argument_or_stdin("-")?,
+    };
+    let mut body = json!({ "topic": args.topic, "payload": payload, "class": args.class, "ordered": args.ordered });
+    let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    for (name, value) in [
+        ("expires_ms", args.expires.map(|time| millis(time).into())),
+        ("key", args.key.as_deref().map(Value::from)),
+        ("wait_coverage", args.wait_coverage.map(Value::from)),
+        ("timeout_ms", args.timeout.map(|time| millis(time).into())),
+    ] {
+        if let Some(value) = value {
+            body[name] = value;
+        }
+    }
+    let answer = client.post("/v1/publish", &body).await?;
+    version(&answer, json)?;
+    covered(&answer["coverage"], json)
+}
+
+/// Says how far a message got, if that was waited for.
+fn covered(coverage: &Value, json: bool) -> Result<(), Failure> {
+    if coverage.is_null() {
+        return Ok(());
+    }
+    let percent = |field: &str| format!("{:.1} %", 100.0 * coverage[field].as_f64().unwrap_or_default());
+    let count = |field: &str| text(&coverage[field]);
+    let found = format!(
+        "{} of {} members asked have it, of {} others: {}, at least {} with 95 % confidence",
+        count("have"),
+        count("asked"),
+        count("members"),
+        percent("estimate"),
+        percent("at_least")
+    );
+    if coverage["reached"] == true {
+        return if json { Ok(()) } else { output::line(&found) };
+    }
+    Err(Failure::unacknowledged(format!("published, but in time it was not shown to have gone as far as asked: {found}"))
+        .hint("it goes on spreading; `gossip members` shows who is alive; a share above 0.996 of more than 1024 members cannot be shown"))
 }
 
 /// The rows of a list.

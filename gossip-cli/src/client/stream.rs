@@ -29,7 +29,8 @@ pub(super) async fn events(client: &Client, args: &EventsArgs, json: bool) -> Re
 }
 
 pub(super) async fn subscribe(client: &Client, args: &SubscribeArgs, json: bool) -> Result<(), Failure> {
-    let mut source = client.lines("/v1/events", Query::new().add("kind", EventKind::Message.name())).await?;
+    let query = Query::new().add("kind", EventKind::Message.name()).add("kind", EventKind::Gap.name());
+    let mut source = client.lines("/v1/events", query).await?;
     let mut left = args.count;
     while left != Some(0) {
         let event = next(&mut source).await?;
@@ -42,7 +43,8 @@ pub(super) async fn subscribe(client: &Client, args: &SubscribeArgs, json: bool)
                 }
                 left = left.map(|left| left - 1);
             }
-            Some("lagged") => output::warn(&described(&event)),
+            Some("lagged" | "gap") if json => output::json(&event)?,
+            Some("lagged" | "gap") => output::warn(&described(&event)),
             // A script must know when it can publish without being missed.
             Some("start") if json => output::json(&json!({ "event": "start" }))?,
             _ => {}
@@ -78,6 +80,15 @@ pub(super) fn described(event: &Value) -> String {
         "namesake" => {
             format!("namesake {}: {} keeps the id, {} stops", field("name"), field("addr"), field("loser_addr"))
         }
+        "gap" => {
+            format!(
+                "messages {} to {} of {}, or some of them, are missing",
+                field("first"),
+                field("last"),
+                field("from")
+            )
+        }
+        "unacknowledged" => format!("unacknowledged {}: nobody is known to have the message", field("version")),
         "lagged" if !event["revision"].is_null() => format!("{} changes were missed", field("missed")),
         "lagged" => format!("{} events were missed", field("missed")),
         other => other.to_string(),
@@ -106,6 +117,8 @@ mod tests {
         assert_eq!(described(&namesake), "namesake a: 1.2.3.4:5 keeps the id, 1.2.3.4:6 stops");
         let key = json!({ "event": "key", "key": "k", "deleted": false, "value": "v\n" });
         assert_eq!(described(&key), "key k = v\\n");
+        let gap = json!({ "event": "gap", "from": "a", "generation": 1, "first": 2, "last": 21 });
+        assert_eq!(described(&gap), "messages 2 to 21 of a, or some of them, are missing");
         let message = json!({ "event": "message", "from": "a", "topic": "t", "payload_hex": "ff" });
         assert_eq!(described(&message), "message a t: ff");
     }

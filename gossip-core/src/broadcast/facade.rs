@@ -12,7 +12,7 @@ use crate::bulk::Bulk;
 use crate::config::Config;
 use crate::peer::Peer;
 use crate::protocol::Cx;
-use crate::wire::broadcast::{Class, MAX_MESSAGE_KEY, MAX_TOPIC, ShortId};
+use crate::wire::broadcast::{Class, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, ShortId};
 use crate::wire::bulk::Manifest;
 
 /// Everything of a packet but topic and payload, at its longest: header, list of ids, section, message.
@@ -33,6 +33,8 @@ pub enum BroadcastError {
     },
     /// The key is empty or longer than 64 bytes.
     KeyLength,
+    /// It comes after more than 8 messages.
+    TooManyBefore,
     /// A message to take back is another member's, or of another life of this node.
     NotOwn,
     /// A message to take back has expired, was replaced or taken back before, or is not kept any more.
@@ -55,6 +57,7 @@ impl fmt::Display for BroadcastError {
             Self::TopicLength => write!(f, "a topic has at most {MAX_TOPIC} bytes"),
             Self::TooLarge { max } => write!(f, "message too large: a payload has at most {max} bytes"),
             Self::KeyLength => write!(f, "a key has 1 to {MAX_MESSAGE_KEY} bytes"),
+            Self::TooManyBefore => write!(f, "a message comes after {MAX_AFTER} others at most"),
             Self::NotOwn => f.write_str("the message is not one that this node sent in this life"),
             Self::Gone => {
                 f.write_str("the message has expired, was replaced or taken back before, or is not kept any more")
@@ -157,11 +160,18 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         if options.key.is_some_and(|key| key.is_empty() || key.len() > MAX_MESSAGE_KEY) {
             return Err(BroadcastError::KeyLength);
         }
+        if options.after.len() > MAX_AFTER {
+            return Err(BroadcastError::TooManyBefore);
+        }
         let max = max_len(self.cx.config.transport.datagram_mtu).saturating_sub(options.wire_len());
         if topic.len() > MAX_TOPIC {
             return Err(BroadcastError::TopicLength);
         }
         self.has_room(options.class)?;
+        if topic.len() + payload.len() > max && options.ordered {
+            // Whoever has all parts of one may not have those of the next.
+            return Err(BroadcastError::TooLarge { max });
+        }
         if topic.len() + payload.len() > max {
             return self.send_in_parts(&options, topic, payload);
         }

@@ -351,6 +351,10 @@ impl History {
         }
     }
 
+    pub(crate) fn id(&self, place: Place) -> Option<MessageId> {
+        self.kept(place).map(|kept| kept.held.id())
+    }
+
     /// A message, how many acknowledged it, and whether it was pushed along links.
     pub(crate) fn pushed(&self, place: Place) -> Option<(MessageId, u8, bool)> {
         self.kept(place).map(|kept| (kept.held.id(), kept.acknowledged, kept.pushed > 0))

@@ -23,11 +23,24 @@ pub(super) struct Log {
     announced: NodeId,
 }
 
+/// A message that comes.
+pub(super) struct Coming {
+    pub(super) own: bool,
+    /// Its origin's short name.
+    pub(super) origin: u32,
+    /// Its age, in tenths of a second.
+    pub(super) age: u16,
+    /// What has been missing before it for longer is given up.
+    pub(super) patience: Duration,
+}
+
 /// A message that was taken in.
 pub(super) struct Taken {
     pub(super) placed: Placed,
     /// How many older ones of its origin were given up to make room for it.
     pub(super) given_up: u64,
+    /// Among which numbers they were, if something of their origin was heard before.
+    pub(super) gap: Option<(u64, u64)>,
 }
 
 impl Log {
@@ -48,24 +61,52 @@ impl Log {
         &mut self,
         now: Instant,
         config: &BroadcastConfig,
-        own: bool,
-        origin_short: u32,
-        age: u16,
+        coming: &Coming,
         held: Held,
     ) -> Option<Taken> {
+        let Coming { own, origin: origin_short, age, patience } = *coming;
         let MessageId { origin: id, generation, sequence } = held.id();
         let origin = self.origin(now, config, own, Identity::new(id, generation))?;
         if origin.contains(sequence) {
             return None;
         }
-        let given_up = origin.insert(sequence);
+        let first = origin.from.max(origin.floor().saturating_add(1));
+        let heard = origin.from > 0;
+        origin.begin(sequence);
+        let mut given_up = origin.insert(sequence);
+        let mut gap = (heard && given_up > 0 && first <= origin.floor()).then(|| (first, origin.floor()));
+        if let Some((first, last, count)) = origin.look_for_holes(now, sequence, patience) {
+            given_up += count;
+            gap = gap.map(|(from, _)| (from, last)).or(Some((first, last)));
+        }
         origin.heard = now;
         origin.held += 1;
         origin.first_held = origin.first_held.min(sequence);
         let born = before(now, Duration::from_millis(100) * u32::from(age));
         let placed = self.history.push(now, born, held, origin_short);
         self.forget_old(now, config);
-        Some(Taken { placed, given_up })
+        Some(Taken { placed, given_up, gap })
+    }
+
+    /// Whether an ordered message comes too late: a later one of its origin was delivered.
+    pub(super) fn is_after_its_successor(&self, id: MessageId) -> bool {
+        let origin = self.origins.get(&id.origin).filter(|origin| origin.generation == id.generation);
+        origin.is_some_and(|origin| origin.last_ordered > id.sequence)
+    }
+
+    /// An ordered message is delivered.
+    pub(super) fn note_ordered(&mut self, id: MessageId) {
+        if let Some(origin) = self.origins.get_mut(&id.origin).filter(|origin| origin.generation == id.generation) {
+            origin.last_ordered = origin.last_ordered.max(id.sequence);
+        }
+    }
+
+    /// The number after which ordered messages are missing before this one, if they are: not if they were sent before anything
+    /// of their origin was heard.
+    pub(super) fn ordered_gap(&self, id: MessageId, previous: MessageId) -> Option<u64> {
+        let origin = self.origins.get(&id.origin).filter(|origin| origin.generation == id.generation)?;
+        let last = origin.last_ordered.max(origin.from.saturating_sub(1));
+        (previous.sequence > last && !self.knows(previous)).then_some(last)
     }
 
     /// What is known of that life of an origin: none if it is over, or if there is no room for another origin.

@@ -3,9 +3,11 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::identity::{Identity, NodeId};
 use crate::time::Instant;
-use crate::wire::broadcast::{Body, Class, Content, Order};
+use crate::wire::broadcast::{Body, Class, Content, Order, ShortId};
 
 /// Names a message for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +97,14 @@ impl Message {
         Self { in_parts: false, body, ..self.clone() }
     }
 
+    /// What it comes after, if it is ordered: the last ordered message of its origin, and messages of others.
+    pub(super) fn order(&self) -> Option<(Option<MessageId>, impl Iterator<Item = ShortId> + use<>)> {
+        let previous = self.previous?;
+        let after: SmallVec<[ShortId; 1]> = Order { previous, after: self.parts().2 }.after().collect();
+        let before = MessageId { sequence: self.id.sequence.saturating_sub(previous), ..self.id };
+        Some(((previous > 0).then_some(before), after.into_iter()))
+    }
+
     /// How many bytes it has.
     pub(super) fn len(&self) -> usize {
         self.body.len()
@@ -167,10 +177,12 @@ pub struct SendOptions<'a> {
     pub(super) class: Class,
     pub(super) expires: Option<Duration>,
     pub(super) key: Option<&'a [u8]>,
+    pub(super) ordered: bool,
+    pub(super) after: &'a [MessageId],
 }
 
 impl<'a> SendOptions<'a> {
-    /// Of [`Class::Normal`], for ever, without a key.
+    /// Of [`Class::Normal`], for ever, without a key, in no order.
     pub fn new() -> Self {
         Self::default()
     }
@@ -191,13 +203,26 @@ impl<'a> SendOptions<'a> {
     pub fn key(self, key: &'a [u8]) -> Self {
         Self { key: Some(key), ..self }
     }
+
+    /// It is delivered after this node's former ordered messages, everywhere. What does not come within
+    /// `broadcast.ordered_wait` is given up, and the application there is told of the gap.
+    pub fn ordered(self) -> Self {
+        Self { ordered: true, ..self }
+    }
+
+    /// As [`Self::ordered`], and after these messages of whomever, at most [`crate::wire::broadcast::MAX_AFTER`]: causal order. Those that this node does
+    /// not keep any more are left out.
+    pub fn after(self, after: &'a [MessageId]) -> Self {
+        Self { ordered: true, after, ..self }
+    }
 }
 
 impl SendOptions<'_> {
     /// What they add to a message at most.
     pub(super) fn wire_len(&self) -> usize {
         // A varint below 2^32, a length and the key.
-        self.expires.map_or(0, |_| 5) + self.key.map_or(0, |key| 1 + key.len())
+        let order = if self.ordered { 10 + 1 + 4 * self.after.len() } else { 0 };
+        self.expires.map_or(0, |_| 5) + self.key.map_or(0, |key| 1 + key.len()) + order
     }
 
     /// What is left of its life, as it is carried.

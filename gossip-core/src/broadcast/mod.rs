@@ -17,6 +17,7 @@ mod links;
 mod log;
 mod message;
 mod modes;
+mod order;
 mod origin;
 mod outbox;
 mod overlay;
@@ -43,6 +44,7 @@ use self::lazy::Lazy;
 use self::links::{Links, Slot};
 use self::log::Log;
 use self::modes::Gossip;
+use self::order::Order;
 use self::overlay::Overlay;
 use self::push::Flights;
 use self::receipts::Receipts;
@@ -119,6 +121,9 @@ pub(crate) struct Broadcast<P> {
     lazy: Lazy,
     receipts: Receipts,
     gossip: Gossip,
+    order: Order,
+    /// This node's last ordered message.
+    ordered: Option<MessageId>,
     /// This node's last message, in which of its lives.
     sent: (u64, u64),
     /// Since when fingerprints of others differ, and when a digest was sent for it.
@@ -146,6 +151,8 @@ impl<P: Peer> Broadcast<P> {
             lazy: Lazy::new(),
             receipts: Receipts::default(),
             gossip: Gossip::new(rng, now, config),
+            order: Order::default(),
+            ordered: None,
             sent: (0, 0),
             differed: None,
             compared: now,
@@ -333,6 +340,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         self.announce(cx);
         self.graft(cx);
         self.tend_receipts(cx);
+        self.tend_order(cx);
         self.tend_tree(cx);
     }
 
@@ -348,6 +356,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             self.flights.poll_timeout(),
             self.lazy.poll_timeout(),
             self.receipts.poll_timeout(),
+            self.order.poll_timeout(),
         ])
     }
 

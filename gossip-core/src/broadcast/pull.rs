@@ -135,6 +135,7 @@ impl<P: Peer> Broadcast<P> {
             let patience = if config.mode.compares() { config.gossip_interval } else { config.announce_after };
             let now = cx.now;
             let Some(origin) = self.log.origin(now, &cx.config.broadcast, false, of) else { continue };
+            origin.begin(first);
             let Some(first) = origin.missing(first, last).next() else { continue };
             // What another was asked for may be on its way.
             if origin.asked.is_some_and(|asked| now < asked + patience) {

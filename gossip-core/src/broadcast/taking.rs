@@ -1,10 +1,12 @@
 //! A message is taken in, that was sent here or received: once, and passed on.
 
+use core::time::Duration;
+
 use smallvec::SmallVec;
 
 use super::history::Place;
 use super::links::{Slot, Slots};
-use super::log::Taken;
+use super::log::{Coming, Taken};
 use super::message::Held;
 use super::{Broadcast, Intent, MessageId, SendOptions};
 use crate::config::BroadcastMode;
@@ -12,7 +14,10 @@ use crate::event::Event;
 use crate::membership::MemberIndex;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Target};
-use crate::wire::broadcast::{Body, Content, Message as WireMessage, ShortId};
+use crate::wire::broadcast::{Body, Content, Message as WireMessage, Order, ShortId};
+
+/// What nobody around holds is given up after so long.
+const GONE: Duration = Duration::from_secs(30);
 
 impl<P: Peer> Broadcast<P> {
     pub(super) fn send(
@@ -25,7 +30,9 @@ impl<P: Peer> Broadcast<P> {
     ) -> MessageId {
         let id = self.next_id(cx);
         let (expires, key) = (options.expires_ms(), options.key.unwrap_or_default());
-        let body = Body::Content(Content { expires, key, in_parts, topic, payload, ..Content::default() });
+        let after: SmallVec<[u8; 4]> = options.after.iter().filter_map(|id| self.short_of(*id)).flatten().collect();
+        let order = options.ordered.then(|| Order { previous: self.next_ordered(id), after: &after });
+        let body = Body::Content(Content { expires, key, order, in_parts, topic, payload, ..Content::default() });
         self.take(cx, Held::new(cx.now, id, options.class, &body), 0, None, None);
         id
     }
@@ -37,6 +44,18 @@ impl<P: Peer> Broadcast<P> {
         let held = Held::Withdrawn { id, class, back: id.sequence - other.sequence };
         self.take(cx, held, 0, None, None);
         Some(id)
+    }
+
+    fn short_of(&self, id: MessageId) -> Option<[u8; 4]> {
+        let short = self.log.history.find(id).and_then(|place| self.log.history.short(place))?;
+        Some(short.0.to_be_bytes())
+    }
+
+    /// How much lower the number of the last ordered message is, if anybody may still get it; this one is the last now.
+    fn next_ordered(&mut self, id: MessageId) -> u64 {
+        let last = self.ordered.replace(id).filter(|last| last.origin() == id.origin());
+        let kept = last.filter(|last| self.log.history.find(*last).is_some());
+        kept.map_or(0, |last| id.sequence - last.sequence)
     }
 
     fn next_id(&mut self, cx: &Cx<'_, P>) -> MessageId {
@@ -57,9 +76,16 @@ impl<P: Peer> Broadcast<P> {
         let (id, class) = (held.id(), held.class());
         let short = cx.key.short(id.origin());
         let own = id.origin == cx.me.id;
-        let Taken { placed, given_up } = self.log.take(cx.now, &cx.config.broadcast, own, short, age, held)?;
+        // Where fingerprints agree nobody around holds what is missing here.
+        let patience = if self.differed.is_none() { GONE } else { cx.config.broadcast.history };
+        let coming = Coming { own, origin: short, age, patience };
+        let Taken { placed, given_up, gap } = self.log.take(cx.now, &cx.config.broadcast, &coming, held)?;
         let stats = &mut *cx.stats;
         stats.broadcast_missed = stats.broadcast_missed.saturating_add(given_up);
+        stats.broadcast_gaps += u64::from(gap.is_some());
+        if let Some((first, last)) = gap {
+            cx.events.push(Event::Gap { origin: id.origin(), first, last });
+        }
         stats.broadcast_displaced += u64::from(placed.displaced);
         let named = ShortId::of(short, id.sequence);
         let mut have: Slots = slot.into_iter().collect();
@@ -110,8 +136,16 @@ impl<P: Peer> Broadcast<P> {
         };
         match self.log.history.get(place) {
             Some(message) if message.is_in_parts() => self.manifests.push(message.clone()),
-            Some(message) => cx.events.push(Event::Broadcast(message.clone())),
-            None => cx.stats.broadcast_withdrawn += u64::from(!takes_back),
+            Some(message) => {
+                let message = message.clone();
+                self.deliver(cx, place, message);
+            }
+            None => {
+                cx.stats.broadcast_withdrawn += u64::from(!takes_back);
+                if let Some(short) = self.log.history.short(place) {
+                    self.settle(cx, short);
+                }
+            }
         }
     }
 }

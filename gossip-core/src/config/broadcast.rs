@@ -94,6 +94,11 @@ pub struct BroadcastConfig {
     /// 1 MiB, and never more than half of `history_bytes`. Above it sending is refused as busy; what others send is passed on
     /// all the same.
     pub max_unsent_bytes: usize,
+    /// How long a message waits for those that it comes after. Default 5 s.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub ordered_wait: Duration,
+    /// How many bytes of messages may wait so, at least 16 KiB, default 1 MiB. At the limit the oldest are delivered without.
+    pub ordered_bytes: usize,
     /// The most origins whose sequence numbers are remembered: 16 at least, default 16 384. At the limit one that has been
     /// silent for longer than `history` is forgotten; while there is none, messages of further origins are left out and
     /// counted.
@@ -120,6 +125,8 @@ impl Default for BroadcastConfig {
             catch_up_bytes_per_second: 0,
             bulk_bytes: 64 << 20,
             max_unsent_bytes: 1 << 20,
+            ordered_wait: Duration::from_secs(5),
+            ordered_bytes: 1 << 20,
             max_origins: 16_384,
         }
     }
@@ -139,6 +146,8 @@ impl BroadcastConfig {
         check(self.history_bytes >= 64 << 10, "broadcast.history_bytes", "be at least 65536")?;
         check(self.bulk_bytes >= 64 << 10, "broadcast.bulk_bytes", "be at least 65536")?;
         check(self.max_unsent_bytes >= 16 << 10, "broadcast.max_unsent_bytes", "be at least 16384")?;
+        check_interval(self.ordered_wait, "broadcast.ordered_wait")?;
+        check(self.ordered_bytes >= 16 << 10, "broadcast.ordered_bytes", "be at least 16384")?;
         check((16..=1 << 20).contains(&self.max_origins), "broadcast.max_origins", "be between 16 and 1048576")
     }
 }

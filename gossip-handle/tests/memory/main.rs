@@ -6,9 +6,10 @@ use std::future::Future as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use futures_core::Stream as _;
-use gossip_core::broadcast::BroadcastError;
+use gossip_core::broadcast::{BroadcastError, MessageId, SendOptions};
 use gossip_core::direct::Undelivered;
 use gossip_core::kv::{KvError, Scope};
 use gossip_core::{CommandError, Event, MemberChange, NodeId};
@@ -108,6 +109,20 @@ fn what_one_handle_publishes_another_receives() {
         }
     });
     assert_eq!((received.id, received.topic(), received.payload()), (sent, &b"topic"[..], &b"payload"[..]));
+}
+
+#[test]
+fn a_publisher_waits_until_its_message_is_shown_to_have_arrived() {
+    let mut network = Network::default();
+    let (a, b, _) = two(&mut network);
+    let sent = a.publish_with(SendOptions::new().ordered().key(b"k"), b"topic", b"payload").unwrap();
+    let within = Duration::from_secs(10);
+    let coverage = network.run(a.wait_coverage(sent, 1.0, within)).unwrap();
+    assert_eq!((coverage.have, coverage.members), (1, 1));
+    assert_eq!(a.delivery(sent).and_then(|delivery| delivery.coverage), Some(coverage));
+    assert_eq!(network.run(b.wait_coverage(MessageId { sequence: 9, ..sent }, 1.0, within)), Err(BroadcastError::Gone));
+    a.cancel(sent).unwrap();
+    assert_eq!(b.cancel(sent), Err(BroadcastError::NotOwn));
 }
 
 /// Two nodes that know each other, and the second's id.

@@ -28,6 +28,7 @@ impl Queues {
             (&mut fullest.broadcast.intents, seen.broadcast.intents),
             (&mut fullest.broadcast.flights, seen.broadcast.flights),
             (&mut fullest.broadcast.announced, seen.broadcast.announced),
+            (&mut fullest.broadcast.ordered_bytes, seen.broadcast.ordered_bytes),
             (&mut fullest.broadcast.history_bytes, seen.broadcast.history_bytes),
         ] {
             most.peak = most.peak.max(now.peak);
@@ -45,6 +46,7 @@ impl Queues {
             ("queues.packets_max", "queues.packets_limit", of(|queues| queues.broadcast.intents)),
             ("queues.flights_max", "queues.flights_limit", of(|queues| queues.broadcast.flights)),
             ("queues.announced_max", "queues.announced_limit", of(|queues| queues.broadcast.announced)),
+            ("queues.ordered_bytes_max", "queues.ordered_bytes_limit", of(|queues| queues.broadcast.ordered_bytes)),
             ("queues.history_bytes_max", "queues.history_bytes_limit", of(|queues| queues.broadcast.history_bytes)),
         ] {
             results.integer(max, fill.map(|fill| fill.peak as u64));

@@ -53,6 +53,7 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     broadcast_outdated: "dropped_total"["broadcast_outdated"], "What was passed over, or left out at a limit.";
     broadcast_unfit: "dropped_total"["broadcast_unfit"], "What was passed over, or left out at a limit.";
     broadcast_notes_full: "dropped_total"["broadcast_notes_full"], "What was passed over, or left out at a limit.";
+    broadcast_late: "dropped_total"["broadcast_out_of_order"], "What was passed over, or left out at a limit.";
     broadcast_grafts_refused: "dropped_total"["broadcast_asked_too_often"], "What was passed over, or left out at a limit.";
     broadcast_announcements_ignored: "dropped_total"["broadcast_announced_too_much"], "What was passed over, or left out at a limit.";
     broadcast_strangers: "dropped_total"["broadcast_no_neighbour"], "What was passed over, or left out at a limit.";
@@ -82,6 +83,7 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     bulk_served: "bulk_parts_served_total", "Parts sent to members that asked for them.";
     bulk_spoiled: "bulk_spoiled_total", "Large payloads whose parts did not make them up, and were asked for again.";
     broadcast_busy: "broadcast_refused_busy_total", "Messages of clients refused because too much waits to be sent.";
+    broadcast_gaps: "broadcast_gaps_total", "Gaps in the messages of others that clients were told of.";
     broadcast_displaced: "broadcast_ended_total"["replaced"], "Kept messages that are not passed on any more.";
     broadcast_expired: "broadcast_ended_total"["expired"], "Kept messages that are not passed on any more.";
     broadcast_withdrawn: "broadcast_withdrawn_total", "Messages that were over before they came, and were not delivered.";

@@ -89,6 +89,7 @@ pub(super) fn of_message(error: BroadcastError) -> ApiError {
         BroadcastError::TooLarge { max } => ApiError::input(message)
             .with_status(StatusCode::PAYLOAD_TOO_LARGE)
             .hint(format!("topic and payload take at most {max} bytes together, the topic at most 255")),
+        BroadcastError::KeyLength | BroadcastError::TopicLength => ApiError::input(message),
         BroadcastError::Busy { retry_after } => ApiError::from(Failure::busy(message))
             .with_status(StatusCode::SERVICE_UNAVAILABLE)
             .hint(format!("nothing was sent: publish again in {} ms, or less at a time", retry_after.as_millis())),

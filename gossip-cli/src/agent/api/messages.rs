@@ -1,6 +1,8 @@
 //! Broadcast messages that clients send.
 
-use gossip_core::broadcast::Class;
+use std::time::Duration;
+
+use gossip_core::broadcast::{Class, SendOptions};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,6 +18,52 @@ struct Publish {
     payload: String,
     #[serde(default)]
     class: Urgency,
+    /// After so long it is of no use.
+    expires_ms: Option<u64>,
+    key: Option<String>,
+    #[serde(default)]
+    ordered: bool,
+    /// The share of the other members that is to have it before this is answered.
+    wait_coverage: Option<f64>,
+    timeout_ms: Option<u64>,
+}
+
+/// How long is waited unless it is said, and at most.
+const TIMEOUT_MS: u64 = 10_000;
+const MAX_TIMEOUT_MS: u64 = 60_000;
+
+impl Publish {
+    fn options(&self) -> Result<SendOptions<'_>, ApiError> {
+        let mut options = SendOptions::new().class(self.class.into());
+        if let Some(expires) = self.expires_ms {
+            if expires == 0 {
+                return Err(ApiError::input("`expires_ms` must be 1 at least"));
+            }
+            options = options.expires(Duration::from_millis(expires));
+        }
+        if let Some(key) = &self.key {
+            options = options.key(key.as_bytes());
+        }
+        Ok(if self.ordered { options.ordered() } else { options })
+    }
+
+    /// The share that is waited for, and for how long.
+    fn wait(&self) -> Result<Option<(f64, Duration)>, ApiError> {
+        let Some(share) = self.wait_coverage else {
+            return match self.timeout_ms {
+                Some(_) => Err(ApiError::input("`timeout_ms` limits a wait, but `wait_coverage` is missing")),
+                None => Ok(None),
+            };
+        };
+        if !(0.0..=1.0).contains(&share) {
+            return Err(ApiError::input(format!("`wait_coverage` must be between 0 and 1, not {share}")));
+        }
+        let timeout = self.timeout_ms.unwrap_or(TIMEOUT_MS);
+        if !(1..=MAX_TIMEOUT_MS).contains(&timeout) {
+            return Err(ApiError::input(format!("`timeout_ms` must be 1 to {MAX_TIMEOUT_MS}, not {timeout}")));
+        }
+        Ok(Some((share, Duration::from_millis(timeout))))
+    }
 }
 
 /// [`Class`], as clients name it.
@@ -39,13 +87,27 @@ impl From<Urgency> for Class {
 }
 
 pub(super) async fn publish(state: &State, body: Body) -> Result<Answer, ApiError> {
-    let Publish { topic, payload, class } = body.json().await?;
-    if query::is_reserved(topic.as_bytes()) {
-        return Err(ApiError::input(format!("the topic {topic:?} is for agents alone"))
+    let publish: Publish = body.json().await?;
+    let (topic, payload) = (publish.topic.as_bytes(), publish.payload.as_bytes());
+    if query::is_reserved(topic) {
+        return Err(ApiError::input(format!("the topic {:?} is for agents alone", publish.topic))
             .hint("topics that begin with @gossip/ are reserved; `gossip query` asks members"));
     }
-    let id = state.handle.publish_with(Class::from(class), topic.as_bytes(), payload.as_bytes()).map_err(of_message)?;
+    let (options, wait) = (publish.options()?, publish.wait()?);
+    let id = state.handle.publish_with(options, topic, payload).map_err(of_message)?;
     // The node does not deliver its own messages to itself, but another program on this machine may want them.
-    state.feed.tell(feed::message_line(id, &state.name, topic.as_bytes(), payload.as_bytes()));
-    Ok(json!({ "topic": topic, "version": feed::message_id(id) }).into())
+    state.feed.tell(feed::message_line(id, &state.name, topic, payload));
+    let mut answer = json!({ "topic": publish.topic, "version": feed::message_id(id) });
+    if let Some((share, within)) = wait {
+        let coverage = state.handle.wait_coverage(id, share, within).await.map_err(of_message)?;
+        answer["coverage"] = json!({
+            "reached": coverage.at_least() >= share,
+            "estimate": coverage.estimate(),
+            "at_least": coverage.at_least(),
+            "have": coverage.have,
+            "asked": coverage.asked,
+            "members": coverage.members,
+        });
+    }
+    Ok(answer.into())
 }
