@@ -9,6 +9,7 @@ mod identity;
 mod input;
 mod limits;
 mod node;
+mod reconcile;
 mod restore;
 mod scenario;
 mod sections;
@@ -19,6 +20,7 @@ pub use decode::decode;
 pub use frames::frames;
 pub use identity::identity;
 pub use node::node;
+pub use reconcile::reconcile;
 pub use restore::restore;
 pub use scenario::scenario;
 

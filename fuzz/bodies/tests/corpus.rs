@@ -42,6 +42,11 @@ fn node_stands_its_corpus_and_does_the_same_twice() {
 }
 
 #[test]
+fn reconcile_stands_its_corpus() {
+    replay("reconcile", gossip_fuzz_bodies::reconcile);
+}
+
+#[test]
 fn restore_stands_its_corpus() {
     replay("restore", gossip_fuzz_bodies::restore);
 }
