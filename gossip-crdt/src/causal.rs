@@ -1,5 +1,6 @@
 //! A value with the context that it needs.
 
+use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
 use crate::dot::{Dot, Pen, Writer};
 use crate::value::Value;
@@ -58,5 +59,18 @@ impl<W: Writer, V: Value<W>> Causal<W, V> {
 impl<W: Writer, V: Value<W>> Default for Causal<W, V> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The context, then the value. All dots of the value are in the context.
+impl<W: Writer, V: Value<W>> Codec for Causal<W, V> {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        self.context.encode(to);
+        self.value.encode(to);
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (context, value) = (Context::decode(from)?, V::decode(from)?);
+        if value.covered_by(&context) { Ok(Self { value, context }) } else { Err(DecodeError::OutOfRange) }
     }
 }

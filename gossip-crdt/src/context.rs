@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
+use crate::codec::{Codec, DecodeError, Reader, read_map};
 use crate::dot::{Dot, Writer};
 
 /// Seen counters, both ends included, ascending, with a hole between any two.
@@ -124,6 +125,39 @@ impl<W: Writer> FromIterator<Dot<W>> for Context<W> {
     }
 }
 
+impl<W: Writer> Codec for Context<W> {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        (self.writers.len() as u64).encode(to);
+        for (writer, runs) in &self.writers {
+            writer.encode(to);
+            (runs.len() as u64).encode(to);
+            let mut next = 1;
+            for (first, last) in runs {
+                (first - next).encode(to);
+                (last - first).encode(to);
+                // Between two runs at least one counter is missing. There is no run behind the last counter.
+                next = last.saturating_add(2);
+            }
+        }
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        read_map(from, read_runs).map(|writers| Self { writers })
+    }
+}
+
+fn read_runs(from: &mut Reader<'_>) -> Result<Runs, DecodeError> {
+    let (mut runs, mut next) = (Runs::new(), Some(1_u64));
+    for _ in 0..from.counter()? {
+        let (before, more) = (u64::decode(from)?, u64::decode(from)?);
+        let first = next.and_then(|next| next.checked_add(before));
+        let run = first.and_then(|first| Some((first, first.checked_add(more)?))).ok_or(DecodeError::OutOfRange)?;
+        runs.push(run);
+        next = run.1.checked_add(2);
+    }
+    Ok(runs)
+}
+
 /// The parts of `mine` that are not in `theirs`.
 fn without(mine: &[(u64, u64)], theirs: &[(u64, u64)]) -> Runs {
     let mut left = Runs::new();
@@ -152,13 +186,16 @@ mod tests {
     use super::*;
     use crate::dot::Pen;
 
-    fn context(runs: &[(u64, u64)]) -> Context<char> {
+    const A: u64 = 1;
+    const B: u64 = 2;
+
+    fn context(runs: &[(u64, u64)]) -> Context<u64> {
         let mut context = Context::new();
-        runs.iter().for_each(|run| context.insert_run('a', run.0, run.1));
+        runs.iter().for_each(|run| context.insert_run(A, run.0, run.1));
         context
     }
 
-    fn runs(context: &Context<char>) -> alloc::vec::Vec<(u64, u64)> {
+    fn runs(context: &Context<u64>) -> alloc::vec::Vec<(u64, u64)> {
         context.runs().map(|(_, first, last)| (first, last)).collect()
     }
 
@@ -173,9 +210,9 @@ mod tests {
     #[test]
     fn a_hole_is_not_covered() {
         let holed = context(&[(1, 2), (4, 9)]);
-        assert!(!holed.contains(&Dot::new('a', 3)) && holed.contains(&Dot::new('a', 4)));
+        assert!(!holed.contains(&Dot::new(A, 3)) && holed.contains(&Dot::new(A, 4)));
         assert!(!holed.covers(&context(&[(1, 5)])) && context(&[(1, 9)]).covers(&holed));
-        assert_eq!((holed.through(&'a'), context(&[(2, 5)]).through(&'a')), (2, 0));
+        assert_eq!((holed.through(&A), context(&[(2, 5)]).through(&A)), (2, 0));
     }
 
     #[test]
@@ -188,11 +225,11 @@ mod tests {
     #[test]
     fn a_writer_counts_on_from_the_last_that_it_has_seen_of_itself() {
         let mut context = context(&[(1, 2), (7, 8)]);
-        let dot = Pen::new('a', &mut context).map(|mut pen| [pen.dot(), pen.dot()]);
-        assert_eq!(dot, Some([Dot::new('a', 9), Dot::new('a', 10)]));
-        assert_eq!(Pen::new('b', &mut context).map(|mut pen| pen.dot()), Some(Dot::new('b', 1)));
-        assert!(context.contains(&Dot::new('a', 10)) && context.contains(&Dot::new('b', 1)));
-        context.insert_run('a', u64::MAX, u64::MAX);
-        assert!(Pen::new('a', &mut context).is_none());
+        let dot = Pen::new(A, &mut context).map(|mut pen| [pen.dot(), pen.dot()]);
+        assert_eq!(dot, Some([Dot::new(A, 9), Dot::new(A, 10)]));
+        assert_eq!(Pen::new(B, &mut context).map(|mut pen| pen.dot()), Some(Dot::new(B, 1)));
+        assert!(context.contains(&Dot::new(A, 10)) && context.contains(&Dot::new(B, 1)));
+        context.insert_run(A, u64::MAX, u64::MAX);
+        assert!(Pen::new(A, &mut context).is_none());
     }
 }

@@ -1,9 +1,10 @@
 //! Counters that go up, or up and down, and back to zero.
 
+use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::totals::{Total, Totals};
-use crate::value::{DOT_BYTES, Value};
+use crate::value::Value;
 
 /// What went up and what went down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,8 +74,25 @@ impl<W: Writer> Value<W> for Counter<W> {
     fn is_written(&self) -> bool {
         self.totals.is_written()
     }
+}
 
-    fn size(&self) -> usize {
-        self.totals.all().count() * (DOT_BYTES + size_of::<UpDown>())
+impl<W: Writer> Codec for Counter<W> {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        self.totals.encode(to);
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Totals::decode(from).map(|totals| Self { totals })
+    }
+}
+
+impl Codec for UpDown {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        self.up.encode(to);
+        self.down.encode(to);
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self { up: u64::decode(from)?, down: u64::decode(from)? })
     }
 }

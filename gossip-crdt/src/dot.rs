@@ -2,13 +2,14 @@
 
 use core::fmt::Debug;
 
+use crate::codec::Codec;
 use crate::context::Context;
 
 /// Who writes: an id that is never used by two at a time, nor again after what was written under it is forgotten. A node that
 /// lost its state is another writer, so an id holds the generation too.
-pub trait Writer: Clone + Ord + Debug {}
+pub trait Writer: Clone + Codec + Debug + Ord {}
 
-impl<T: Clone + Ord + Debug> Writer for T {}
+impl<T: Clone + Codec + Debug + Ord> Writer for T {}
 
 /// Who wrote, and as which of its writes: it names the write for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

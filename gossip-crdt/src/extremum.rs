@@ -2,10 +2,11 @@
 
 use core::fmt::Debug;
 
+use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::store::Dots;
-use crate::value::{DOT_BYTES, Size, Value};
+use crate::value::Value;
 
 macro_rules! extremum {
     ($name:ident, $best:ident, $beats:tt, $doc:literal) => {
@@ -40,7 +41,7 @@ macro_rules! extremum {
             }
         }
 
-        impl<W: Writer, T: Clone + Debug + Ord + Size> Value<W> for $name<W, T> {
+        impl<W: Writer, T: Clone + Codec + Debug + Ord> Value<W> for $name<W, T> {
             fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
                 self.written.join(seen, &other.written, theirs);
             }
@@ -56,9 +57,15 @@ macro_rules! extremum {
             fn reset(&mut self, _: &mut Pen<'_, W>) {
                 self.written.clear();
             }
+        }
 
-            fn size(&self) -> usize {
-                self.written.iter().map(|(_, value)| DOT_BYTES + value.size()).sum()
+        impl<W: Writer, T: Codec> Codec for $name<W, T> {
+            fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+                self.written.encode(to, T::encode);
+            }
+
+            fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                Ok(Self { written: Dots::decode(from, T::decode)? })
             }
         }
     };

@@ -1,9 +1,10 @@
 //! A flag that is on or off.
 
+use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::store::Dots;
-use crate::value::{DOT_BYTES, Value};
+use crate::value::Value;
 
 macro_rules! flag {
     ($name:ident, $dotted:ident, $plain:ident, $dotted_doc:literal, $plain_doc:literal, $is_on:literal, $doc:literal) => {
@@ -52,9 +53,15 @@ macro_rules! flag {
             fn reset(&mut self, _: &mut Pen<'_, W>) {
                 self.written.clear();
             }
+        }
 
-            fn size(&self) -> usize {
-                self.written.len() * DOT_BYTES
+        impl<W: Writer> Codec for $name<W> {
+            fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+                self.written.encode(to, |(), _| ());
+            }
+
+            fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                Ok(Self { written: Dots::decode(from, |_| Ok(()))? })
             }
         }
     };

@@ -9,6 +9,7 @@ extern crate std;
 
 mod causal;
 mod clock;
+mod codec;
 mod context;
 mod counter;
 mod dot;
@@ -24,6 +25,7 @@ mod value;
 
 pub use causal::Causal;
 pub use clock::{Clock, ClockSkew, Stamp};
+pub use codec::{Codec, DecodeError, Reader};
 pub use context::Context;
 pub use counter::Counter;
 pub use dot::{Dot, Pen, Writer};
@@ -33,4 +35,4 @@ pub use map::OrMap;
 pub use register::Register;
 pub use set::{AddWinsSet, RemoveWinsSet};
 pub use sketch::Sketch;
-pub use value::{Size, Value};
+pub use value::Value;

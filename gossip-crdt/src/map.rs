@@ -4,9 +4,10 @@ use alloc::collections::BTreeMap;
 use core::fmt::Debug;
 use core::marker::PhantomData;
 
+use crate::codec::{Codec, DecodeError, Reader, read_map, write_map};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
-use crate::value::{Size, Value};
+use crate::value::Value;
 
 /// An observed-remove map: a key that is written and removed at the same time is there, with what was written then and nothing of
 /// what was there before. A key is there as long as anything of its value is.
@@ -56,7 +57,7 @@ impl<W: Writer, K: Ord, V> Default for OrMap<W, K, V> {
     }
 }
 
-impl<W: Writer, K: Clone + Debug + Ord + Size, V: Value<W>> Value<W> for OrMap<W, K, V> {
+impl<W: Writer, K: Clone + Codec + Debug + Ord, V: Value<W>> Value<W> for OrMap<W, K, V> {
     fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
         let nothing = V::default();
         for (key, value) in &mut self.values {
@@ -89,8 +90,18 @@ impl<W: Writer, K: Clone + Debug + Ord + Size, V: Value<W>> Value<W> for OrMap<W
     fn is_written(&self) -> bool {
         self.values.values().any(Value::is_written)
     }
+}
 
-    fn size(&self) -> usize {
-        self.values.iter().map(|(key, value)| key.size() + value.size()).sum()
+impl<W: Writer, K: Codec + Ord, V: Value<W>> Codec for OrMap<W, K, V> {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        write_map(&self.values, to);
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let values = read_map(from, |from| {
+            let value = V::decode(from)?;
+            if value.is_empty() { Err(DecodeError::NonCanonical) } else { Ok(value) }
+        })?;
+        Ok(Self { values, writer: PhantomData })
     }
 }

@@ -1,10 +1,11 @@
 //! Registers: one value, or all that were written at the same time.
 
 use crate::clock::Stamp;
+use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
 use crate::dot::{Dot, Pen, Writer};
 use crate::store::Dots;
-use crate::value::{DOT_BYTES, Size, Value};
+use crate::value::Value;
 
 /// A register that keeps all values which were written without knowledge of each other: a dotted version vector set (Preguiça et
 /// al., "Dotted Version Vectors", 2012) with stamps.
@@ -41,7 +42,7 @@ impl<W: Writer, T: Clone> Default for Register<W, T> {
     }
 }
 
-impl<W: Writer, T: Clone + core::fmt::Debug + PartialEq + Size> Value<W> for Register<W, T> {
+impl<W: Writer, T: Clone + Codec + core::fmt::Debug + PartialEq> Value<W> for Register<W, T> {
     fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
         self.written.join(seen, &other.written, theirs);
     }
@@ -57,8 +58,21 @@ impl<W: Writer, T: Clone + core::fmt::Debug + PartialEq + Size> Value<W> for Reg
     fn reset(&mut self, _: &mut Pen<'_, W>) {
         self.written.clear();
     }
+}
 
-    fn size(&self) -> usize {
-        self.values().map(|(_, _, value)| DOT_BYTES + size_of::<Stamp>() + value.size()).sum()
+impl<W: Writer, T: Codec> Codec for Register<W, T> {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        self.written.encode(to, |(stamp, value), to| {
+            to(&stamp.to_u64().to_be_bytes());
+            value.encode(to);
+        });
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let written = Dots::decode(from, |from| {
+            let stamp = from.bytes(8)?.iter().fold(0, |stamp, byte| stamp << 8 | u64::from(*byte));
+            Ok((Stamp::from_u64(stamp), T::decode(from)?))
+        })?;
+        Ok(Self { written })
     }
 }

@@ -3,10 +3,11 @@
 use alloc::collections::BTreeMap;
 use core::fmt::Debug;
 
+use crate::codec::{Codec, DecodeError, Reader, read_map};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::store::Dots;
-use crate::value::{DOT_BYTES, Size, Value};
+use crate::value::Value;
 
 /// The elements of a set with what was written of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,12 +41,26 @@ impl<W: Writer, T: Clone + Ord, M: Clone> Elements<W, T, M> {
     fn show<'a>(&'a self, show: &mut dyn FnMut(&'a W, u64)) {
         self.0.values().for_each(|dots| dots.show(show));
     }
+}
 
-    fn size(&self) -> usize
-    where
-        T: Size,
-    {
-        self.0.iter().map(|(element, dots)| element.size() + dots.len() * DOT_BYTES).sum()
+impl<W: Writer, T: Codec + Ord, M: Clone> Elements<W, T, M> {
+    fn encode(&self, to: &mut dyn FnMut(&[u8]), write: impl Fn(&M, &mut dyn FnMut(&[u8]))) {
+        (self.0.len() as u64).encode(to);
+        for (element, dots) in &self.0 {
+            element.encode(to);
+            dots.encode(to, &write);
+        }
+    }
+
+    fn decode(
+        from: &mut Reader<'_>,
+        read: impl Fn(&mut Reader<'_>) -> Result<M, DecodeError>,
+    ) -> Result<Self, DecodeError> {
+        read_map(from, |from| {
+            let dots = Dots::decode(from, &read)?;
+            if dots.is_empty() { Err(DecodeError::NonCanonical) } else { Ok(dots) }
+        })
+        .map(Self)
     }
 }
 
@@ -89,7 +104,7 @@ impl<W: Writer, T: Ord> Default for AddWinsSet<W, T> {
     }
 }
 
-impl<W: Writer, T: Clone + Debug + Ord + Size> Value<W> for AddWinsSet<W, T> {
+impl<W: Writer, T: Clone + Codec + Debug + Ord> Value<W> for AddWinsSet<W, T> {
     fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
         self.elements.join(seen, &other.elements, theirs);
     }
@@ -104,10 +119,6 @@ impl<W: Writer, T: Clone + Debug + Ord + Size> Value<W> for AddWinsSet<W, T> {
 
     fn reset(&mut self, _: &mut Pen<'_, W>) {
         self.elements.0.clear();
-    }
-
-    fn size(&self) -> usize {
-        self.elements.size()
     }
 }
 
@@ -153,7 +164,7 @@ impl<W: Writer, T: Ord> Default for RemoveWinsSet<W, T> {
     }
 }
 
-impl<W: Writer, T: Clone + Debug + Ord + Size> Value<W> for RemoveWinsSet<W, T> {
+impl<W: Writer, T: Clone + Codec + Debug + Ord> Value<W> for RemoveWinsSet<W, T> {
     fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
         self.elements.join(seen, &other.elements, theirs);
     }
@@ -169,8 +180,29 @@ impl<W: Writer, T: Clone + Debug + Ord + Size> Value<W> for RemoveWinsSet<W, T> 
     fn reset(&mut self, _: &mut Pen<'_, W>) {
         self.elements.0.clear();
     }
+}
 
-    fn size(&self) -> usize {
-        self.elements.size()
+impl<W: Writer, T: Codec + Ord> Codec for AddWinsSet<W, T> {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        self.elements.encode(to, |(), _| ());
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Elements::decode(from, |_| Ok(())).map(|elements| Self { elements })
+    }
+}
+
+impl<W: Writer, T: Codec + Ord> Codec for RemoveWinsSet<W, T> {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        self.elements.encode(to, |is_added, to| to(&[u8::from(*is_added)]));
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let elements = Elements::decode(from, |from| match from.bytes(1)? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            _ => Err(DecodeError::OutOfRange),
+        })?;
+        Ok(Self { elements })
     }
 }

@@ -2,17 +2,24 @@
 
 use alloc::collections::BTreeMap;
 
+use crate::codec::{Codec, DecodeError, Reader, read_map, write_map};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::totals::{Total, Totals};
-use crate::value::{DOT_BYTES, Value};
+use crate::value::Value;
 
 /// Bins for each power of two, as a power of two.
 const DETAIL: u32 = 5;
+/// The number of bins: 58 * 32 + 63 is the highest.
+const BINS: u16 = 1920;
+
+/// The number of a bin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Bin(u16);
 
 /// Counts by bin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Bins(BTreeMap<u16, u64>);
+struct Bins(BTreeMap<Bin, u64>);
 
 impl Total for Bins {
     fn join(&mut self, other: &Self) {
@@ -41,6 +48,9 @@ pub struct Sketch<W: Writer> {
 impl<W: Writer> Sketch<W> {
     /// Records a number, so many times.
     pub fn record(&mut self, pen: &mut Pen<'_, W>, number: u64, times: u64) {
+        if times == 0 {
+            return;
+        }
         self.totals.change(pen, |bins| {
             let count = bins.0.entry(bin(number)).or_default();
             *count = count.saturating_add(times);
@@ -54,7 +64,7 @@ impl<W: Writer> Sketch<W> {
 
     /// The number below which so many of a million are: 500 000 is the median. None if nothing was recorded.
     pub fn quantile(&self, of_a_million: u32) -> Option<u64> {
-        let mut all = BTreeMap::<u16, u128>::new();
+        let mut all = BTreeMap::<Bin, u128>::new();
         for (bin, count) in self.totals.counted().flat_map(|bins| bins.0) {
             *all.entry(bin).or_default() += u128::from(count);
         }
@@ -96,21 +106,47 @@ impl<W: Writer> Value<W> for Sketch<W> {
     fn is_written(&self) -> bool {
         self.totals.is_written()
     }
+}
 
-    fn size(&self) -> usize {
-        self.totals.all().map(|bins| DOT_BYTES + bins.0.len() * 4).sum()
+impl<W: Writer> Codec for Sketch<W> {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        self.totals.encode(to);
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Totals::decode(from).map(|totals| Self { totals })
+    }
+}
+
+impl Codec for Bins {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        write_map(&self.0, to);
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        read_map(from, |from| from.counter()).map(Self)
+    }
+}
+
+impl Codec for Bin {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        u64::from(self.0).encode(to);
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let bin = u16::try_from(u64::decode(from)?).ok().filter(|bin| *bin < BINS);
+        bin.map(Self).ok_or(DecodeError::OutOfRange)
     }
 }
 
 /// Small numbers each have a bin; of the others the power of two and the next five bits count.
-fn bin(number: u64) -> u16 {
+fn bin(number: u64) -> Bin {
     let power = number.checked_ilog2().unwrap_or(0).max(DETAIL);
     let detail = number >> (power - DETAIL);
-    // At most 58 * 32 + 63.
-    ((u64::from(power - DETAIL) << DETAIL) + detail) as u16
+    Bin(((u64::from(power - DETAIL) << DETAIL) + detail) as u16)
 }
 
-fn middle(bin: u16) -> u64 {
+fn middle(Bin(bin): Bin) -> u64 {
     let power = (u32::from(bin) >> DETAIL).saturating_sub(1);
     let low = (u64::from(bin) - (u64::from(power) << DETAIL)) << power;
     low + ((1 << power) - 1) / 2
@@ -125,7 +161,7 @@ mod tests {
         let near = |number: u64| middle(bin(number)).abs_diff(number) <= number / 64;
         assert!((0..100_000).all(near));
         assert!((0..64).all(|power| near(1 << power) && near((1 << power) - 1) && near(u64::MAX - (1 << power))));
-        assert!(bin(u64::MAX) < 1920);
+        assert_eq!(bin(u64::MAX), Bin(BINS - 1));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
 use crate::dot::{Dot, Writer};
 
@@ -75,8 +76,31 @@ impl<W: Writer, T: Clone> Dots<W, T> {
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
+impl<W: Writer, T> Dots<W, T> {
+    pub(crate) fn encode(&self, to: &mut dyn FnMut(&[u8]), write: impl Fn(&T, &mut dyn FnMut(&[u8]))) {
+        (self.0.len() as u64).encode(to);
+        for (dot, value) in &self.0 {
+            dot.writer.encode(to);
+            dot.counter.encode(to);
+            write(value, to);
+        }
+    }
+
+    pub(crate) fn decode(
+        from: &mut Reader<'_>,
+        read: impl Fn(&mut Reader<'_>) -> Result<T, DecodeError>,
+    ) -> Result<Self, DecodeError> {
+        let mut dots = BTreeMap::new();
+        for _ in 0..u64::decode(from)? {
+            let dot = Dot::new(W::decode(from)?, from.counter()?);
+            if dots.last_key_value().is_some_and(|(last, _)| *last >= dot) {
+                return Err(DecodeError::NonCanonical);
+            }
+            let value = read(from)?;
+            dots.insert(dot, value);
+        }
+        Ok(Self(dots))
     }
 }

@@ -2,12 +2,13 @@
 
 use alloc::collections::BTreeMap;
 
+use crate::codec::{Codec, DecodeError, Reader, read_map};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::store::Dots;
 
 /// A sum that only grows.
-pub(crate) trait Total: Clone + Default {
+pub(crate) trait Total: Clone + Codec + Default {
     /// The higher of both, part by part.
     fn join(&mut self, other: &Self);
     /// What is above the other, part by part.
@@ -77,12 +78,6 @@ impl<W: Writer, T: Total> Totals<W, T> {
         self.resets.show(show);
     }
 
-    /// All totals that are kept, those of resets too.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &T> {
-        let taken = self.resets.iter().flat_map(|(_, taken)| taken.values().map(|(_, total)| total));
-        self.totals.iter().map(|(_, total)| total).chain(taken)
-    }
-
     fn taken(&self) -> Taken<W, T> {
         let mut taken = Taken::new();
         for (writer, (counter, total)) in self.resets.iter().flat_map(|(_, taken)| taken) {
@@ -101,5 +96,27 @@ fn take<W: Writer, T: Total>(taken: &mut Taken<W, T>, writer: &W, counter: u64, 
 impl<W: Writer, T: Clone> Default for Totals<W, T> {
     fn default() -> Self {
         Self { totals: Dots::default(), resets: Dots::default() }
+    }
+}
+
+impl<W: Writer, T: Total> Codec for Totals<W, T> {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        self.totals.encode(to, T::encode);
+        self.resets.encode(to, |taken, to| {
+            (taken.len() as u64).encode(to);
+            for (writer, (counter, total)) in taken {
+                writer.encode(to);
+                counter.encode(to);
+                total.encode(to);
+            }
+        });
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let totals = Dots::decode(from, T::decode)?;
+        // Of each writer there is one.
+        let is_one_each = totals.iter().zip(totals.iter().skip(1)).all(|((a, _), (b, _))| a.writer != b.writer);
+        let resets = Dots::decode(from, |from| read_map(from, |from| Ok((from.counter()?, T::decode(from)?))))?;
+        if is_one_each { Ok(Self { totals, resets }) } else { Err(DecodeError::NonCanonical) }
     }
 }

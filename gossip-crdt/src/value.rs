@@ -2,6 +2,7 @@
 
 use core::fmt::Debug;
 
+use crate::codec::Codec;
 use crate::context::Context;
 use crate::dot::{Dot, Pen, Writer};
 
@@ -10,9 +11,9 @@ use crate::dot::{Dot, Pen, Writer};
 /// It goes with a causal context of the dots that its replica has seen; many values may share one. A dot that a context covers
 /// and a value does not hold was overwritten or removed, and never comes back: no tombstones are needed.
 ///
-/// Changes that leave something take a [`Pen`], which gives each its own dot and notes it in the context. Joins are commutative, associative and
+/// Its size, which limits hold on to, is that of its encoding ([`Codec::size`]). Changes that leave something take a [`Pen`], which gives each its own dot and notes it in the context. Joins are commutative, associative and
 /// idempotent, whatever order deltas come in, as long as a context claims no dot of which the value was not joined.
-pub trait Value<W: Writer>: Clone + Debug + Default + PartialEq {
+pub trait Value<W: Writer>: Clone + Codec + Debug + Default + PartialEq {
     /// Takes over what another replica holds. `seen` are the dots seen here before that, `theirs` those seen there; the caller
     /// joins the contexts when all values are joined.
     fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>);
@@ -32,9 +33,6 @@ pub trait Value<W: Writer>: Clone + Debug + Default + PartialEq {
         !self.is_empty()
     }
 
-    /// Roughly the bytes that it takes to send it: what limits hold on to.
-    fn size(&self) -> usize;
-
     /// Whether it holds nothing, as if it had never been written.
     fn is_empty(&self) -> bool {
         let mut is_empty = true;
@@ -47,38 +45,5 @@ pub trait Value<W: Writer>: Clone + Debug + Default + PartialEq {
         let mut is_covered = true;
         self.dots(&mut |writer, counter| is_covered &= known.contains(&Dot::new(writer.clone(), counter)));
         is_covered
-    }
-}
-
-/// What a dot takes in [`Value::size`].
-pub(crate) const DOT_BYTES: usize = 4;
-
-/// The bytes of what a value is made of, for [`Value::size`].
-pub trait Size {
-    /// How many it takes to send it, roughly.
-    fn size(&self) -> usize;
-}
-
-impl Size for u64 {
-    fn size(&self) -> usize {
-        size_of::<Self>()
-    }
-}
-
-impl Size for i64 {
-    fn size(&self) -> usize {
-        size_of::<Self>()
-    }
-}
-
-impl Size for alloc::vec::Vec<u8> {
-    fn size(&self) -> usize {
-        self.len() + 1
-    }
-}
-
-impl Size for alloc::string::String {
-    fn size(&self) -> usize {
-        self.len() + 1
     }
 }

@@ -26,17 +26,17 @@ proptest! {
 
     #[test]
     fn an_add_wins_set_is_an_orswot(steps in steps()) {
-        let mut ours: [Causal<usize, AddWinsSet<usize, u64>>; 3] = core::array::from_fn(|_| Causal::new());
+        let mut ours: [Causal<u64, AddWinsSet<u64, u64>>; 3] = core::array::from_fn(|_| Causal::new());
         let mut theirs: [Orswot<u64, usize>; 3] = core::array::from_fn(|_| Orswot::new());
         for step in steps {
             match step {
                 Step::Up(at, element) => {
-                    ours[at].write(at, |set, pen| set.add(pen, element));
+                    ours[at].write(at as u64, |set, pen| set.add(pen, element));
                     let add = theirs[at].add(element, theirs[at].read_ctx().derive_add_ctx(at));
                     theirs[at].apply(add);
                 }
                 Step::Down(at, element) => {
-                    ours[at].write(at, |set, _| set.remove(&element));
+                    ours[at].write(at as u64, |set, _| set.remove(&element));
                     let remove = theirs[at].rm(element, theirs[at].contains(&element).derive_rm_ctx());
                     theirs[at].apply(remove);
                 }
@@ -56,17 +56,17 @@ proptest! {
 
     #[test]
     fn a_counter_is_a_pn_counter(steps in steps()) {
-        let mut ours: [Causal<usize, Counter<usize>>; 3] = core::array::from_fn(|_| Causal::new());
+        let mut ours: [Causal<u64, Counter<u64>>; 3] = core::array::from_fn(|_| Causal::new());
         let mut theirs: [PNCounter<usize>; 3] = core::array::from_fn(|_| PNCounter::new());
         for step in steps {
             match step {
                 Step::Up(at, amount) => {
-                    ours[at].write(at, |counter, pen| counter.add(pen, amount as i64));
+                    ours[at].write(at as u64, |counter, pen| counter.add(pen, amount as i64));
                     let up = theirs[at].inc_many(at, amount);
                     theirs[at].apply(up);
                 }
                 Step::Down(at, amount) => {
-                    ours[at].write(at, |counter, pen| counter.add(pen, -(amount as i64)));
+                    ours[at].write(at as u64, |counter, pen| counter.add(pen, -(amount as i64)));
                     let down = theirs[at].dec_many(at, amount);
                     theirs[at].apply(down);
                 }

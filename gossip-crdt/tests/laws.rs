@@ -2,72 +2,72 @@
 //! does; nothing comes back; and what a value says is what the writes say by their causal order.
 
 use gossip_crdt::{
-    AddWinsSet, Causal, Context, Counter, DisableWinsFlag, Dot, EnableWinsFlag, Max, Min, OrMap, Pen, Register,
+    AddWinsSet, Causal, Codec, Context, Counter, DisableWinsFlag, Dot, EnableWinsFlag, Max, Min, OrMap, Pen, Register,
     RemoveWinsSet, Sketch, Stamp, Value,
 };
 use proptest::prelude::*;
 
 /// A value with writes that a test chooses by two small numbers.
-trait Tried: Value<u8> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, what: u8, with: u64);
+trait Tried: Value<u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, what: u8, with: u64);
 }
 
-impl Tried for Register<u8, u64> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, _: u8, with: u64) {
+impl Tried for Register<u64, u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, _: u8, with: u64) {
         self.set(pen, Stamp::from_u64(with % 3), with);
     }
 }
 
-impl Tried for Max<u8, u64> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, _: u8, with: u64) {
+impl Tried for Max<u64, u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, _: u8, with: u64) {
         self.set(pen, with);
     }
 }
 
-impl Tried for Min<u8, u64> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, _: u8, with: u64) {
+impl Tried for Min<u64, u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, _: u8, with: u64) {
         self.set(pen, with);
     }
 }
 
-impl Tried for Counter<u8> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, what: u8, with: u64) {
+impl Tried for Counter<u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, what: u8, with: u64) {
         self.add(pen, if what % 2 == 0 { with as i64 } else { -(with as i64) });
     }
 }
 
-impl Tried for Sketch<u8> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, _: u8, with: u64) {
+impl Tried for Sketch<u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, _: u8, with: u64) {
         self.record(pen, with * 100, 1);
     }
 }
 
-impl Tried for AddWinsSet<u8, u64> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, what: u8, with: u64) {
+impl Tried for AddWinsSet<u64, u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, what: u8, with: u64) {
         if what % 2 == 0 { self.add(pen, with) } else { _ = self.remove(&with) }
     }
 }
 
-impl Tried for RemoveWinsSet<u8, u64> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, what: u8, with: u64) {
+impl Tried for RemoveWinsSet<u64, u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, what: u8, with: u64) {
         if what % 2 == 0 { self.add(pen, with) } else { _ = self.remove(pen, with) }
     }
 }
 
-impl Tried for EnableWinsFlag<u8> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, what: u8, _: u64) {
+impl Tried for EnableWinsFlag<u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, what: u8, _: u64) {
         if what % 2 == 0 { self.enable(pen) } else { self.disable() }
     }
 }
 
-impl Tried for DisableWinsFlag<u8> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, what: u8, _: u64) {
+impl Tried for DisableWinsFlag<u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, what: u8, _: u64) {
         if what % 2 == 0 { self.enable() } else { self.disable(pen) }
     }
 }
 
-impl<V: Tried> Tried for OrMap<u8, u64, V> {
-    fn change(&mut self, pen: &mut Pen<'_, u8>, what: u8, with: u64) {
+impl<V: Tried> Tried for OrMap<u64, u64, V> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, what: u8, with: u64) {
         match what % 4 {
             0 => _ = self.remove(pen, &(with % 3)),
             _ => self.update(pen, with % 3, |value, pen| value.change(pen, what / 4, with / 3)),
@@ -105,15 +105,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..40)
 }
 
-fn run<V: Tried>(steps: &[Step]) -> [Causal<u8, V>; 3] {
-    let mut replicas: [Causal<u8, V>; 3] = core::array::from_fn(|_| Causal::new());
+fn run<V: Tried>(steps: &[Step]) -> [Causal<u64, V>; 3] {
+    let mut replicas: [Causal<u64, V>; 3] = core::array::from_fn(|_| Causal::new());
     let mut late = Vec::new();
     for step in steps {
         match *step {
             Step::Write { at, what, with } => {
-                replicas[at].write(at as u8, |value, pen| value.change(pen, what, with));
+                replicas[at].write(at as u64, |value, pen| value.change(pen, what, with));
             }
-            Step::Reset { at } => _ = replicas[at].write(at as u8, |value, pen| value.reset(pen)),
+            Step::Reset { at } => _ = replicas[at].write(at as u64, |value, pen| value.reset(pen)),
             Step::Send { from, to, whole, late: is_late } => {
                 let sent = if whole { replicas[from].clone() } else { replicas[from].delta(replicas[to].context()) };
                 if is_late {
@@ -130,7 +130,7 @@ fn run<V: Tried>(steps: &[Step]) -> [Causal<u8, V>; 3] {
     replicas
 }
 
-fn joined<V: Value<u8>>(a: &Causal<u8, V>, b: &Causal<u8, V>) -> Causal<u8, V> {
+fn joined<V: Value<u64>>(a: &Causal<u64, V>, b: &Causal<u64, V>) -> Causal<u64, V> {
     let mut joined = a.clone();
     joined.join(b);
     joined
@@ -154,6 +154,20 @@ fn check<V: Tried>(steps: &[Step]) -> Result<(), TestCaseError> {
     }
     prop_assert!(a.value().covered_by(a.context()));
     prop_assert!(a.value().is_empty() || !a.value().covered_by(&Context::new()));
+    for replica in [a, b, c] {
+        let bytes = replica.to_bytes();
+        prop_assert_eq!(replica.size(), bytes.len());
+        prop_assert_eq!(&Causal::from_bytes(&bytes), &Ok(replica.clone()), "read as it was written");
+        // Whatever can be read is written the same.
+        for (at, damage) in bytes.iter().enumerate() {
+            let mut damaged = bytes.clone();
+            damaged[at] = damage.wrapping_add(1 + at as u8 % 3);
+            if let Ok(read) = Causal::<u64, V>::from_bytes(&damaged) {
+                prop_assert_eq!(read.to_bytes(), damaged, "one encoding");
+            }
+            prop_assert!(Causal::<u64, V>::from_bytes(&bytes[..at]).is_err(), "a part is no value");
+        }
+    }
     let all = joined(&joined(a, b), c);
     let nothing_new = joined(&all, &a.delta(&Context::new()));
     prop_assert_eq!(nothing_new, all, "what was overwritten does not come back");
@@ -173,16 +187,16 @@ macro_rules! laws {
 }
 
 laws! {
-    a_register_keeps_the_laws: Register<u8, u64>,
-    a_maximum_keeps_the_laws: Max<u8, u64>,
-    a_minimum_keeps_the_laws: Min<u8, u64>,
-    a_counter_keeps_the_laws: Counter<u8>,
-    a_sketch_keeps_the_laws: Sketch<u8>,
-    an_add_wins_set_keeps_the_laws: AddWinsSet<u8, u64>,
-    a_remove_wins_set_keeps_the_laws: RemoveWinsSet<u8, u64>,
-    an_enable_wins_flag_keeps_the_laws: EnableWinsFlag<u8>,
-    a_disable_wins_flag_keeps_the_laws: DisableWinsFlag<u8>,
-    a_map_of_registers_keeps_the_laws: OrMap<u8, u64, Register<u8, u64>>,
-    a_map_of_counters_keeps_the_laws: OrMap<u8, u64, Counter<u8>>,
-    a_map_of_maps_of_sets_keeps_the_laws: OrMap<u8, u64, OrMap<u8, u64, AddWinsSet<u8, u64>>>,
+    a_register_keeps_the_laws: Register<u64, u64>,
+    a_maximum_keeps_the_laws: Max<u64, u64>,
+    a_minimum_keeps_the_laws: Min<u64, u64>,
+    a_counter_keeps_the_laws: Counter<u64>,
+    a_sketch_keeps_the_laws: Sketch<u64>,
+    an_add_wins_set_keeps_the_laws: AddWinsSet<u64, u64>,
+    a_remove_wins_set_keeps_the_laws: RemoveWinsSet<u64, u64>,
+    an_enable_wins_flag_keeps_the_laws: EnableWinsFlag<u64>,
+    a_disable_wins_flag_keeps_the_laws: DisableWinsFlag<u64>,
+    a_map_of_registers_keeps_the_laws: OrMap<u64, u64, Register<u64, u64>>,
+    a_map_of_counters_keeps_the_laws: OrMap<u64, u64, Counter<u64>>,
+    a_map_of_maps_of_sets_keeps_the_laws: OrMap<u64, u64, OrMap<u64, u64, AddWinsSet<u64, u64>>>,
 }

@@ -245,7 +245,7 @@ impl Cells {
         let cells = self.differences(index);
         let (len, half) = (cells.len() as u64, cells.len() / 2);
         let zero = cells[half..].iter().flatten().filter(|cell| cell.is_zero()).count() as u64;
-        let least = self.target + (self.target / 16).max(2);
+        let least = self.target + (self.target / 8).max(2);
         let estimate = match log2_256((len - half as u64) * 256, zero.max(1)) {
             _ if zero == 0 => 2 * len,
             // ln 2 / 256, times three fourths of the cells by two.

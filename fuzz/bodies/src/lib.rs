@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 mod config;
+mod crdt;
 mod decode;
 mod frames;
 mod identity;
@@ -16,6 +17,7 @@ mod sections;
 mod snapshot;
 
 pub use config::config;
+pub use crdt::crdt;
 pub use decode::decode;
 pub use frames::frames;
 pub use identity::identity;

@@ -22,6 +22,11 @@ fn config_stands_its_corpus() {
 }
 
 #[test]
+fn crdt_stands_its_corpus() {
+    replay("crdt", gossip_fuzz_bodies::crdt);
+}
+
+#[test]
 fn decode_stands_its_corpus() {
     replay("decode", gossip_fuzz_bodies::decode);
 }
