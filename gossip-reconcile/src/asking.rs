@@ -60,17 +60,22 @@ impl Asking {
         self.most = DENSE;
     }
 
+    pub(crate) fn is_dense(&self) -> bool {
+        self.most == DENSE
+    }
+
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();
         self.open.clear();
     }
 
-    pub(crate) fn next_question(&mut self, salt: u8, room: usize) -> Option<Question> {
-        if self.open.len() == OPEN || self.waiting.is_empty() {
+    /// About as many ranges as an answer has room for; about one alone, if that is a probe.
+    pub(crate) fn next_question(&mut self, salt: u8, room: usize, is_probe: bool) -> Option<Question> {
+        if self.open.len() == if is_probe { 1 } else { OPEN } || self.waiting.is_empty() {
             return None;
         }
         // A range takes 266 bytes at most.
-        let most = (room / ANSWER).min(room.saturating_sub(5) / 16).max(1);
+        let most = if is_probe { 1 } else { (room / ANSWER).max(1) };
         let (mut asked, mut left) = (Vec::new(), room.saturating_sub(5));
         while let Some(bytes) =
             self.waiting.last().map(Asked::bytes).filter(|bytes| asked.len() < most && *bytes <= left)
@@ -87,6 +92,7 @@ impl Asking {
         Some(Question::Ranges { nonce: self.nonce, salt, most: self.most, asks })
     }
 
+    /// How many parts of what was asked for are different, if that was split; none if nobody asked.
     pub(crate) fn take_parts<K: AsRef<[u8]>>(
         &mut self,
         index: &Index<K>,
@@ -94,14 +100,14 @@ impl Asking {
         nonce: u16,
         mut parts: Parts<'_>,
         found: &mut VecDeque<Found>,
-    ) -> Result<(), DecodeError> {
-        let Some(at) = self.open.iter().position(|(open, _)| *open == nonce) else { return Ok(()) };
+    ) -> Result<Option<usize>, DecodeError> {
+        let Some(at) = self.open.iter().position(|(open, _)| *open == nonce) else { return Ok(None) };
         let (_, asked) = self.open.swap_remove(at);
         let mut asked = asked.into_iter();
-        let mut result = Ok(());
+        let (mut result, mut different) = (Ok(()), 0);
         while let Some(next) = asked.as_slice().first().filter(|_| !parts.is_empty()) {
             match parts.next(&next.ask.range) {
-                Ok(part) => _ = asked.next().map(|next| self.take(index, salt, next, part, found)),
+                Ok(part) => different += asked.next().map_or(0, |next| self.take(index, salt, next, part, found)),
                 Err(error) => {
                     result = Err(error);
                     break;
@@ -113,7 +119,7 @@ impl Asking {
         }
         // What was not answered had no room.
         asked.rev().for_each(|left| self.push(left));
-        result
+        result.map(|()| Some(different))
     }
 
     /// How many parts of it are different, if it is split.

@@ -14,8 +14,11 @@ use crate::range::KeyRange;
 
 /// The other side's set may change so often while its cells are asked for; then ranges do better.
 const RESTARTS: u32 = 3;
-/// If of the sixteen parts of a set no more differ, differences lie together.
+/// If of the sixteen parts of a set no more differ, differences may lie together,
 const FEW_PARTS: usize = 12;
+/// and they do if so many are in a part of which fewer than half of the parts differ.
+const MANY_IN_PART: usize = 16;
+const HALF_OF_PARTS: usize = 8;
 
 /// One comparison of an [`Index`] with another one, which answers with [`Index::answer`].
 ///
@@ -37,7 +40,14 @@ pub struct Session {
 
 #[derive(Debug)]
 enum Phase {
-    Summary { is_asked: bool },
+    Summary {
+        is_asked: bool,
+    },
+    /// One part of the whole is looked at to tell whether differences lie together; what the others told waits.
+    Probe {
+        cells: Cells,
+        found: VecDeque<Found>,
+    },
     Cells(Cells),
     Ranges,
 }
@@ -84,7 +94,8 @@ impl Session {
                 Question::Summary { salt: self.salt, items, cell: index.cell(), strata }
             }
             Phase::Cells(cells) => cells.next_question(room)?,
-            Phase::Ranges => self.asking.next_question(self.salt, room)?,
+            Phase::Probe { .. } => self.asking.next_question(self.salt, room, true)?,
+            Phase::Ranges => self.asking.next_question(self.salt, room, false)?,
         };
         question.write(&mut to).ok().map(|()| to.len())
     }
@@ -103,7 +114,11 @@ impl Session {
             (Answer::Cells { state, from, cells }, Phase::Cells(_)) => self.take_cells(index, state, from, &cells),
             (Answer::Overview { estimate, part }, Phase::Summary { .. }) => self.choose(index, estimate, part),
             (Answer::Parts { nonce, parts }, Phase::Ranges) => {
-                return self.asking.take_parts(index, self.salt, nonce, parts, &mut self.found);
+                self.asking.take_parts(index, self.salt, nonce, parts, &mut self.found)?;
+            }
+            (Answer::Parts { nonce, parts }, Phase::Probe { found, .. }) => {
+                let different = self.asking.take_parts(index, self.salt, nonce, parts, found)?;
+                different.into_iter().for_each(|different| self.end_probe(different));
             }
             _ => {}
         }
@@ -115,7 +130,7 @@ impl Session {
         match &mut self.phase {
             Phase::Summary { is_asked } => *is_asked = false,
             Phase::Cells(cells) => cells.asked = cells.received(),
-            Phase::Ranges => self.asking.retry(),
+            Phase::Probe { .. } | Phase::Ranges => self.asking.retry(),
         }
     }
 
@@ -144,13 +159,27 @@ impl Session {
         let mut found = VecDeque::new();
         let different = self.asking.take_part(index, self.salt, KeyRange::all(), part, &mut found);
         let need = cells_for(estimate) as usize;
-        let cells = Cells::new(index, 0);
         // The estimate may be twice or half the truth: the first cells tell, and are too few to matter if they are in vain.
-        if is_split && different > FEW_PARTS && need <= 2 * cells.limit {
-            self.asking.clear();
-            self.phase = Phase::Cells(Cells { target: (need * 2 / 3).min(cells.limit / 3).max(1), ..cells });
-        } else {
+        let cells = Cells::new(index, 0);
+        let cells = Cells { target: (need * 2 / 3).min(cells.limit / 3).max(1), ..cells };
+        if !is_split || need > 2 * cells.limit || self.asking.is_done() {
             self.found.append(&mut found);
+        } else if different > FEW_PARTS || (estimate as usize) < different * MANY_IN_PART {
+            self.asking.clear();
+            self.phase = Phase::Cells(cells);
+        } else {
+            self.phase = Phase::Probe { cells, found };
+        }
+    }
+
+    fn end_probe(&mut self, different: usize) {
+        match core::mem::replace(&mut self.phase, Phase::Ranges) {
+            Phase::Probe { cells, .. } if different >= HALF_OF_PARTS && !self.asking.is_dense() => {
+                self.asking.clear();
+                self.phase = Phase::Cells(cells);
+            }
+            Phase::Probe { found, .. } => self.found.extend(found),
+            _ => {}
         }
     }
 
