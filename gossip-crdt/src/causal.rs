@@ -32,7 +32,8 @@ impl<W: Writer, V: Value<W>> Causal<W, V> {
         self.context.join(&other.context);
     }
 
-    /// What a replica that has seen `known`, and maybe more, lacks: it may be lost, come twice, late, or after a later one.
+    /// What a replica that has seen `known`, and maybe more, lacks: it may be lost, come twice, late, or after a later
+    /// one.
     pub fn delta(&self, known: &Context<W>) -> Self {
         let mut context = self.context.clone();
         // What the other holds already is not said, so it must not be taken for removed.

@@ -1,9 +1,10 @@
-//! A hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", OPODIS 2014): it orders concurrent writes, and nothing else.
+//! A hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", OPODIS 2014): it orders concurrent writes, and
+//! nothing else.
 
 use core::fmt;
 
-/// A reading of the clock: Unix milliseconds in the upper 48 bits, a counter of what happened within one in the lower 16. Stamps
-/// compare as numbers; of two equal ones the writer decides.
+/// A reading of the clock: Unix milliseconds in the upper 48 bits, a counter of what happened within one in the lower
+/// 16. Stamps compare as numbers; of two equal ones the writer decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(u64);
 
@@ -45,8 +46,8 @@ impl fmt::Display for ClockSkew {
 /// The clock of one replica. The caller brings the time; it may jump and stand still.
 ///
 /// A stamp that is further ahead than the limit is not refused, since what it belongs to may be causally later than
-/// everything here: it is reported, and the clock follows it no further than the limit. So one wrong clock does not carry all
-/// others along, and what is written after such a stamp was seen is decided by causality, not by stamps.
+/// everything here: it is reported, and the clock follows it no further than the limit. So one wrong clock does not
+/// carry all others along, and what is written after such a stamp was seen is decided by causality, not by stamps.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     last: Stamp,

@@ -22,7 +22,8 @@ pub enum DecodeError {
     Truncated,
     /// Bytes are left over.
     TrailingBytes,
-    /// Something is not written in its one canonical form: not the shortest, not ascending, or empty where it would be left out.
+    /// Something is not written in its one canonical form: not the shortest, not ascending, or empty where it would be
+    /// left out.
     NonCanonical,
     /// A number is outside its range.
     OutOfRange,

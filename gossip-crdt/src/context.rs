@@ -10,8 +10,8 @@ use crate::dot::{Dot, Writer};
 /// Seen counters, both ends included, ascending, with a hole between any two.
 type Runs = SmallVec<[(u64, u64); 1]>;
 
-/// A causal context: of each writer, the runs of counters that were seen. Holes are allowed, so deltas may come in any order
-/// (version vectors with exceptions; "Delta State Replicated Data Types", Almeida et al., 2018, section 7.2).
+/// A causal context: of each writer, the runs of counters that were seen. Holes are allowed, so deltas may come in any
+/// order (version vectors with exceptions; "Delta State Replicated Data Types", Almeida et al., 2018, section 7.2).
 ///
 /// A writer without holes takes one entry, each hole one more.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -25,8 +25,9 @@ impl Total for UpDown {
 
 /// A counter of any number of writers: a G-counter if it is only ever increased, a PN-counter otherwise.
 ///
-/// A reset takes away what was counted before it, and nothing of what others count at the same time; what was counted before
-/// does not come back, whoever counts on. An increment and a reset are each seen once, however often they arrive.
+/// A reset takes away what was counted before it, and nothing of what others count at the same time; what was counted
+/// before does not come back, whoever counts on. An increment and a reset are each seen once, however often they
+/// arrive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counter<W: Writer> {
     totals: Totals<W, UpDown>,

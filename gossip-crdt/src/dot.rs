@@ -5,8 +5,8 @@ use core::fmt::Debug;
 use crate::codec::Codec;
 use crate::context::Context;
 
-/// Who writes: an id that is never used by two at a time, nor again after what was written under it is forgotten. A node that
-/// lost its state is another writer, so an id holds the generation too.
+/// Who writes: an id that is never used by two at a time, nor again after what was written under it is forgotten. A
+/// node that lost its state is another writer, so an id holds the generation too.
 pub trait Writer: Clone + Codec + Debug + Ord {}
 
 impl<T: Clone + Codec + Debug + Ord> Writer for T {}
@@ -27,7 +27,8 @@ impl<W> Dot<W> {
     }
 }
 
-/// What a writer writes with: it gives each change a dot of its own. A dot that stood in two places could not be removed from one.
+/// What a writer writes with: it gives each change a dot of its own. A dot that stood in two places could not be
+/// removed from one.
 #[derive(Debug)]
 pub struct Pen<'a, W: Writer> {
     writer: W,

@@ -12,8 +12,8 @@ macro_rules! extremum {
     ($name:ident, $best:ident, $beats:tt, $doc:literal) => {
         #[doc = $doc]
         ///
-        /// Concurrent writes are kept beside each other until one that has seen them replaces them: as many as there are writers at
-        /// most.
+        /// Concurrent writes are kept beside each other until one that has seen them replaces them: as many as there
+        /// are writers at most.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name<W: Writer, T> {
             written: Dots<W, T>,

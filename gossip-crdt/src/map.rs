@@ -9,8 +9,8 @@ use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::value::Value;
 
-/// An observed-remove map: a key that is written and removed at the same time is there, with what was written then and nothing of
-/// what was there before. A key is there as long as anything of its value is.
+/// An observed-remove map: a key that is written and removed at the same time is there, with what was written then and
+/// nothing of what was there before. A key is there as long as anything of its value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrMap<W: Writer, K: Ord, V> {
     /// Also those of which only what a removed value keeps is left.

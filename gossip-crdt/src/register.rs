@@ -7,12 +7,12 @@ use crate::dot::{Dot, Pen, Writer};
 use crate::store::Dots;
 use crate::value::Value;
 
-/// A register that keeps all values which were written without knowledge of each other: a dotted version vector set (Preguiça et
-/// al., "Dotted Version Vectors", 2012) with stamps.
+/// A register that keeps all values which were written without knowledge of each other: a dotted version vector set
+/// (Preguiça et al., "Dotted Version Vectors", 2012) with stamps.
 ///
-/// Read by [`Self::values`] it is a multi-value register. Read by [`Self::latest`] it is a last-writer-wins register, in which the
-/// stamps decide between concurrent writes and nothing else: what was written by somebody who knew a value replaces it,
-/// whatever the clocks say.
+/// Read by [`Self::values`] it is a multi-value register. Read by [`Self::latest`] it is a last-writer-wins register,
+/// in which the stamps decide between concurrent writes and nothing else: what was written by somebody who knew a value
+/// replaces it, whatever the clocks say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Register<W: Writer, T> {
     written: Dots<W, (Stamp, T)>,

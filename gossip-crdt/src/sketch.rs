@@ -35,11 +35,11 @@ impl Total for Bins {
     }
 }
 
-/// How numbers are distributed, to 1.6 % of each: bins that grow with the numbers (as in DDSketch, Masson et al., VLDB 2019),
-/// 32 for each power of two, so that integers are enough to find one.
+/// How numbers are distributed, to 1.6 % of each: bins that grow with the numbers (as in DDSketch, Masson et al., VLDB
+/// 2019), 32 for each power of two, so that integers are enough to find one.
 ///
-/// Of each writer there are 1 920 bins at most, and only those that are not empty are kept. A reset takes away what was recorded
-/// before it.
+/// Of each writer there are 1 920 bins at most, and only those that are not empty are kept. A reset takes away what was
+/// recorded before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sketch<W: Writer> {
     totals: Totals<W, Bins>,

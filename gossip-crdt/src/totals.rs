@@ -18,9 +18,9 @@ pub(crate) trait Total: Clone + Codec + Default {
 /// What was taken away of each writer: up to which of its counters, and its total there.
 type Taken<W, T> = BTreeMap<W, (u64, T)>;
 
-/// Of each writer the last total, under the dot of its last change; and of each reset the totals that it took away, so that a
-/// reset and what is counted at the same time both hold (the problem of "The Problem with Embedded CRDT Counters and a Solution",
-/// Baquero et al., PaPoC 2016).
+/// Of each writer the last total, under the dot of its last change; and of each reset the totals that it took away, so
+/// that a reset and what is counted at the same time both hold (the problem of "The Problem with Embedded CRDT Counters
+/// and a Solution", Baquero et al., PaPoC 2016).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Totals<W: Writer, T> {
     totals: Dots<W, T>,

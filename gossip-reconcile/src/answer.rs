@@ -26,8 +26,8 @@ pub(crate) fn cells_for(differences: u32) -> u32 {
 }
 
 impl<K: AsRef<[u8]>> Index<K> {
-    /// Writes the answer to a question of a [`Session`](crate::Session) into `buf`, and says how long it is. Zero: there is
-    /// no room for one, which takes some 300 bytes at most.
+    /// Writes the answer to a question of a [`Session`](crate::Session) into `buf`, and says how long it is. Zero:
+    /// there is no room for one, which takes some 300 bytes at most.
     ///
     /// # Errors
     /// If the bytes are no question.
@@ -56,7 +56,8 @@ impl<K: AsRef<[u8]>> Index<K> {
     fn answer_summary(&self, to: &mut Writer<'_>, salt: u8, items: u32, strata: Option<Strata>) -> Result<(), NoSpace> {
         let own = self.len() as u32;
         let estimate = strata.map_or(items.saturating_add(own), |strata| self.strata().estimate(&strata) as u32);
-        // By cells a different key takes four times as many bytes as any key in a list, and the estimate may be half the truth.
+        // By cells a different key takes four times as many bytes as any key in a list, and the estimate may be half
+        // the truth.
         let list = own <= SMALL || own <= LIST_ALL && own / 8 <= estimate;
         if !list && estimate < MANY {
             return self.answer_cells(to, 0, cells_for(estimate));
@@ -89,8 +90,8 @@ impl<K: AsRef<[u8]>> Index<K> {
         Ok(())
     }
 
-    /// Lists a range of at most `most` items, and splits a longer one into parts that are not much shorter than that. The first
-    /// of a message may be cut.
+    /// Lists a range of at most `most` items, and splits a longer one into parts that are not much shorter than that.
+    /// The first of a message may be cut.
     fn write_part(&self, to: &mut Writer<'_>, salt: u8, most: u32, ask: &Ask, is_first: bool) -> Result<(), NoSpace> {
         let (rank, items) = self.ranks(&ask.range);
         let is_list = ask.skip > 0 || items <= most;

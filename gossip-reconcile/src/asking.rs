@@ -1,6 +1,6 @@
-//! Range-based set reconciliation (Meyer, "Range-Based Set Reconciliation", SRDS 2023), asked by one side: a range whose
-//! fingerprint differs is split or listed by the other, until each difference is known. Each question stands for itself, so
-//! any may be lost, and asked again; a fingerprint tells by itself which key differs if it is one.
+//! Range-based set reconciliation (Meyer, "Range-Based Set Reconciliation", SRDS 2023), asked by one side: a range
+//! whose fingerprint differs is split or listed by the other, until each difference is known. Each question stands for
+//! itself, so any may be lost, and asked again; a fingerprint tells by itself which key differs if it is one.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

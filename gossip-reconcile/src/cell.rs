@@ -1,9 +1,10 @@
-//! Coded symbols of a rateless IBLT (Yang et al., "Practical Rateless Set Reconciliation", SIGCOMM 2024), over keys rather
-//! than elements: a key whose version changed is one difference, not two.
+//! Coded symbols of a rateless IBLT (Yang et al., "Practical Rateless Set Reconciliation", SIGCOMM 2024), over keys
+//! rather than elements: a key whose version changed is one difference, not two.
 //!
-//! Each version is a number v, each key a number k, modulo a prime. A cell holds the sums of v and of v k over the keys that
-//! map to it. Two replicas' cells subtract to the same sums over the keys that differ; where there is one such key, the
-//! second sum divided by the first is k. 16 bits of k and 16 of the version follow from the others and tell one key from several. No count is needed, 12 bytes are enough.
+//! Each version is a number v, each key a number k, modulo a prime. A cell holds the sums of v and of v k over the keys
+//! that map to it. Two replicas' cells subtract to the same sums over the keys that differ; where there is one such
+//! key, the second sum divided by the first is k. 16 bits of k and 16 of the version follow from the others and tell
+//! one key from several. No count is needed, 12 bytes are enough.
 //!
 //! Cell 0 is over all keys: a fingerprint of 96 bits that tells by itself which key differs, if it is one.
 
@@ -74,8 +75,8 @@ impl Cell {
 
 /// The cells that a key maps to, ascending: 0, then each cell i with probability 1 / (1 + i/2) (section 4 of the paper).
 ///
-/// The paper draws the gap from (i + 1.5) (1/sqrt(u) - 1) with a uniform u. Here in integers: the square root of a uniform
-/// number is distributed as the larger of two.
+/// The paper draws the gap from (i + 1.5) (1/sqrt(u) - 1) with a uniform u. Here in integers: the square root of a
+/// uniform number is distributed as the larger of two.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     state: u64,

@@ -96,8 +96,8 @@ impl<K: AsRef<[u8]>> Index<K> {
         hash.into_iter().flatten().chain(range.into_iter().flatten())
     }
 
-    /// A key by its hash, and by how much its version there is above that here; none if there is no such version, so that several
-    /// keys were taken for one.
+    /// A key by its hash, and by how much its version there is above that here; none if there is no such version, so
+    /// that several keys were taken for one.
     pub(crate) fn found_key(&self, hash: KeyHash, change: u64) -> Option<Found> {
         let (mut keys, mut there) = (0, change);
         for slot in self.with_hash(hash) {

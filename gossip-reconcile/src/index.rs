@@ -13,15 +13,15 @@ use crate::tree::{Sum, Tree};
 
 /// A set of keys, each with a version, that can be compared with another one by messages.
 ///
-/// Keys are bytes; so are versions, whatever tells one state of a key from another: a counter, a dot, a hash of the value. Only
-/// their hashes are kept. Two indices are equal if they have the same keys with the same versions; both must be made with the same
-/// [`HashKey`].
+/// Keys are bytes; so are versions, whatever tells one state of a key from another: a counter, a dot, a hash of the
+/// value. Only their hashes are kept. Two indices are equal if they have the same keys with the same versions; both
+/// must be made with the same [`HashKey`].
 ///
 /// It can be the directory of a map: it finds, orders and numbers the keys, and what belongs to a key is kept in a `Vec`
 /// at its [`Slot`].
 ///
-/// A write takes O(log n) time, a new version of a known key compares no other keys. An item takes 16 bytes besides its key, and
-/// some 30 in the tree and the table of hashes.
+/// A write takes O(log n) time, a new version of a known key compares no other keys. An item takes 16 bytes besides its
+/// key, and some 30 in the tree and the table of hashes.
 #[derive(Clone, Debug)]
 pub struct Index<K> {
     hashes: HashKey,
@@ -42,8 +42,8 @@ impl<K: AsRef<[u8]>> Index<K> {
         Self::with_cells(hashes, Self::DEFAULT_CELLS)
     }
 
-    /// An empty set that keeps so many cells, of 16 bytes each: from 1 up to 65 536. Some two of three are the keys that may
-    /// differ until ranges, which cost more bytes where differences are scattered, take their place.
+    /// An empty set that keeps so many cells, of 16 bytes each: from 1 up to 65 536. Some two of three are the keys
+    /// that may differ until ranges, which cost more bytes where differences are scattered, take their place.
     pub fn with_cells(hashes: HashKey, cells: usize) -> Self {
         Self {
             hashes,

@@ -24,8 +24,8 @@ impl HashKey {
         KeyHash::from_u32(self.0.hash(key) as u32)
     }
 
-    /// SipHash-1-3 of key and version: 32 bits, and 16 that follow from them and the key's hash, by which a number that is no
-    /// version of this key is recognised.
+    /// SipHash-1-3 of key and version: 32 bits, and 16 that follow from them and the key's hash, by which a number that
+    /// is no version of this key is recognised.
     pub(crate) fn version(&self, key: &[u8], version: &[u8]) -> NonZeroU64 {
         let mut hasher = self.0;
         hasher.write_u64(key.len() as u64);
@@ -72,8 +72,8 @@ impl KeyHash {
         self.0
     }
 
-    /// What a version is multiplied by: the hash and 16 bits that follow from it, by which a number that is none of these is
-    /// recognised.
+    /// What a version is multiplied by: the hash and 16 bits that follow from it, by which a number that is none of
+    /// these is recognised.
     pub(crate) fn factor(self) -> u64 {
         u64::from(self.0) << 16 | (mix(u64::from(self.0)) >> 48)
     }

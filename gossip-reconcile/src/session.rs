@@ -68,8 +68,8 @@ struct Cells {
 }
 
 impl Session {
-    /// A comparison that has not begun. The seed is to be random: it keeps answers to other comparisons out, and hashes that
-    /// happen to be equal from being so the next time.
+    /// A comparison that has not begun. The seed is to be random: it keeps answers to other comparisons out, and hashes
+    /// that happen to be equal from being so the next time.
     pub fn new(seed: u32) -> Self {
         let [salt, _, nonce @ ..] = seed.to_be_bytes();
         Self {
@@ -159,7 +159,8 @@ impl Session {
         let mut found = VecDeque::new();
         let different = self.asking.take_part(index, self.salt, KeyRange::all(), part, &mut found);
         let need = cells_for(estimate) as usize;
-        // The estimate may be twice or half the truth: the first cells tell, and are too few to matter if they are in vain.
+        // The estimate may be twice or half the truth: the first cells tell, and are too few to matter if they are in
+        // vain.
         let cells = Cells::new(index, 0);
         let cells = Cells { target: (need * 2 / 3).min(cells.limit / 3).max(1), ..cells };
         if !is_split || need > 2 * cells.limit || self.asking.is_done() {
@@ -268,8 +269,8 @@ impl Cells {
         Some(found.into_iter().filter_map(|(hash, change)| index.found_key(hash, change)).collect())
     }
 
-    /// How many are enough, as the cells that are there let guess: of the last half, those that are zero have no different key in them, and
-    /// cell i has one of d with probability 1 - exp(-2 d / (i + 2)).
+    /// How many are enough, as the cells that are there let guess: of the last half, those that are zero have no
+    /// different key in them, and cell i has one of d with probability 1 - exp(-2 d / (i + 2)).
     fn next_target<K: AsRef<[u8]>>(&self, index: &Index<K>) -> usize {
         let cells = self.differences(index);
         let (len, half) = (cells.len() as u64, cells.len() / 2);

@@ -6,8 +6,8 @@ use core::num::NonZeroU64;
 use crate::cell::Cell;
 use crate::item::KeyHash;
 
-/// Where an item of an [`Index`](crate::Index) is, from its insertion to its removal: what else is known of it may be kept in
-/// a `Vec` at the same number. The numbers of removed items are given to new ones.
+/// Where an item of an [`Index`](crate::Index) is, from its insertion to its removal: what else is known of it may be
+/// kept in a `Vec` at the same number. The numbers of removed items are given to new ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(pub(crate) u32);
 

@@ -1,9 +1,9 @@
-//! Roughly how many keys differ, from 14 bytes: strata of keys, each with half as many as the one before (Eppstein et al.,
-//! "What's the Difference?", SIGCOMM 2011, section 3.1), and of each stratum eight parities instead of an IBLT.
+//! Roughly how many keys differ, from 14 bytes: strata of keys, each with half as many as the one before (Eppstein et
+//! al., "What's the Difference?", SIGCOMM 2011, section 3.1), and of each stratum eight parities instead of an IBLT.
 //!
 //! A key whose version changed turns one parity with probability 1/2. Where many keys of a stratum differ, each of its
-//! parities differs with probability 1/2 and says nothing; strata further on do. The estimate is the most likely number: two of
-//! three are between 0.6 and 1.9 times the truth.
+//! parities differs with probability 1/2 and says nothing; strata further on do. The estimate is the most likely
+//! number: two of three are between 0.6 and 1.9 times the truth.
 
 use crate::item::KeyHash;
 
@@ -44,8 +44,8 @@ impl Strata {
 /// Candidates are the powers of the square root of two up to this one.
 const STEPS: usize = 32;
 
-/// In 1/256: ln p and ln (1 - p), where p = (1 - exp(-x)) / 2 is the probability that a parity differs if x = 2^(i/2 - 16)
-/// keys of its kind are expected to.
+/// In 1/256: ln p and ln (1 - p), where p = (1 - exp(-x)) / 2 is the probability that a parity differs if x = 2^(i/2 -
+/// 16) keys of its kind are expected to.
 const LIKELIHOOD: [(i16, i16); 42] = [
     (-3017, 0),
     (-2928, 0),

@@ -1,7 +1,7 @@
-//! The order of the keys: a B+-tree whose nodes know how many items are below them and what these sum up to, so that rank and
-//! fingerprint of any range take one descent for each end (as in "Range-Based Set Reconciliation", Meyer, SRDS 2023, section
-//! 4). A leaf refers to items by their slots, a node to its parent: a new version of a key touches four nodes of a tree of a
-//! million, and compares no keys.
+//! The order of the keys: a B+-tree whose nodes know how many items are below them and what these sum up to, so that
+//! rank and fingerprint of any range take one descent for each end (as in "Range-Based Set Reconciliation", Meyer, SRDS
+//! 2023, section 4). A leaf refers to items by their slots, a node to its parent: a new version of a key touches four
+//! nodes of a tree of a million, and compares no keys.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;

@@ -1,5 +1,5 @@
-//! A textbook Merkle tree: sixteen ways by the next four bits of the key, leaves of at most sixteen items, hashes of eight
-//! bytes, compared level by level. What is asked for is named by a bit for each child.
+//! A textbook Merkle tree: sixteen ways by the next four bits of the key, leaves of at most sixteen items, hashes of
+//! eight bytes, compared level by level. What is asked for is named by a bit for each child.
 
 use std::hash::{DefaultHasher, Hasher as _};
 

@@ -62,7 +62,8 @@ impl Symbol for Element {
     }
 }
 
-/// Compares by riblt: the fewest coded symbols that can be peeled, each of a sum of 8 bytes, a hash of 8, and a count of 1.
+/// Compares by riblt: the fewest coded symbols that can be peeled, each of a sum of 8 bytes, a hash of 8, and a count
+/// of 1.
 ///
 /// # Panics
 /// If it never comes to an end.
@@ -96,8 +97,8 @@ pub fn merkle_search_tree(set: &Set) -> MerkleSearchTree<Key, u64> {
     tree
 }
 
-/// Compares Merkle search trees: root hashes, all page ranges (two keys and a hash of 16 bytes each), the ranges that differ, and
-/// the keys in them with hashes of 8 bytes.
+/// Compares Merkle search trees: root hashes, all page ranges (two keys and a hash of 16 bytes each), the ranges that
+/// differ, and the keys in them with hashes of 8 bytes.
 ///
 /// # Panics
 /// If a tree was changed since its root hash was asked for.

@@ -8,7 +8,8 @@ use crate::input::Input;
 
 type Set = BTreeMap<Vec<u8>, u8>;
 
-/// Takes two sets from the input; then, as it says, gives each side bytes for messages, or compares them and loses some messages.
+/// Takes two sets from the input; then, as it says, gives each side bytes for messages, or compares them and loses some
+/// messages.
 ///
 /// # Panics
 /// If a comparison does not find what differs, or finds more, or what is written is read as something else.
