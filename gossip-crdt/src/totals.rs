@@ -120,3 +120,35 @@ impl<W: Writer, T: Total> Codec for Totals<W, T> {
         if is_one_each { Ok(Self { totals, resets }) } else { Err(DecodeError::NonCanonical) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dot::Dot;
+
+    impl Total for u64 {
+        fn join(&mut self, other: &Self) {
+            *self = (*self).max(*other);
+        }
+
+        fn above(&self, other: &Self) -> Self {
+            self.saturating_sub(*other)
+        }
+    }
+
+    /// As from a sender that names what is new and not what is gone.
+    #[test]
+    fn of_a_writer_the_last_total_counts_alone() {
+        let [mut old, mut new] = [1, 2].map(|counter| {
+            let mut totals = Totals::<u64, u64>::default();
+            totals.totals.insert(&Dot::new(7, counter), 10 * counter);
+            totals
+        });
+        let [seen_old, seen_new] = [1, 2].map(|counter| Context::from_iter([Dot::new(7, counter)]));
+        let before = old.clone();
+        old.join(&seen_old, &new, &seen_new);
+        new.join(&seen_new, &before, &seen_old);
+        assert_eq!((old.counted().sum::<u64>(), new.counted().sum::<u64>()), (20, 20));
+        assert_eq!(old, new);
+    }
+}

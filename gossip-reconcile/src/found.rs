@@ -198,3 +198,30 @@ impl Want {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::Cell;
+    use crate::item::HashKey;
+
+    /// The check bits of the key alone err once in 65 536 times.
+    #[test]
+    fn two_keys_that_look_like_one_are_not_taken_for_it() {
+        let hashes = HashKey::new([5; 16]);
+        let index = Index::<[u8; 4]>::with_cells(hashes, 1);
+        let cell = |key: u32, version: u32| {
+            let key = key.to_be_bytes();
+            Cell::of(hashes.key(&key), hashes.version(&key, &version.to_be_bytes()).get())
+        };
+        let other = cell(0, 0);
+        let singles = (1..1_000_000_u32).filter_map(|number| {
+            let mut both = cell(number, number);
+            both.add(other);
+            both.single()
+        });
+        let singles: Vec<_> = singles.collect();
+        assert!(!singles.is_empty());
+        assert!(singles.into_iter().all(|(hash, change)| index.found_key(hash, change).is_none()));
+    }
+}

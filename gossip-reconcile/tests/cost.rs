@@ -3,7 +3,7 @@
 mod common;
 
 use common::{CLEAN, Key, Network, Outcome, Random, Set, compare, index};
-use gossip_reconcile::Index;
+use gossip_reconcile::{Index, Session};
 
 /// `n` keys of 16 bytes on both sides; of those from `first` on, in their order, `differ` are newer on one side or the other, one in
 /// `every`.
@@ -72,4 +72,28 @@ fn no_difference_costs_more_than_a_list_of_hashes_nor_do_datagrams_cost_a_tenth_
             }
         }
     }
+}
+
+#[test]
+fn a_write_on_the_other_side_meanwhile_costs_no_more_than_to_begin_again() {
+    let [a, mut b] = pair(100_000, 500, 199);
+    let alone = cost(5, 1200, &[a.clone(), b.clone()]);
+    let mut session = Session::new(5);
+    let (mut question, mut answer) = ([0; 1200], [0; 1200]);
+    let (mut bytes, mut found, mut rounds) = (0, 0, 0);
+    while !session.is_done() {
+        let asked = session.poll_question(&a, &mut question).expect("nothing is lost");
+        let answered = b.answer(&question[..asked], &mut answer).expect("a question");
+        session.handle_answer(&a, &answer[..answered]).expect("an answer");
+        (bytes, rounds) = (bytes + asked + answered, rounds + 1);
+        if rounds == 5 {
+            b.insert(b"a new key".to_vec(), b"1");
+        }
+        while session.poll_found().is_some() {
+            found += 1;
+        }
+    }
+    assert_eq!((found, alone.ours.len()), (501, 500));
+    let once = alone.question_bytes + alone.answer_bytes;
+    assert!(bytes < 2 * once, "{bytes}, alone {once}");
 }
