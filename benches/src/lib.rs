@@ -5,6 +5,7 @@ pub mod known;
 #[cfg(feature = "peers")]
 pub mod peer_foca;
 pub mod samples;
+pub mod sets;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -3,22 +3,26 @@
 #![warn(missing_docs)]
 
 mod config;
+mod crdt;
 mod decode;
 mod frames;
 mod identity;
 mod input;
 mod limits;
 mod node;
+mod reconcile;
 mod restore;
 mod scenario;
 mod sections;
 mod snapshot;
 
 pub use config::config;
+pub use crdt::crdt;
 pub use decode::decode;
 pub use frames::frames;
 pub use identity::identity;
 pub use node::node;
+pub use reconcile::reconcile;
 pub use restore::restore;
 pub use scenario::scenario;
 

@@ -22,6 +22,11 @@ fn config_stands_its_corpus() {
 }
 
 #[test]
+fn crdt_stands_its_corpus() {
+    replay("crdt", gossip_fuzz_bodies::crdt);
+}
+
+#[test]
 fn decode_stands_its_corpus() {
     replay("decode", gossip_fuzz_bodies::decode);
 }
@@ -39,6 +44,11 @@ fn identity_stands_its_corpus() {
 #[test]
 fn node_stands_its_corpus_and_does_the_same_twice() {
     replay("node", |input| assert_eq!(gossip_fuzz_bodies::node(input), gossip_fuzz_bodies::node(input)));
+}
+
+#[test]
+fn reconcile_stands_its_corpus() {
+    replay("reconcile", gossip_fuzz_bodies::reconcile);
 }
 
 #[test]

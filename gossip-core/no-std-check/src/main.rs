@@ -3,6 +3,9 @@
 #![no_std]
 #![no_main]
 
+extern crate gossip_crdt as _;
+extern crate gossip_reconcile as _;
+
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
 use core::panic::PanicInfo;

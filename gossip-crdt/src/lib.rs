@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+#![deny(missing_docs, unreachable_pub)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod causal;
+mod clock;
+mod codec;
+mod context;
+mod counter;
+mod dot;
+mod extremum;
+mod flag;
+mod map;
+mod register;
+mod set;
+mod sketch;
+mod store;
+mod totals;
+mod value;
+
+pub use causal::Causal;
+pub use clock::{Clock, ClockSkew, Stamp};
+pub use codec::{Codec, DecodeError, Reader};
+pub use context::Context;
+pub use counter::Counter;
+pub use dot::{Dot, Pen, Writer};
+pub use extremum::{Max, Min};
+pub use flag::{DisableWinsFlag, EnableWinsFlag};
+pub use map::OrMap;
+pub use register::Register;
+pub use set::{AddWinsSet, RemoveWinsSet};
+pub use sketch::Sketch;
+pub use value::Value;
