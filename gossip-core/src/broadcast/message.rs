@@ -210,8 +210,9 @@ impl<'a> SendOptions<'a> {
         Self { ordered: true, ..self }
     }
 
-    /// As [`Self::ordered`], and after these messages of whomever, at most [`crate::wire::broadcast::MAX_AFTER`]: causal order. Those that this node does
-    /// not keep any more are left out.
+    /// As [`Self::ordered`], and after these messages of whomever, at most [`crate::wire::broadcast::MAX_AFTER`]: causal
+    /// order. Those that this node does not keep any more are left out; of a payload that goes in parts nothing but that it
+    /// is to come is waited for.
     pub fn after(self, after: &'a [MessageId]) -> Self {
         Self { ordered: true, after, ..self }
     }

@@ -330,6 +330,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             return;
         }
         cx.stats.broadcast_expired += self.log.history.expire(cx.now);
+        self.tend_order(cx);
         if cx.config.broadcast.mode != BroadcastMode::Tree {
             self.tend_receipts(cx);
             return self.begin_round(cx);
@@ -340,13 +341,12 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         self.announce(cx);
         self.graft(cx);
         self.tend_receipts(cx);
-        self.tend_order(cx);
         self.tend_tree(cx);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         if let Some(round) = self.gossip.poll_timeout() {
-            return earliest([Some(round), self.receipts.poll_timeout()]);
+            return earliest([Some(round), self.receipts.poll_timeout(), self.order.poll_timeout()]);
         }
         let checks = self.links.iter().filter_map(|(_, link)| link.check.map(|check| check.due)).min();
         earliest([

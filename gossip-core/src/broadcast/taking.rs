@@ -134,18 +134,14 @@ impl<P: Peer> Broadcast<P> {
             cx.stats.broadcast_origins_full += 1;
             return;
         };
-        match self.log.history.get(place) {
-            Some(message) if message.is_in_parts() => self.manifests.push(message.clone()),
-            Some(message) => {
-                let message = message.clone();
-                self.deliver(cx, place, message);
-            }
-            None => {
-                cx.stats.broadcast_withdrawn += u64::from(!takes_back);
-                if let Some(short) = self.log.history.short(place) {
-                    self.settle(cx, short);
-                }
-            }
+        match self.log.history.get(place).cloned() {
+            Some(message) if !message.is_in_parts() => return self.deliver(cx, place, message),
+            // What comes after one in parts does not wait for its payload.
+            Some(message) => self.manifests.push(message),
+            None => cx.stats.broadcast_withdrawn += u64::from(!takes_back),
+        }
+        if let Some(short) = self.log.history.short(place) {
+            self.settle(cx, short);
         }
     }
 }
