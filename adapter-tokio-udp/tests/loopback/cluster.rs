@@ -71,6 +71,20 @@ async fn a_message_published_on_one_node_is_delivered_on_the_others_once() {
 }
 
 #[tokio::test]
+async fn a_payload_of_a_megabyte_crosses_real_sockets_unchanged() {
+    let nodes = cluster(&["a", "b", "c"]).await;
+    let mut streams = [nodes[0].handle().events(), nodes[2].handle().events()];
+    let payload: Vec<u8> = (0..1_000_000_u32).map(|at| (at.wrapping_mul(31) >> 3) as u8).collect();
+    nodes[1].handle().publish(b"file", &payload).unwrap();
+    for stream in &mut streams {
+        within("the payload", async {
+            while !matches!(stream.recv().await, Some(Event::Broadcast(message)) if message.payload() == payload) {}
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_graceful_shutdown_is_seen_as_left_and_never_as_down() {
     let mut nodes = cluster(&["a", "b", "c"]).await;
     let mut streams: Vec<_> = nodes[..2].iter().map(|node| node.handle().events()).collect();
