@@ -19,6 +19,8 @@ const LISTS: [u8; 5] = [tag::PUSH_ACK, tag::PRUNE, tag::GRAFT, tag::GRAFT_NAMED,
 pub(super) struct Outbox {
     /// By class, with what each weighs.
     messages: [VecDeque<(Place, u32)>; Class::ALL.len()],
+    /// Of packets for which several classes waited, modulo 8.
+    turn: u8,
     /// What they weigh together, in bytes.
     weight: usize,
     lists: [Vec<ShortId>; LISTS.len()],
@@ -73,6 +75,20 @@ impl Outbox {
             && self.announced.is_empty()
     }
 
+    /// Which class goes first into a packet, and which follow: the most urgent, but of eight packets one begins with each of the
+    /// others, so that none starves.
+    fn order(&mut self) -> [Class; Class::ALL.len()] {
+        let [urgent, normal, bulk] = Class::ALL;
+        if self.messages.iter().filter(|waiting| !waiting.is_empty()).count() > 1 {
+            self.turn = (self.turn + 1) % 8;
+        }
+        match self.turn {
+            4 => [normal, urgent, bulk],
+            7 => [bulk, urgent, normal],
+            _ => [urgent, normal, bulk],
+        }
+    }
+
     /// Writes what fits into a packet that is empty yet. A message that does not fit even so never will: it is dropped, and
     /// does not hold up the others. `done` hears of each that waits no more.
     pub(super) fn write(
@@ -87,12 +103,13 @@ impl Outbox {
         for (tag, list) in LISTS.iter().zip(&mut self.lists) {
             write_ids(packet, *tag, list);
         }
-        let (weight, mut queues) = (&mut self.weight, self.messages.iter_mut());
-        let mut queue = queues.next();
+        let mut order = self.order().into_iter();
+        let mut class = order.next();
         packet.list(tag::PUSH, |w| {
-            while let Some(waiting) = &mut queue {
+            while let Some(of) = class {
+                let waiting = &mut self.messages[of as usize];
                 let Some((place, bytes)) = waiting.front().copied() else {
-                    queue = queues.next();
+                    class = order.next();
                     continue;
                 };
                 let message = history.to_pushed(now, place);
@@ -103,7 +120,7 @@ impl Outbox {
                 }
                 waiting.pop_front();
                 done(place);
-                *weight -= bytes as usize;
+                self.weight -= bytes as usize;
                 if message.is_some() {
                     return Ok(true);
                 }
@@ -112,7 +129,7 @@ impl Outbox {
         });
         write_ids(packet, tag::IHAVE, &mut self.announced);
         if packet.len() == before
-            && let Some((place, bytes)) = self.messages.iter_mut().find_map(VecDeque::pop_front)
+            && let Some((place, bytes)) = class.and_then(|of| self.messages[of as usize].pop_front())
         {
             self.weight -= bytes as usize;
             done(place);
@@ -138,6 +155,29 @@ mod tests {
     use crate::random::{MapHasher, Rng};
     use crate::wire::ClusterKey;
     use crate::wire::broadcast::Content;
+
+    #[test]
+    fn no_class_starves_while_more_urgent_ones_fill_every_packet() {
+        let now = Instant::ZERO;
+        let mut history = History::new(MapHasher::new(&mut Rng::new([1; 32])));
+        let mut outbox = Outbox::default();
+        let me = Identity::new(NodeId::from_name("a"), 1);
+        for sequence in 1..=60 {
+            let class = Class::ALL[sequence as usize % 3];
+            let id = MessageId { origin: me.id, generation: 1, sequence };
+            let held = Held::Content(
+                Message::new(id, class, &Content { topic: b"t", payload: &[0; 400], ..Content::default() }),
+                None,
+            );
+            assert!(outbox.push(class, history.push(now, now, held, 7).place, 400));
+        }
+        for _ in 0..8 {
+            let (mut buf, mut ids) = ([0; 600], Vec::new());
+            let mut packet = Writer::new(&mut buf, &mut ids, &ClusterKey::new(""), me, true).unwrap();
+            outbox.write(now, &history, &mut packet, &mut Stats::default(), |_| ());
+        }
+        assert_eq!(Class::ALL.map(|class| 20 - outbox.waiting(class)), [6, 1, 1]);
+    }
 
     #[test]
     fn a_message_that_fits_no_packet_does_not_hold_up_the_next() {
