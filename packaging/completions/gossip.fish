@@ -186,7 +186,7 @@ complete -c gossip -n "__fish_gossip_using_subcommand export" -l socket -d 'The 
 complete -c gossip -n "__fish_gossip_using_subcommand export" -l all -d 'Own keys of all members too'
 complete -c gossip -n "__fish_gossip_using_subcommand export" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand export" -s h -l help -d 'Print help'
-complete -c gossip -n "__fish_gossip_using_subcommand publish" -l file -d 'Read the message from a file' -r -F
+complete -c gossip -n "__fish_gossip_using_subcommand publish" -l file -d 'Read the message, UTF-8 text, from a file' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand publish" -l class -d 'How urgent it is: urgent messages go over more links, bulk ones when nothing else waits' -r -f -a "urgent\t''
 normal\t''
 bulk\t''"

@@ -88,16 +88,18 @@ Examples:
   gossip publish load 0.7 --key web-1 --expires 10s
   gossip publish config --file new.json --wait-coverage 0.99 --timeout 5s
 
-With --wait-coverage a sample of the members is asked, as large as it takes to show the share with 95 % confidence: all of up to
-1024; of more than that no share above 0.996 can be shown. After --timeout it ends with exit code 4, and the message goes on
-spreading. Where too much waits to be sent nothing is published and the exit code is 6.";
+With --wait-coverage a sample of the members is asked, as large as it takes to show the share with
+95 % confidence: all of up to 1024; of more than that no share above 0.996 can be shown. Of a payload
+that goes in parts it is the announcement that counts. After --timeout it ends with exit code 4, and
+the message goes on spreading. Where too much waits to be sent nothing is published and the exit code
+is 6. An ordered message must fit one datagram, others may have 32 MiB as configured at first.";
 const SUBSCRIBE_EXAMPLES: &str = "\
 Examples:
   gossip subscribe deploy
   gossip subscribe --count 1 --json   wait for the next message of any topic
 
-Where messages were missed a line on standard error says so, with --json an object: `lagged` if this reader was too slow, `gap` if
-messages of a member are not to be had any more.
+Where messages were missed a line on standard error says so, with --json an object: `lagged` if this
+reader was too slow, `gap` if messages of a member are not to be had any more.
 
 Messages that were sent through this agent are shown too. With --json the first line is {\"event\":\"start\"}: every message
 from then on follows.";
@@ -345,7 +347,7 @@ pub(crate) struct PublishArgs {
     /// The message; `-`, or none at all, reads it from standard input
     #[arg(allow_hyphen_values = true)]
     pub(crate) payload: Option<String>,
-    /// Read the message from a file
+    /// Read the message, UTF-8 text, from a file
     #[arg(long, value_name = "FILE", conflicts_with = "payload")]
     pub(crate) file: Option<PathBuf>,
     /// How urgent it is: urgent messages go over more links, bulk ones when nothing else waits

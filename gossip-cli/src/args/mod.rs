@@ -32,7 +32,7 @@ Examples:
 
 Exit codes:
   0 done   1 failed   2 bad usage or input   3 no agent at the socket
-  4 written or published, but not acknowledged in time by as many as --wait or --wait-coverage asked for
+  4 written or published, but not acknowledged in time by as many as --wait or --wait-coverage say
   5 the agent stopped: another live member bears its name
   6 not published: too much waits to be sent; the same command will work a little later";
 

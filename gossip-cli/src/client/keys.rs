@@ -52,8 +52,10 @@ pub(super) fn listed(entry: &Value) -> String {
 
 pub(super) async fn publish(client: &Client, args: &PublishArgs, json: bool) -> Result<(), Failure> {
     let payload = match (&args.payload, &args.file) {
-        (_, Some(file)) => std::fs::read_to_string(file)
-            .map_err(|error| Failure::input(format!("cannot read {} as text: {error}", file.display())))?,
+        (_, Some(file)) => std::fs::read_to_string(file).map_err(|error| {
+            Failure::input(format!("cannot read {} as text: {error}", file.display()))
+                .hint("a message published here is UTF-8 text: encode other bytes, for example with base64")
+        })?,
         (Some(payload), None) => argument_or_stdin(payload)?,
         (None, None) => argument_or_stdin("-")?,
     };

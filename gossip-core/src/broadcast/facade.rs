@@ -26,7 +26,7 @@ const PART_OVERHEAD: usize = 48;
 pub enum BroadcastError {
     /// The topic is longer than 255 bytes.
     TopicLength,
-    /// The payload is longer than half of `broadcast.bulk_bytes`.
+    /// The payload is longer than half of `broadcast.bulk_bytes`, or an ordered message does not fit into a datagram.
     TooLarge {
         /// The limit, in bytes.
         max: usize,

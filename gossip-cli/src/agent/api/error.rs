@@ -82,13 +82,23 @@ pub(super) fn of_key(key: &str, error: KvError) -> ApiError {
     }
 }
 
+/// The message went out, but who has it cannot be found out.
+pub(super) fn of_survey(version: &str, error: BroadcastError) -> ApiError {
+    let why = match error {
+        BroadcastError::Busy { .. } => "too many other messages are asked for at this time".to_owned(),
+        other => other.to_string(),
+    };
+    let told = Failure::unacknowledged(format!("published as {version}, but who has it is not known: {why}"));
+    ApiError::from(told.hint("it goes on spreading: do not publish it again; fewer at a time with --wait-coverage"))
+}
+
 /// What broadcast refuses.
 pub(super) fn of_message(error: BroadcastError) -> ApiError {
     let message = format!("cannot publish: {error}");
     match error {
-        BroadcastError::TooLarge { max } => ApiError::input(message)
+        BroadcastError::TooLarge { .. } => ApiError::input(message)
             .with_status(StatusCode::PAYLOAD_TOO_LARGE)
-            .hint(format!("topic and payload take at most {max} bytes together, the topic at most 255")),
+            .hint("an ordered message must fit one datagram; others have at most half of broadcast.bulk_bytes"),
         BroadcastError::KeyLength | BroadcastError::TopicLength => ApiError::input(message),
         BroadcastError::Busy { retry_after } => ApiError::from(Failure::busy(message))
             .with_status(StatusCode::SERVICE_UNAVAILABLE)

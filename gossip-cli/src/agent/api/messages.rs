@@ -6,7 +6,7 @@ use gossip_core::broadcast::{Class, SendOptions};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::error::{ApiError, of_message};
+use super::error::{ApiError, of_message, of_survey};
 use super::request::Body;
 use super::{Answer, State};
 use crate::agent::{feed, query};
@@ -60,7 +60,8 @@ impl Publish {
         }
         let timeout = self.timeout_ms.unwrap_or(TIMEOUT_MS);
         if !(1..=MAX_TIMEOUT_MS).contains(&timeout) {
-            return Err(ApiError::input(format!("`timeout_ms` must be 1 to {MAX_TIMEOUT_MS}, not {timeout}")));
+            return Err(ApiError::input(format!("`timeout_ms` must be 1 to {MAX_TIMEOUT_MS}, not {timeout}"))
+                .hint("--timeout takes 1ms to 60s"));
         }
         Ok(Some((share, Duration::from_millis(timeout))))
     }
@@ -99,7 +100,8 @@ pub(super) async fn publish(state: &State, body: Body) -> Result<Answer, ApiErro
     state.feed.tell(feed::message_line(id, &state.name, topic, payload));
     let mut answer = json!({ "topic": publish.topic, "version": feed::message_id(id) });
     if let Some((share, within)) = wait {
-        let coverage = state.handle.wait_coverage(id, share, within).await.map_err(of_message)?;
+        let coverage = state.handle.wait_coverage(id, share, within).await;
+        let coverage = coverage.map_err(|error| of_survey(&feed::message_id(id), error))?;
         answer["coverage"] = json!({
             "reached": coverage.at_least() >= share,
             "estimate": coverage.estimate(),

@@ -34,7 +34,8 @@ impl Wait {
         }
         let timeout = timeout_ms.unwrap_or(TIMEOUT_MS);
         if !(1..=MAX_TIMEOUT_MS).contains(&timeout) {
-            return Err(ApiError::input(format!("`timeout_ms` must be 1 to {MAX_TIMEOUT_MS}, not {timeout}")));
+            return Err(ApiError::input(format!("`timeout_ms` must be 1 to {MAX_TIMEOUT_MS}, not {timeout}"))
+                .hint("--timeout takes 1ms to 60s"));
         }
         Ok(Self { quorum, until: Instant::now() + Duration::from_millis(timeout) })
     }

@@ -80,6 +80,10 @@ impl Question {
         let deadline = Instant::now() + self.timeout;
         let (handle, queries) = (handle.clone(), Arc::clone(queries));
         let asked = Asked { handle, queries, id: head.id, replies, deadline, members, counts };
+        let max = asked.handle.with(|node, _| node.broadcasts().one_piece()).saturating_sub(TOPIC.len());
+        if question.len() > max {
+            return Err(refused(BroadcastError::TooLarge { max }));
+        }
         asked.handle.publish(TOPIC, &question).map_err(refused)?;
         if mine && local.try_send(question).is_err() {
             return Err(busy());
