@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::wire::broadcast::{Class, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, ShortId};
-use crate::wire::bulk::Manifest;
+use crate::wire::bulk::{MAX_PARTS, Manifest};
 
 /// Everything of a packet but topic and payload, at its longest: header, list of ids, section, message.
 const OVERHEAD: usize = 96;
@@ -187,14 +187,16 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         topic: &[u8],
         payload: &[u8],
     ) -> Result<MessageId, BroadcastError> {
-        let max = self.cx.config.broadcast.bulk_bytes / 2;
+        let part = (self.cx.config.transport.datagram_mtu - PART_OVERHEAD) as u16;
+        let most = u64::from(part) * u64::from(MAX_PARTS);
+        let most = usize::try_from(most.min(u32::MAX.into())).unwrap_or(usize::MAX);
+        let max = most.min(self.cx.config.broadcast.bulk_bytes / 2);
         if payload.len() > max {
             return Err(BroadcastError::TooLarge { max });
         }
-        if !self.bulk.make_room(&self.cx, payload.len()) {
+        if !self.bulk.make_room(&mut self.cx, payload.len()) {
             return Err(self.busy(Duration::from_secs(10)));
         }
-        let part = (self.cx.config.transport.datagram_mtu - PART_OVERHEAD) as u16;
         let manifest = Manifest::of(self.cx.key, part, payload);
         let id = self.state.send(&mut self.cx, options, topic, &manifest.encode(), true);
         if let Some(head) = self.state.find(id) {

@@ -73,7 +73,9 @@ impl Log {
         let first = origin.from.max(origin.floor().saturating_add(1));
         let heard = origin.from > 0;
         origin.begin(sequence);
-        let mut given_up = origin.insert(sequence);
+        // What was sent before anything was heard of it is nobody's loss.
+        let given_up = origin.insert(sequence);
+        let mut given_up = if heard { given_up.min(origin.floor().saturating_add(1).saturating_sub(first)) } else { 0 };
         let mut gap = (heard && given_up > 0 && first <= origin.floor()).then(|| (first, origin.floor()));
         if let Some((first, last, count)) = origin.look_for_holes(now, sequence, patience) {
             given_up += count;

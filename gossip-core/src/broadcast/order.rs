@@ -49,6 +49,8 @@ impl Order {
 
     fn hold(&mut self, waiting: Waiting) {
         let id = waiting.message.id;
+        // It may have fallen out of the history, and come again.
+        _ = self.release(id);
         self.bytes += waiting.message.len() + OVERHEAD;
         self.on.extend(waiting.missing.iter().map(|short| (*short, id)));
         self.due.insert((waiting.due, id));

@@ -78,8 +78,9 @@ impl Origin {
         self.hole = None;
         let mut missing = self.window.missing(first, last);
         let first = missing.next()?;
-        let last = missing.last().unwrap_or(first);
-        Some((first, last, self.window.give_up(last)))
+        let (last, count) = missing.fold((first, 1), |(_, count), at| (at, count + 1));
+        _ = self.window.give_up(last);
+        Some((first, last, count))
     }
 
     /// Notes a number that is not contained; how many older ones were given up to make room for it.

@@ -189,7 +189,7 @@ impl<P: Peer> Broadcast<P> {
         let aged = cx.config.broadcast.announce_after;
         let edge = |flight: &Flight| cx.now + SKEW >= flight.since + aged && cx.now <= flight.since + aged + SKEW;
         let mut recent = self.flights.recent(cx.now, RECENT).map(|(_, flight)| flight);
-        let few = self.flights.recent(cx.now, RECENT).count() <= MAX_PULLED;
+        let few = self.flights.recent(cx.now, RECENT).take(MAX_PULLED + 1).count() <= MAX_PULLED;
         if cx.now >= self.told_recent + RECENTLY_TOLD && few && !recent.any(edge) {
             self.told_recent = cx.now;
             self.intents.push(cx.stats, Target::to(to.clone()), Intent::Recent);

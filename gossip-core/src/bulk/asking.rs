@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::bits::Bits;
 use super::body::Completion;
 use super::partners::{Asked, Partner, Slot};
+use super::telling::MAX_WANTED;
 use super::{ALL, Bulk};
 use crate::event::Event;
 use crate::membership::MemberIndex;
@@ -41,7 +42,15 @@ impl<P: Peer> Bulk<P> {
         if self.partners.iter().filter(|(_, partner)| partner.mine).count() >= PARTNERS {
             return;
         }
-        let Some(slot) = self.partners.find(row).or_else(|| self.add_partner(cx, row)) else { return };
+        let mut found = self.partners.find(row).or_else(|| self.add_partner(cx, row));
+        if found.is_none() {
+            // One that only asks makes room.
+            let guests = self.partners.iter().filter(|(_, partner)| !partner.mine);
+            let guest = guests.min_by_key(|(slot, partner)| (partner.wanted, *slot)).map(|(slot, _)| slot);
+            guest.into_iter().for_each(|guest| self.remove_partner(guest));
+            found = self.add_partner(cx, row);
+        }
+        let Some(slot) = found else { return };
         if let Some(partner) = self.partners.get_mut(slot).filter(|partner| !partner.mine) {
             partner.mine = true;
             partner.heard = cx.now;
@@ -67,10 +76,14 @@ impl<P: Peer> Bulk<P> {
             let Some(partner) = self.partners.get_mut(slot) else { continue };
             let there =
                 cx.table.is_member(partner.row, partner.member) && cx.table.is_live_at(partner.row, &partner.addr);
+            let was = partner.mine;
             partner.mine &= asking && cx.now < partner.heard + USELESS;
+            let stops = was && !partner.mine;
             let wants = partner.wanted.is_some_and(|wanted| cx.now < wanted + USELESS);
             if !there || !(partner.mine || wants) {
                 self.remove_partner(slot);
+            } else if stops {
+                self.release(slot);
             }
         }
     }
@@ -154,7 +167,7 @@ impl<P: Peer> Bulk<P> {
         }
         partner.heard = cx.now;
         let held = held.get_or_insert_with(|| Bits::new(parts));
-        have.parts().take(parts as usize).for_each(|part| _ = held.insert(part));
+        have.ranges().for_each(|range| held.insert_range(range.start..range.end.min(parts)));
         self.ask_more(cx, slot);
     }
 
@@ -180,6 +193,9 @@ impl<P: Peer> Bulk<P> {
         lost.iter().for_each(|_| partner.window.lost(cx.now));
         if body.have.contains(number) {
             cx.stats.bulk_again += 1;
+        } else if !body.may_ask(slot) {
+            // Of a body that was spoiled from one alone.
+            cx.stats.bulk_unasked += 1;
         } else {
             body.asked.remove(number);
             cx.stats.bulk_parts += 1;
@@ -204,6 +220,10 @@ impl<P: Peer> Bulk<P> {
             }
             Completion::Spoiled => {
                 cx.stats.bulk_spoiled += 1;
+                for (_, partner) in self.partners.iter_mut() {
+                    partner.asked.retain(|asked| asked.body != short);
+                    partner.to_get.retain(|(body, _)| *body != short);
+                }
                 let (Some(body), Some(partner)) = (self.bodies.get_mut(&short), self.partners.get_mut(slot)) else {
                     return;
                 };
@@ -219,10 +239,13 @@ impl<P: Peer> Bulk<P> {
     }
 
     /// Says what is wanted, and asks for the parts that were chosen.
-    pub(super) fn write_questions(&mut self, cx: &Cx<'_, P>, slot: Slot, packet: &mut Writer<'_>) {
+    pub(super) fn write_questions(&mut self, cx: &mut Cx<'_, P>, slot: Slot, packet: &mut Writer<'_>) {
         let Some(partner) = self.partners.get_mut(slot) else { return };
         if core::mem::take(&mut partner.to_want) {
-            let mut wanted = self.bodies.iter().filter(|(_, body)| !body.is_whole()).map(|(short, _)| short);
+            let incomplete = || self.bodies.iter().filter(|(_, body)| !body.is_whole()).map(|(short, _)| short);
+            // Elsewhere each time: of many only some are answered.
+            let first = cx.rng.below(incomplete().count());
+            let mut wanted = incomplete().skip(first).chain(incomplete().take(first)).take(MAX_WANTED);
             packet.list(tag::BODY_WANT, |w| wanted.next().map_or(Ok(false), |short| short.write(w).map(|()| true)));
         }
         partner.to_get.sort_unstable();

@@ -17,12 +17,8 @@ impl Bits {
 
     pub(super) fn full(len: u32) -> Self {
         let mut bits = Self::new(len);
-        bits.fill();
+        bits.insert_range(0..len);
         bits
-    }
-
-    pub(super) fn fill(&mut self) {
-        (0..self.len).for_each(|at| _ = self.insert(at));
     }
 
     pub(super) fn clear(&mut self) {
@@ -42,6 +38,19 @@ impl Bits {
             self.ones += 1;
         }
         new
+    }
+
+    /// Inserts all of a range, as far as it can be.
+    pub(super) fn insert_range(&mut self, range: core::ops::Range<u32>) {
+        let (mut at, end) = (range.start, range.end.min(self.len));
+        while at < end {
+            let (word, low) = ((at / 64) as usize, at % 64);
+            let count = (64 - low).min(end - at);
+            let mask = u64::MAX >> (64 - count) << low;
+            self.ones += (mask & !self.words[word]).count_ones();
+            self.words[word] |= mask;
+            at += count;
+        }
     }
 
     pub(super) fn remove(&mut self, at: u32) {
@@ -68,5 +77,22 @@ impl Bits {
     pub(super) fn bytes(&self, first: u32) -> impl Iterator<Item = u8> {
         let bytes = self.words.iter().flat_map(|word| word.to_le_bytes());
         bytes.take(self.len.div_ceil(8) as usize).skip((first / 8) as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_is_each_of_its_parts() {
+        for (first, end) in [(0, 0), (0, 1), (3, 64), (63, 65), (64, 128), (1, 199), (150, 500)] {
+            let (mut range, mut each) = (Bits::new(200), Bits::new(200));
+            range.insert(70);
+            each.insert(70);
+            range.insert_range(first..end);
+            (first..end).for_each(|at| _ = each.insert(at));
+            assert_eq!((range.words(), range.ones), (each.words(), each.ones), "{first}..{end}");
+        }
     }
 }

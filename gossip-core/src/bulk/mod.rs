@@ -90,14 +90,16 @@ impl<P: Peer> Bulk<P> {
         self.bytes
     }
 
-    /// Makes room for a body: of those that are whole and that nobody asks for the oldest go first. Whether there is room.
-    pub(crate) fn make_room(&mut self, cx: &Cx<'_, P>, len: usize) -> bool {
-        let full = |bulk: &Self| {
-            bulk.bytes.saturating_add(len) > cx.config.broadcast.bulk_bytes || bulk.bodies.len() >= MAX_BODIES
-        };
+    /// Makes room for a body: of those that nobody asks for, and of which nothing comes, the oldest go first. Whether there is
+    /// room.
+    pub(crate) fn make_room(&mut self, cx: &mut Cx<'_, P>, len: usize) -> bool {
+        let max = cx.config.broadcast.bulk_bytes;
+        let full = |bulk: &Self| bulk.bytes.saturating_add(len) > max || bulk.bodies.len() >= MAX_BODIES;
         while full(self) {
-            let idle = self.bodies.iter().filter(|(_, body)| body.is_whole() && cx.now >= body.touched + IDLE);
-            let Some(oldest) = idle.min_by_key(|(_, body)| body.since).map(|(short, _)| *short) else { return false };
+            let idle = self.bodies.iter().filter(|(_, body)| cx.now >= body.touched + IDLE);
+            let oldest = idle.min_by_key(|(_, body)| body.since).map(|(short, body)| (*short, body.is_whole()));
+            let Some((oldest, whole)) = oldest else { return false };
+            cx.stats.broadcast_missed += u64::from(!whole);
             self.forget(oldest);
         }
         true
@@ -133,7 +135,10 @@ impl<P: Peer> Bulk<P> {
             return;
         };
         let short = ShortId::of(cx.key.short(head.id.origin()), head.id.sequence);
-        if self.bodies.contains_key(&short) || !self.make_room(cx, manifest.len as usize) {
+        // No sender that keeps to its own limit sends more than half.
+        let len = manifest.len as usize;
+        let takes = len <= cx.config.broadcast.bulk_bytes / 2 && !self.bodies.contains_key(&short);
+        if !takes || !self.make_room(cx, len) {
             cx.stats.bulk_refused += 1;
             return;
         }
@@ -146,6 +151,8 @@ impl<P: Peer> Bulk<P> {
     }
 
     fn insert(&mut self, short: ShortId, body: Body) {
+        // Two may share a short id.
+        self.forget(short);
         self.bytes += body.manifest.len as usize;
         self.bodies.insert(short, body);
     }
@@ -156,9 +163,9 @@ impl<P: Peer> Bulk<P> {
         for (_, partner) in self.partners.iter_mut() {
             partner.asked.retain(|asked| asked.body != short);
             partner.to_get.retain(|(body, _)| *body != short);
-            partner.blocks.retain(|(body, _)| *body != short);
+            partner.hide(short);
+            partner.to_tell.retain(|(body, _)| *body != short);
             partner.served.retain(|(body, _)| *body != short);
-            partner.to_show = partner.to_show.min(partner.blocks.len());
         }
     }
 
@@ -215,17 +222,23 @@ impl<P: Peer> Bulk<P> {
         self.partners.insert(partner)
     }
 
-    fn remove_partner(&mut self, slot: Slot) {
-        let Some(partner) = self.partners.remove(slot) else { return };
-        for body in self.bodies.values_mut() {
-            body.held[usize::from(slot)] = None;
-            body.only.take_if(|only| *only == slot);
-        }
-        let asked = partner.asked.iter().map(|asked| (asked.body, asked.part)).chain(partner.to_get);
+    /// Nothing is asked of a partner any more: what it was asked for others may be.
+    fn release(&mut self, slot: Slot) {
+        let Some(partner) = self.partners.get_mut(slot) else { return };
+        let asked = partner.asked.drain(..).map(|asked| (asked.body, asked.part)).chain(partner.to_get.drain(..));
         for (short, part) in asked {
             if let Some(body) = self.bodies.get_mut(&short) {
                 body.asked.remove(part);
             }
+        }
+    }
+
+    fn remove_partner(&mut self, slot: Slot) {
+        self.release(slot);
+        _ = self.partners.remove(slot);
+        for body in self.bodies.values_mut() {
+            body.held[usize::from(slot)] = None;
+            body.only.take_if(|only| *only == slot);
         }
     }
 

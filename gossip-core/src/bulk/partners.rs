@@ -19,6 +19,8 @@ pub(super) const MAX_PARTNERS: usize = 24;
 pub(super) type Slot = u8;
 /// At most so many parts wait to be sent to one.
 pub(super) const MAX_SERVED: usize = 256;
+/// Of so many bodies at most it is told everything at a time.
+const MAX_TOLD: usize = 64;
 /// Of so many blocks that it was shown a partner is told again.
 const MAX_BLOCKS: usize = 4;
 
@@ -100,6 +102,21 @@ impl<P: Peer> Partner<P> {
 
     pub(super) fn has_room(&self) -> bool {
         self.asked.len() + self.to_get.len() < self.window.parts()
+    }
+
+    /// Of a body that is open to all, or gone, nothing is shown any more.
+    pub(super) fn hide(&mut self, short: ShortId) {
+        self.blocks.retain(|(body, _)| *body != short);
+        self.to_show = self.to_show.min(self.blocks.len());
+        self.shown = self.shown.min(self.blocks.iter().map(|(_, block)| block.end - block.start).sum());
+    }
+
+    /// It is to be told everything of a body.
+    pub(super) fn tell(&mut self, short: ShortId) {
+        self.to_tell.retain(|(body, _)| *body != short);
+        if self.to_tell.len() < MAX_TOLD {
+            self.to_tell.push_back((short, 0));
+        }
     }
 
     /// Whether it may have one more part of a body: each twice, and a few.

@@ -19,13 +19,13 @@ use crate::wire::{Item as _, List, Writer, tag};
 /// Who wanted something so long ago is not told any more.
 const INTEREST: Duration = Duration::from_secs(4);
 /// So many bodies of one question are answered.
-const MAX_WANTED: usize = 16;
+pub(super) const MAX_WANTED: usize = 16;
 /// So many parts of a new body that it has not asked for a partner is shown.
 const AHEAD: u32 = 4 * BLOCK;
 /// Nobody asks for anything new for so long.
 const STUCK: Duration = Duration::from_secs(2);
 /// So many parts are told at a time.
-const MAX_TOLD: usize = 256;
+const MAX_TOLD: usize = 64;
 
 impl<P: Peer> Bulk<P> {
     pub(super) fn handle_want(&mut self, cx: &mut Cx<'_, P>, row: MemberIndex, bodies: List<'_, ShortId>) {
@@ -45,8 +45,7 @@ impl<P: Peer> Bulk<P> {
                 }
                 known => {
                     known.into_iter().filter(|body| body.is_whole()).for_each(|body| body.touched = cx.now);
-                    partner.to_tell.retain(|(body, _)| *body != short);
-                    partner.to_tell.push_back((short, 0));
+                    partner.tell(short);
                 }
             }
         }
@@ -70,7 +69,7 @@ impl<P: Peer> Bulk<P> {
     pub(super) fn handle_get(&mut self, cx: &mut Cx<'_, P>, slot: Slot, get: &Get<'_>) {
         let Some(partner) = self.partners.get_mut(slot) else { return };
         let Some(body) = self.bodies.get_mut(&get.body) else {
-            partner.to_tell.push_back((get.body, 0));
+            partner.tell(get.body);
             self.talk(cx, slot);
             return;
         };
@@ -87,11 +86,13 @@ impl<P: Peer> Bulk<P> {
                 opens |= body.sends(cx.now, part);
             }
         }
-        body.touched = cx.now;
+        if body.is_whole() {
+            body.touched = cx.now;
+        }
         partner.wanted = partner.wanted.map(|_| cx.now);
         let shows = !body.open && partner.shown <= AHEAD - BLOCK;
         if opens {
-            self.add_news(get.body, ALL);
+            self.open(get.body);
         }
         if shows {
             self.show_more(cx, slot, get.body);
@@ -109,6 +110,12 @@ impl<P: Peer> Bulk<P> {
         }
     }
 
+    /// Tells all that everybody may ask for everything.
+    fn open(&mut self, short: ShortId) {
+        self.partners.iter_mut().for_each(|(_, partner)| partner.hide(short));
+        self.add_news(short, ALL);
+    }
+
     /// What partners were shown and have not asked for is open to all after a while.
     pub(super) fn open_stuck(&mut self, cx: &Cx<'_, P>) {
         let stuck = |body: &Body| !body.open && cx.now >= body.since + STUCK;
@@ -116,7 +123,7 @@ impl<P: Peer> Bulk<P> {
             self.bodies.iter().filter(|(_, body)| stuck(body)).map(|(short, _)| *short).collect();
         for short in stuck {
             self.bodies.entry(short).and_modify(|body| body.open = true);
-            self.add_news(short, ALL);
+            self.open(short);
         }
     }
 

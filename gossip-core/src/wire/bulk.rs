@@ -1,6 +1,7 @@
 //! Sections of bulk: bodies that are too large for a datagram go in parts.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::broadcast::ShortId;
 use super::codec::{DecodeError, Item, List, NoSpace, Reader};
@@ -160,15 +161,14 @@ pub fn runs(parts: impl Iterator<Item = u32>) -> impl Iterator<Item = Run> {
     })
 }
 
-/// The parts of runs, as far as a body can have them.
-fn parts<'a>(runs: List<'a, Run>) -> impl Iterator<Item = u32> + use<'a> {
+/// The ranges of runs, as far as a body can have them.
+fn ranges<'a>(runs: List<'a, Run>) -> impl Iterator<Item = Range<u32>> + use<'a> {
     let mut next = 0_u32;
-    let ranges = runs.iter().map_while(move |run| {
+    runs.iter().map_while(move |run| {
         let first = next.checked_add(run.gap)?;
         next = first.checked_add(run.more)?.checked_add(1).filter(|next| *next <= MAX_PARTS)?;
         Some(first..next)
-    });
-    ranges.flatten()
+    })
 }
 
 /// Which parts the sender has: the message's short id (4 bytes), 0 and runs of them, or 1, the number of the first that is spoken
@@ -197,15 +197,15 @@ pub enum Held<'a> {
 }
 
 impl<'a> Have<'a> {
-    /// The parts, ascending.
-    pub fn parts(&self) -> impl Iterator<Item = u32> + use<'a> {
+    /// The parts, ascending, as ranges.
+    pub fn ranges(&self) -> impl Iterator<Item = Range<u32>> + use<'a> {
         let (runs, bits) = match self.held {
-            Held::Runs(runs) => (Some(parts(runs)), None),
+            Held::Runs(runs) => (Some(ranges(runs)), None),
             Held::Bits { first, bits } => {
                 let each = bits.iter().enumerate().flat_map(|(at, byte)| {
                     (0..8).filter(move |bit| byte >> bit & 1 == 1).map(move |bit| 8 * at as u32 + bit)
                 });
-                (None, Some(each.map(move |at| first + at)))
+                (None, Some(each.map(move |at| first + at..first + at + 1)))
             }
         };
         runs.into_iter().flatten().chain(bits.into_iter().flatten())
@@ -260,7 +260,7 @@ pub struct Get<'a> {
 impl<'a> Get<'a> {
     /// The parts, ascending.
     pub fn parts(&self) -> impl Iterator<Item = u32> + use<'a> {
-        parts(self.runs)
+        ranges(self.runs).flatten()
     }
 }
 
@@ -329,7 +329,7 @@ mod tests {
     fn runs_end_where_no_body_goes_on() {
         let body = [0, 3, 0xff, 0xff, 0xff, 0xff, 0x0f, 0xff, 0xff, 0xff, 0xff, 0x0f];
         let runs = List::read(&mut Reader::plain(&body)).unwrap();
-        assert_eq!(parts(runs).collect::<Vec<_>>(), [0, 1, 2, 3]);
+        assert_eq!(ranges(runs).collect::<Vec<_>>(), [0..4]);
     }
 
     #[test]
