@@ -50,6 +50,7 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         "broadcast/all-at-once",
         "broadcast/rapid",
         "broadcast/partition",
+        "broadcast/bulk",
         "broadcast/textbook-push",
         "broadcast/textbook-pull",
         "broadcast/textbook-push-pull",
@@ -76,6 +77,10 @@ mod tests {
             if name.starts_with("broadcast/textbook-") {
                 assert!(found.broadcast.mode != config.broadcast.mode && !found.broadcast.repair, "{name}");
                 found.broadcast = config.broadcast.clone();
+            }
+            if name == &"broadcast/partition" {
+                // The budget that its figure is stated for.
+                assert_eq!(std::mem::take(&mut found.broadcast.catch_up_bytes_per_second), 128_000);
             }
             assert_eq!(found, config, "{name}");
         }

@@ -8,6 +8,7 @@ const NODES: usize = 32;
 const DURATION: Duration = Duration::from_secs(60);
 const KEYS: usize = 100;
 const TIMES: usize = 5;
+const BYTES: usize = 500_000;
 
 /// At most 32 nodes and 60 s; times move in proportion, counts shrink in proportion, named nodes wrap round.
 pub(super) fn shortened(spec: &Spec) -> Spec {
@@ -81,6 +82,7 @@ pub(super) fn shortened(spec: &Spec) -> Spec {
                 broadcast.warmup = broadcast.warmup * times / broadcast.times;
                 broadcast.every = broadcast.every.mul_f64(pace * broadcast.times as f64 / times as f64);
                 broadcast.times = times;
+                broadcast.bytes = broadcast.bytes.min(BYTES);
             }
             Action::Kv(kv) => {
                 actor(&mut kv.on);
