@@ -26,6 +26,8 @@ struct Trio {
     evil: Identity,
     one: Identity,
     bytes_out: usize,
+    /// Whether it answers pings alone.
+    deaf: bool,
 }
 
 impl Trio {
@@ -34,7 +36,7 @@ impl Trio {
         let evil = lab.identity(EVIL);
         lab.nodes.remove(&EVIL);
         let one = lab.identity(1);
-        Self { lab, evil, one, bytes_out: 0 }
+        Self { lab, evil, one, bytes_out: 0, deaf: false }
     }
 
     fn say(&mut self, to: u64, tag: u8, body: impl Fn(&mut Writer<'_>) -> Result<(), NoSpace>) {
@@ -45,6 +47,7 @@ impl Trio {
     fn answer(&mut self, from: u64, section: &Section<'_, u64>) {
         match section {
             Section::Membership(Membership::Ping(Ping { probe, .. })) => self.say(from, tag::ACK, |w| w.item(probe)),
+            _ if self.deaf => (),
             Section::Bulk(Bulk::Want(bodies)) => {
                 for body in bodies.iter() {
                     self.say(from, tag::BODY_HAVE, |w| {
@@ -220,4 +223,30 @@ fn parts_that_nobody_asked_for_are_dropped_and_counted() {
     let stats = trio.lab.nodes[&1].stats();
     assert_eq!(stats.bulk_strangers + stats.bulk_unasked - before.bulk_strangers - before.bulk_unasked, 9);
     assert_eq!(trio.lab.nodes[&1].broadcasts().bulk_bytes(), 0);
+}
+
+#[test]
+fn a_manifest_of_nothing_gives_way_to_a_payload_that_there_is() {
+    let mut config = Config::lan();
+    config.broadcast.bulk_bytes = 1_000_000;
+    let mut trio = Trio::new(&config);
+    trio.run(5);
+    let origin = ClusterKey::new("").short(trio.evil);
+    let key = ClusterKey::new("");
+    for (sequence, len) in [(1, 600_000), (2, 500_000), (3, 500_000)] {
+        let manifest = Manifest { len, ..Manifest::of(&key, 1000, b"x") }.encode();
+        let content = Content { in_parts: true, topic: b"t", payload: &manifest, ..Content::default() };
+        let pushed = Pushed { origin, sequence, class: Class::Bulk, age: 0, body: Body::Content(content) };
+        trio.say(2, tag::PUSH, |w| w.item(&pushed));
+    }
+    // More than half is nobody's.
+    assert_eq!(trio.lab.nodes[&2].broadcasts().bulk_bytes(), 1_000_000);
+    assert_eq!(trio.lab.nodes[&2].stats().bulk_refused, 1);
+    trio.deaf = true;
+    trio.run(12);
+    let now = trio.lab.now;
+    let payload = payload(300_000);
+    trio.lab.node(1).broadcasts_mut(now).send(b"t", &payload).unwrap();
+    trio.run(10);
+    assert_eq!(payloads(&trio.events(2)), [&payload[..]]);
 }
