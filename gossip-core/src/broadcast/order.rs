@@ -177,3 +177,25 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::NodeId;
+    use crate::wire::broadcast::{Class, Content};
+
+    #[test]
+    fn a_message_that_comes_again_while_it_waits_waits_once() {
+        let id = MessageId { origin: NodeId::from_name("a"), generation: 1, sequence: 2 };
+        let mut order = Order::default();
+        for due in [1, 2] {
+            let message =
+                Message::new(id, Class::Normal, &Content { topic: b"t", payload: b"p", ..Content::default() });
+            let missing = SmallVec::from_slice(&[ShortId(7)]);
+            order.hold(Waiting { message, short: ShortId(9), missing, due: Instant::from_micros(due) });
+        }
+        assert_eq!((order.due.len(), order.poll_timeout()), (1, Some(Instant::from_micros(2))));
+        assert!(order.release(id).is_some());
+        assert!(order.due.is_empty() && order.on.is_empty() && order.bytes == 0);
+    }
+}
