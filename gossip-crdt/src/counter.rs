@@ -4,7 +4,7 @@ use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::totals::{Total, Totals};
-use crate::value::Value;
+use crate::value::{Value, kept_in};
 
 /// What went up and what went down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,17 +55,7 @@ impl<W: Writer> Default for Counter<W> {
 }
 
 impl<W: Writer> Value<W> for Counter<W> {
-    fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
-        self.totals.join(seen, &other.totals, theirs);
-    }
-
-    fn delta(&self, known: &Context<W>) -> Self {
-        Self { totals: self.totals.delta(known) }
-    }
-
-    fn dots<'a>(&'a self, show: &mut dyn FnMut(&'a W, u64)) {
-        self.totals.show(show);
-    }
+    kept_in!(totals);
 
     /// Keeps what it took away.
     fn reset(&mut self, pen: &mut Pen<'_, W>) {

@@ -6,7 +6,7 @@ use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::store::Dots;
-use crate::value::Value;
+use crate::value::{Value, kept_in};
 
 macro_rules! extremum {
     ($name:ident, $best:ident, $beats:tt, $doc:literal) => {
@@ -42,17 +42,7 @@ macro_rules! extremum {
         }
 
         impl<W: Writer, T: Clone + Codec + Debug + Ord> Value<W> for $name<W, T> {
-            fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
-                self.written.join(seen, &other.written, theirs);
-            }
-
-            fn delta(&self, known: &Context<W>) -> Self {
-                Self { written: self.written.delta(known) }
-            }
-
-            fn dots<'a>(&'a self, show: &mut dyn FnMut(&'a W, u64)) {
-                self.written.show(show);
-            }
+            kept_in!(written);
 
             fn reset(&mut self, _: &mut Pen<'_, W>) {
                 self.written.clear();

@@ -4,7 +4,7 @@ use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::store::Dots;
-use crate::value::Value;
+use crate::value::{Value, kept_in};
 
 macro_rules! flag {
     ($name:ident, $dotted:ident, $plain:ident, $dotted_doc:literal, $plain_doc:literal, $is_on:literal, $doc:literal) => {
@@ -38,17 +38,7 @@ macro_rules! flag {
         }
 
         impl<W: Writer> Value<W> for $name<W> {
-            fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
-                self.written.join(seen, &other.written, theirs);
-            }
-
-            fn delta(&self, known: &Context<W>) -> Self {
-                Self { written: self.written.delta(known) }
-            }
-
-            fn dots<'a>(&'a self, show: &mut dyn FnMut(&'a W, u64)) {
-                self.written.show(show);
-            }
+            kept_in!(written);
 
             fn reset(&mut self, _: &mut Pen<'_, W>) {
                 self.written.clear();

@@ -5,7 +5,7 @@ use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
 use crate::dot::{Dot, Pen, Writer};
 use crate::store::Dots;
-use crate::value::Value;
+use crate::value::{Value, kept_in};
 
 /// A register that keeps all values which were written without knowledge of each other: a dotted version vector set
 /// (Preguiça et al., "Dotted Version Vectors", 2012) with stamps.
@@ -43,17 +43,7 @@ impl<W: Writer, T: Clone> Default for Register<W, T> {
 }
 
 impl<W: Writer, T: Clone + Codec + core::fmt::Debug + PartialEq> Value<W> for Register<W, T> {
-    fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
-        self.written.join(seen, &other.written, theirs);
-    }
-
-    fn delta(&self, known: &Context<W>) -> Self {
-        Self { written: self.written.delta(known) }
-    }
-
-    fn dots<'a>(&'a self, show: &mut dyn FnMut(&'a W, u64)) {
-        self.written.show(show);
-    }
+    kept_in!(written);
 
     fn reset(&mut self, _: &mut Pen<'_, W>) {
         self.written.clear();

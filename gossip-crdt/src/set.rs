@@ -7,7 +7,7 @@ use crate::codec::{Codec, DecodeError, Reader, read_map};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::store::Dots;
-use crate::value::Value;
+use crate::value::{Value, kept_in};
 
 /// The elements of a set with what was written of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,17 +105,7 @@ impl<W: Writer, T: Ord> Default for AddWinsSet<W, T> {
 }
 
 impl<W: Writer, T: Clone + Codec + Debug + Ord> Value<W> for AddWinsSet<W, T> {
-    fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
-        self.elements.join(seen, &other.elements, theirs);
-    }
-
-    fn delta(&self, known: &Context<W>) -> Self {
-        Self { elements: self.elements.delta(known) }
-    }
-
-    fn dots<'a>(&'a self, show: &mut dyn FnMut(&'a W, u64)) {
-        self.elements.show(show);
-    }
+    kept_in!(elements);
 
     fn reset(&mut self, _: &mut Pen<'_, W>) {
         self.elements.0.clear();
@@ -165,17 +155,7 @@ impl<W: Writer, T: Ord> Default for RemoveWinsSet<W, T> {
 }
 
 impl<W: Writer, T: Clone + Codec + Debug + Ord> Value<W> for RemoveWinsSet<W, T> {
-    fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
-        self.elements.join(seen, &other.elements, theirs);
-    }
-
-    fn delta(&self, known: &Context<W>) -> Self {
-        Self { elements: self.elements.delta(known) }
-    }
-
-    fn dots<'a>(&'a self, show: &mut dyn FnMut(&'a W, u64)) {
-        self.elements.show(show);
-    }
+    kept_in!(elements);
 
     fn reset(&mut self, _: &mut Pen<'_, W>) {
         self.elements.0.clear();

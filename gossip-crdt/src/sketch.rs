@@ -6,7 +6,7 @@ use crate::codec::{Codec, DecodeError, Reader, read_map, write_map};
 use crate::context::Context;
 use crate::dot::{Pen, Writer};
 use crate::totals::{Total, Totals};
-use crate::value::Value;
+use crate::value::{Value, kept_in};
 
 /// Bins for each power of two, as a power of two.
 const DETAIL: u32 = 5;
@@ -86,17 +86,7 @@ impl<W: Writer> Default for Sketch<W> {
 }
 
 impl<W: Writer> Value<W> for Sketch<W> {
-    fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
-        self.totals.join(seen, &other.totals, theirs);
-    }
-
-    fn delta(&self, known: &Context<W>) -> Self {
-        Self { totals: self.totals.delta(known) }
-    }
-
-    fn dots<'a>(&'a self, show: &mut dyn FnMut(&'a W, u64)) {
-        self.totals.show(show);
-    }
+    kept_in!(totals);
 
     /// Keeps what it took away.
     fn reset(&mut self, pen: &mut Pen<'_, W>) {

@@ -50,3 +50,21 @@ pub trait Value<W: Writer>: Clone + Codec + Debug + Default + PartialEq {
         is_covered
     }
 }
+
+/// What is the same of every value that keeps all it has in one field.
+macro_rules! kept_in {
+    ($field:ident) => {
+        fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
+            self.$field.join(seen, &other.$field, theirs);
+        }
+
+        fn delta(&self, known: &Context<W>) -> Self {
+            Self { $field: self.$field.delta(known) }
+        }
+
+        fn dots<'a>(&'a self, show: &mut dyn FnMut(&'a W, u64)) {
+            self.$field.show(show);
+        }
+    };
+}
+pub(crate) use kept_in;

@@ -2,6 +2,7 @@
 //! in `fuzz/targets`, the inputs that are replayed by `cargo test` in `fuzz/corpus`; `fuzz/README.md` says how to run them.
 #![warn(missing_docs)]
 
+mod choices;
 mod config;
 mod crdt;
 mod decode;
