@@ -1,5 +1,6 @@
 //! What a member does for those that want a body: it tells them what it has, and sends what they ask for.
 
+use core::ops::Range;
 use core::time::Duration;
 
 use smallvec::SmallVec;
@@ -14,7 +15,7 @@ use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::wire::broadcast::ShortId;
 use crate::wire::bulk::{Get, Part, Run, runs};
-use crate::wire::{Item as _, List, Writer, tag};
+use crate::wire::{Item as _, List, NoSpace, Writer, tag};
 
 /// Who wanted something so long ago is not told any more.
 const INTEREST: Duration = Duration::from_secs(4);
@@ -163,7 +164,7 @@ impl<P: Peer> Bulk<P> {
         let Some(partner) = self.partners.get_mut(slot) else { return };
         while partner.to_show > 0 {
             let Some((short, block)) = partner.blocks.get(partner.blocks.len() - partner.to_show) else { return };
-            if write_runs(packet, *short, block.clone()).is_err() {
+            if write_runs(packet, *short, one_run(block)).is_err() {
                 return;
             }
             partner.to_show -= 1;
@@ -192,13 +193,13 @@ impl<P: Peer> Bulk<P> {
                 continue;
             };
             let written = if parts.contains(&ALL) {
-                write_runs(packet, short, 0..body.parts())
+                write_runs(packet, short, one_run(&(0..body.parts())))
             } else {
                 let held = body.held[usize::from(slot)].as_ref();
                 parts.retain(|part| held.is_none_or(|held| !held.contains(*part)));
                 parts.sort_unstable();
                 parts.dedup();
-                if parts.is_empty() { Ok(()) } else { write_runs(packet, short, parts.into_iter()) }
+                if parts.is_empty() { Ok(()) } else { write_runs(packet, short, runs(parts.into_iter())) }
             };
             if written.is_err() {
                 return;
@@ -213,9 +214,9 @@ impl<P: Peer> Bulk<P> {
         while let Some((short, first)) = partner.to_tell.front().copied() {
             let body = self.bodies.get(&short);
             let next = match body {
-                None => write_runs(packet, short, 0..0).ok(),
+                None => write_runs(packet, short, one_run(&(0..0))).ok(),
                 Some(body) if !body.open || body.have.is_empty() => Some(()),
-                Some(body) if body.have.is_full() => write_runs(packet, short, 0..body.parts()).ok(),
+                Some(body) if body.have.is_full() => write_runs(packet, short, one_run(&(0..body.parts()))).ok(),
                 Some(body) => {
                     let mut bits = body.have.bytes(first);
                     let mut written = 0;
@@ -224,7 +225,7 @@ impl<P: Peer> Bulk<P> {
                         w.u8(1)?;
                         w.varint(u64::from(first))?;
                         written = w.items(|w| bits.next().map_or(Ok(false), |byte| w.u8(byte).map(|()| true)));
-                        if written < MIN_BITS { Err(crate::wire::NoSpace) } else { Ok(()) }
+                        if written == 0 { Err(NoSpace) } else { Ok(()) }
                     });
                     let next = first + 8 * written as u32;
                     if fits.is_ok() && next < body.parts() {
@@ -259,17 +260,16 @@ impl<P: Peer> Bulk<P> {
     }
 }
 
-/// A few bits alone are not worth a section.
-const MIN_BITS: usize = 1;
+/// A range as the one run that it is, if it is not empty.
+fn one_run(range: &Range<u32>) -> impl Iterator<Item = Run> + use<> {
+    let run = Run { gap: range.start, more: range.end.saturating_sub(range.start + 1) };
+    (!range.is_empty()).then_some(run).into_iter()
+}
 
-fn write_runs(
-    packet: &mut Writer<'_>,
-    short: ShortId,
-    parts: impl Iterator<Item = u32>,
-) -> Result<(), crate::wire::NoSpace> {
+fn write_runs(packet: &mut Writer<'_>, short: ShortId, mut runs: impl Iterator<Item = Run>) -> Result<(), NoSpace> {
     packet.section(tag::BODY_HAVE, |w| {
         short.write(w)?;
         w.u8(0)?;
-        runs(parts).try_for_each(|run: Run| run.write(w))
+        runs.try_for_each(|run| run.write(w))
     })
 }
