@@ -27,7 +27,12 @@ pub enum DecodeError {
     NonCanonical,
     /// A number is outside its range.
     OutOfRange,
+    /// Maps stand in maps more than [`MAX_DEPTH`] deep.
+    TooDeep,
 }
+
+/// So many maps may stand in each other.
+pub const MAX_DEPTH: u8 = 8;
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -36,6 +41,7 @@ impl fmt::Display for DecodeError {
             Self::TrailingBytes => "bytes are left over after the last field",
             Self::NonCanonical => "it is not in its canonical form",
             Self::OutOfRange => "a number is outside its range",
+            Self::TooDeep => "maps stand in maps too deep",
         })
     }
 }
@@ -72,7 +78,7 @@ pub trait Codec: Sized {
     /// # Errors
     /// If they are not one encoding and nothing else.
     fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut from = Reader(bytes);
+        let mut from = Reader::new(bytes);
         let value = Self::decode(&mut from)?;
         if from.0.is_empty() { Ok(value) } else { Err(DecodeError::TrailingBytes) }
     }
@@ -80,12 +86,12 @@ pub trait Codec: Sized {
 
 /// Bytes that are read from the front.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a>(&'a [u8]);
+pub struct Reader<'a>(&'a [u8], u8);
 
 impl<'a> Reader<'a> {
     /// From these bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+        Self(bytes, 0)
     }
 
     /// The next bytes.
@@ -101,6 +107,20 @@ impl<'a> Reader<'a> {
     /// What is left.
     pub fn rest(&self) -> &'a [u8] {
         self.0
+    }
+
+    /// Reads what stands one level deeper.
+    pub(crate) fn deeper<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        if self.1 == MAX_DEPTH {
+            return Err(DecodeError::TooDeep);
+        }
+        self.1 += 1;
+        let value = read(self);
+        self.1 -= 1;
+        value
     }
 
     pub(crate) fn counter(&mut self) -> Result<u64, DecodeError> {

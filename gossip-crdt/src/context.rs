@@ -1,6 +1,7 @@
 //! Which writes have been seen.
 
 use alloc::collections::BTreeMap;
+use core::ops::Bound;
 
 use smallvec::SmallVec;
 
@@ -83,6 +84,22 @@ impl<W: Writer> Context<W> {
     /// The last of a writer's counters that was seen; zero if none was.
     pub fn last(&self, writer: &W) -> u64 {
         self.writers.get(writer).and_then(|runs| runs.last()).map_or(0, |run| run.1)
+    }
+
+    /// What was seen of one writer: first and last counter of each run, ascending.
+    pub fn of(&self, writer: &W) -> &[(u64, u64)] {
+        self.writers.get(writer).map_or(&[], SmallVec::as_slice)
+    }
+
+    /// The writers after one, or all, ascending, with what was seen of each.
+    pub fn after(&self, writer: Option<&W>) -> impl Iterator<Item = (&W, &[(u64, u64)])> {
+        let from = writer.map_or(Bound::Unbounded, Bound::Excluded);
+        self.writers.range((from, Bound::Unbounded)).map(|(writer, runs)| (writer, runs.as_slice()))
+    }
+
+    /// How many writers anything was seen of.
+    pub fn writers(&self) -> usize {
+        self.writers.len()
     }
 
     /// What was seen, by writer and counter: (writer, first, last), ascending.

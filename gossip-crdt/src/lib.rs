@@ -25,7 +25,7 @@ mod value;
 
 pub use causal::Causal;
 pub use clock::{Clock, ClockSkew, Stamp};
-pub use codec::{Codec, DecodeError, Reader};
+pub use codec::{Codec, DecodeError, MAX_DEPTH, Reader};
 pub use context::Context;
 pub use counter::Counter;
 pub use dot::{Dot, Pen, Writer};

@@ -99,9 +99,67 @@ impl<W: Writer, K: Codec + Ord, V: Value<W>> Codec for OrMap<W, K, V> {
 
     fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let values = read_map(from, |from| {
-            let value = V::decode(from)?;
+            let value = from.deeper(V::decode)?;
             if value.is_empty() { Err(DecodeError::NonCanonical) } else { Ok(value) }
         })?;
         Ok(Self { values, writer: PhantomData })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A map of maps of maps.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    struct Nest(OrMap<u64, u64, Nest>);
+
+    impl Value<u64> for Nest {
+        fn join(&mut self, seen: &Context<u64>, other: &Self, theirs: &Context<u64>) {
+            self.0.join(seen, &other.0, theirs);
+        }
+
+        fn delta(&self, known: &Context<u64>) -> Self {
+            Self(self.0.delta(known))
+        }
+
+        fn dots<'a>(&'a self, show: &mut dyn FnMut(&'a u64, u64)) {
+            self.0.dots(show);
+        }
+
+        fn reset(&mut self, pen: &mut Pen<'_, u64>) {
+            self.0.reset(pen);
+        }
+
+        fn is_empty(&self) -> bool {
+            false
+        }
+    }
+
+    impl Codec for Nest {
+        fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+            self.0.encode(to);
+        }
+
+        fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+            OrMap::decode(from).map(Self)
+        }
+    }
+
+    fn nest(depth: u8) -> Nest {
+        let mut nest = Nest::default();
+        if depth > 1 {
+            nest.0.values.insert(0, self::nest(depth - 1));
+        }
+        nest
+    }
+
+    #[test]
+    fn maps_too_deep_in_each_other_are_refused_and_exhaust_no_stack() {
+        use crate::codec::MAX_DEPTH;
+        let deepest = nest(MAX_DEPTH + 1);
+        assert_eq!(Nest::from_bytes(&deepest.to_bytes()), Ok(deepest));
+        assert_eq!(Nest::from_bytes(&nest(MAX_DEPTH + 2).to_bytes()), Err(DecodeError::TooDeep));
+        assert_eq!(Nest::from_bytes(&[1; 1 << 20]), Err(DecodeError::TooDeep));
     }
 }

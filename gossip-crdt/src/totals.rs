@@ -34,7 +34,7 @@ impl<W: Writer, T: Total> Totals<W, T> {
         let own = self.totals.iter().find(|(known, _)| known.writer == dot.writer);
         let mut total = own.map(|(_, total)| total.clone()).unwrap_or_default();
         change(&mut total);
-        self.totals.insert(&dot, total);
+        self.totals.insert(&dot, || total);
         self.totals.keep_last();
     }
 
@@ -141,7 +141,7 @@ mod tests {
     fn of_a_writer_the_last_total_counts_alone() {
         let [mut old, mut new] = [1, 2].map(|counter| {
             let mut totals = Totals::<u64, u64>::default();
-            totals.totals.insert(&Dot::new(7, counter), 10 * counter);
+            totals.totals.insert(&Dot::new(7, counter), || 10 * counter);
             totals
         });
         let [seen_old, seen_new] = [1, 2].map(|counter| Context::from_iter([Dot::new(7, counter)]));
