@@ -98,6 +98,13 @@ pub enum Event<P> {
     /// A write has the acknowledgements that [`crate::kv::KvMut::await_acks`] was asked for.
     #[cfg(feature = "kv")]
     Acknowledged(Version),
+    /// A member's clock is ahead of this one's by more than `kv.max_clock_drift`: of what is written at the same time, its
+    /// writes win. Told once a minute at most.
+    #[cfg(feature = "kv")]
+    ClockSkew {
+        /// By how many milliseconds.
+        ahead_ms: u64,
+    },
     /// The application polled too slowly: this many events were dropped at this point. The member table and the map
     /// hold the current state.
     Lagged(u64),

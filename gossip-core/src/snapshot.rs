@@ -1,13 +1,14 @@
 //! What a node would need after a restart, as bytes: versioned and checksummed.
 //!
 //! ```text
-//! "gossip-snapshot" 1 | members: count, (address length 1, address)...
+//! "gossip-snapshot" 2 | members: count, (address length 1, address)...
 //!   | runs: count, (id 16, generation 8, first 8, last 8)...
-//!   | writes: count, (id 16, generation 8, counter 8, stamp 8, flags 1, key length 4, key, [value length 4, value])...
+//!   | keys: count, (owner: 0, or 1 and id 16; key length 4, key, milliseconds to live 8, length 4, what is known of it)...
 //!   | SipHash-2-4 of all before it under the zero key, 8
 //! ```
-//! Counts are 4 bytes; integers are big-endian; flags as in the wire format's entries. Runs and writes are the map's;
-//! a node without the map leaves them out, and passes over those it is given.
+//! Counts are 4 bytes; integers are big-endian; what lives for ever has all bits to live; what is known of a key as in the
+//! wire format's full entries. Runs and keys are the map's; a node without the map leaves them out, and passes over those it
+//! is given.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -19,8 +20,10 @@ use siphasher::sip::SipHasher24;
 use crate::kv::KvState;
 use crate::membership::{ME, Table};
 use crate::peer::Peer;
+#[cfg(feature = "kv")]
+use crate::time::Instant;
 
-const MAGIC: &[u8; 16] = b"gossip-snapshot\x01";
+const MAGIC: &[u8; 16] = b"gossip-snapshot\x02";
 
 /// What a node would need after a restart: the live members' addresses, and the key-value map; from
 /// [`crate::Node::snapshot`].
@@ -28,7 +31,7 @@ const MAGIC: &[u8; 16] = b"gossip-snapshot\x01";
 pub struct Snapshot<'a, P: Peer> {
     pub(crate) table: &'a Table<P>,
     #[cfg(feature = "kv")]
-    pub(crate) kv: &'a KvState<P>,
+    pub(crate) kv: (&'a KvState<P>, Instant),
 }
 
 impl<P: Peer> Snapshot<'_, P> {
@@ -43,7 +46,7 @@ impl<P: Peer> Snapshot<'_, P> {
             out.extend_from_slice(&encoded[..len]);
         });
         #[cfg(feature = "kv")]
-        self.kv.persist(&mut out);
+        self.kv.0.persist(self.kv.1, &mut out);
         seal(out)
     }
 }

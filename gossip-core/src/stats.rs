@@ -143,6 +143,12 @@ pub struct Stats {
     pub kv_unpushed: u64,
     /// Requests of key-value anti-entropy sent.
     pub kv_syncs: u64,
+    /// Comparisons of keys that this node began, because both had seen the same and held something else.
+    pub kv_comparisons: u64,
+    /// What came of the map and could not be read.
+    pub kv_malformed: u64,
+    /// Stamps further ahead of the wall clock than `kv.max_clock_drift`.
+    pub kv_skewed: u64,
 }
 
 /// How full what membership and broadcast keep was at most, beside its limit; from [`crate::Node::queues`].

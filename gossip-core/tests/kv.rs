@@ -294,23 +294,28 @@ fn an_own_key_of_a_life_with_a_higher_number_can_be_written() {
 }
 
 #[test]
-fn a_write_that_cannot_win_over_a_forged_stamp_is_refused() {
-    use gossip_core::wire::{ClusterKey, Item as _, Writer, kv::Entry, tag};
+fn a_write_that_saw_a_forged_stamp_wins_over_it() {
+    use gossip_core::wire::{ClusterKey, Item as _, Writer, kv::Entry, kv::State, tag};
     let mut cluster = Cluster::joined(2, &Config::lan());
     let (key, mut ids, mut buf) = (ClusterKey::new(""), Vec::new(), [0; 1200]);
     let (me, forger) = (gossip_core::Identity::new(id(1), 1), gossip_core::Identity::new(id(2), 1));
     let highest = gossip_core::NodeId::from_bytes([0xff; 16]);
     let writer = gossip_core::Identity::new(highest, 1);
     assert!(writer > me);
-    let entry = Entry { writer, counter: 1, stamp: u64::MAX, own: false, key: b"k", value: Some(b"forged") };
+    let state = State::Value { stamp: u64::MAX, value: b"forged" };
+    let entry = Entry { writer, counter: 1, own: false, expires: None, key: b"k", state };
     let mut packet = Writer::new(&mut buf, &mut ids, &key, forger, true).unwrap();
     packet.section(tag::KV_ENTRIES, |w| entry.write(w)).unwrap();
     let len = packet.finish(&key);
     let now = cluster.now;
     let node = cluster.node(1);
     node.handle_packet(now, gossip_core::Lane::Datagram, &2, &mut buf[..len]).unwrap();
-    assert_eq!(node.kv_mut(now).set(SHARED, b"k", b"mine"), Err(KvError::Exhausted));
     assert_eq!(node.kv().get(SHARED, b"k").unwrap().value, b"forged");
+    node.kv_mut(now).set(SHARED, b"k", b"mine").unwrap();
+    assert_eq!(node.kv().get(SHARED, b"k").unwrap().value, b"mine");
+    cluster.until(5, "it is told", |cluster| {
+        cluster.nodes[&2].kv().get(SHARED, b"k").is_some_and(|entry| entry.value == b"mine")
+    });
 }
 
 #[test]

@@ -92,9 +92,9 @@ impl<W: Writer> Context<W> {
     }
 
     /// The writers after one, or all, ascending, with what was seen of each.
-    pub fn after(&self, writer: Option<&W>) -> impl Iterator<Item = (&W, &[(u64, u64)])> {
+    pub fn after<'a>(&'a self, writer: Option<&W>) -> impl Iterator<Item = (&'a W, &'a [(u64, u64)])> + use<'a, W> {
         let from = writer.map_or(Bound::Unbounded, Bound::Excluded);
-        self.writers.range((from, Bound::Unbounded)).map(|(writer, runs)| (writer, runs.as_slice()))
+        self.writers.range::<W, _>((from, Bound::Unbounded)).map(|(writer, runs)| (writer, runs.as_slice()))
     }
 
     /// How many writers anything was seen of.

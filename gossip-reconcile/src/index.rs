@@ -113,7 +113,7 @@ impl<K: AsRef<[u8]>> Index<K> {
     }
 
     /// The items of a range, in the order of their keys.
-    pub fn range(&self, range: &KeyRange) -> impl Iterator<Item = Slot> + '_ {
+    pub fn range<'a>(&'a self, range: &KeyRange) -> impl Iterator<Item = Slot> + use<'a, K> {
         let (first, items) = self.ranks(range);
         self.tree.at_rank(first).take(items as usize)
     }

@@ -16,7 +16,12 @@ pub struct KvConfig {
     /// The least time between two requests of anti-entropy, unless the last one is still being answered. Default 300 ms.
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub sync_interval: Duration,
-    /// How long a deleted key is remembered. A member that was away for longer may bring the key back. Default 24 h.
+    /// How far ahead of this node's wall clock another's may be, before that is told and not followed: 500 ms by default. It
+    /// matters only to which of several values that were written at the same time is shown.
+    #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
+    pub max_clock_drift: Duration,
+    /// How long a deletion is remembered at least; it is until all members have seen it. It never comes back in either case:
+    /// forgotten early, it only takes more bytes to tell a member that missed it. Default 24 h.
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub tombstone_ttl: Duration,
     /// The most entries, tombstones included, of all members: 16 at least, default 1 048 576. At the limit local writes of
@@ -38,6 +43,7 @@ impl Default for KvConfig {
             fanout: 3,
             push_interval: Duration::from_millis(10),
             sync_interval: Duration::from_millis(300),
+            max_clock_drift: Duration::from_millis(500),
             tombstone_ttl: Duration::from_secs(24 * 3600),
             max_entries: 1 << 20,
             max_writers: 1 << 16,

@@ -11,7 +11,7 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::context::encode_beyond;
-use super::push::entry_of;
+use super::push::write_entry;
 use super::sync::{DeltaIntent, MAX_BEYOND, MAX_RANGES, PACKETS_PER_PAGE, Range};
 use super::{Intent, KvState, Version};
 use crate::event::Event;
@@ -271,17 +271,17 @@ impl<P: Peer> KvState<P> {
     }
 
     /// Asks, and sends as many of the writes in question as find room.
-    pub(super) fn write_question(&self, member: NodeId, packet: &mut Writer<'_>) {
+    pub(super) fn write_question(&self, cx: &Cx<'_, P>, member: NodeId, packet: &mut Writer<'_>) {
         let mut lacking = self.awaiting.lacking(member).peekable();
         let Some(writer) = lacking.peek().map(Version::writer) else { return };
         if packet.section(tag::KV_RECEIPT, |w| Receipt::Question(writer).write(w)).is_err() {
             return;
         }
         // As new entries, which the receiver passes on. Of those written over meanwhile the answer makes a delta.
-        let mut entries = lacking.filter_map(|version| self.store.find(&version));
+        let mut entries = lacking.filter_map(|version| Some((version, self.store.find(&version)?)));
         packet.list(tag::KV_ENTRIES, |w| {
-            let Some((scope, key, slot)) = entries.next() else { return Ok(false) };
-            entry_of(scope, key, slot).write(w).map(|()| true)
+            let Some((version, (key, item))) = entries.next() else { return Ok(false) };
+            write_entry(w, key, &item, &version.dot(), cx.now).map(|()| true)
         });
     }
 

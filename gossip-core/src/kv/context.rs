@@ -1,44 +1,40 @@
 //! Which writes have been seen: for each writer runs of counters, so holes are allowed and deltas may come in any order
 //! (version vectors with exceptions; Preguiça et al., arXiv 1011.5808).
 
-use alloc::collections::BTreeMap;
-use core::ops::Bound;
-
+use gossip_crdt::Dot;
 use smallvec::SmallVec;
 
-use super::Version;
 use crate::identity::{Identity, NodeId};
 use crate::wire::ClusterKey;
 
 /// A writer whose seen writes have more holes than this must be caught up in order first.
-const MAX_RUNS: usize = 64;
-
-/// Seen counters, both ends included, ascending, with a hole between any two.
-type Runs = SmallVec<[(u64, u64); 1]>;
+const MAX_RUNS: usize = 1024;
 
 /// The causal context of the map.
 #[derive(Debug, Default)]
 pub(crate) struct Context {
-    writers: BTreeMap<Identity, Runs>,
+    dots: gossip_crdt::Context<Identity>,
     fingerprint: u64,
 }
 
 impl Context {
-    pub(crate) fn contains(&self, version: &Version) -> bool {
-        self.writers.get(&version.writer()).is_some_and(|runs| {
-            let after = runs.partition_point(|(first, _)| *first <= version.counter);
-            after > 0 && runs[after - 1].1 >= version.counter
-        })
+    /// As replicated values know it.
+    pub(crate) fn dots(&self) -> &gossip_crdt::Context<Identity> {
+        &self.dots
     }
 
-    /// What was seen of a writer.
+    pub(crate) fn contains(&self, dot: &Dot<Identity>) -> bool {
+        self.dots.contains(dot)
+    }
+
+    /// What was seen of a writer: seen counters, both ends included, ascending, with a hole between any two.
     pub(crate) fn runs(&self, writer: Identity) -> &[(u64, u64)] {
-        self.writers.get(&writer).map_or(&[], |runs| runs.as_slice())
+        self.dots.of(&writer)
     }
 
     /// Up to which counter every write of the writer has been seen.
     pub(crate) fn through(&self, writer: Identity) -> u64 {
-        self.writers.get(&writer).and_then(|runs| runs.first()).map_or(0, |run| if run.0 == 1 { run.1 } else { 0 })
+        self.dots.through(&writer)
     }
 
     /// Whether writes of a writer are missing before one that was seen.
@@ -48,18 +44,21 @@ impl Context {
 
     /// The last life of a node of which anything was seen.
     pub(crate) fn last_generation(&self, id: NodeId) -> u64 {
-        let lives = self.writers.range(Identity::new(id, 0)..=Identity::new(id, u64::MAX));
-        lives.last().map_or(0, |(writer, _)| writer.generation)
+        let mut lives = self.dots.after(Some(&Identity::new(id, 0))).take_while(|(writer, _)| writer.id == id);
+        lives.by_ref().last().map_or(0, |(writer, _)| writer.generation)
     }
 
     /// Whether anything was seen of a writer, or there is room for one more.
     pub(crate) fn has_place(&self, max_writers: usize, writer: Identity) -> bool {
-        self.writers.len() < max_writers || self.writers.contains_key(&writer)
+        self.dots.writers() < max_writers || !self.runs(writer).is_empty()
     }
 
     /// Whether there is room to note a run of a writer's counters.
     pub(crate) fn has_room(&self, max_writers: usize, writer: Identity, first: u64, last: u64) -> bool {
-        let Some(runs) = self.writers.get(&writer) else { return self.writers.len() < max_writers };
+        let runs = self.runs(writer);
+        if runs.is_empty() {
+            return self.dots.writers() < max_writers;
+        }
         let (from, to) = touching(runs, first, last);
         // The run from the first counter on always has room: it is the one that anti-entropy makes longer.
         from < to || runs.len() < MAX_RUNS || first == 1
@@ -75,13 +74,10 @@ impl Context {
         first: u64,
         last: u64,
     ) -> bool {
-        if first == 0 || first > last {
+        if first == 0 || first > last || !self.has_room(max_writers, writer, first, last) {
             return false;
         }
-        if !self.has_room(max_writers, writer, first, last) {
-            return false;
-        }
-        let runs = self.writers.entry(writer).or_default();
+        let runs = self.dots.of(&writer);
         let (from, to) = touching(runs, first, last);
         let sum =
             |runs: &[(u64, u64)]| runs.iter().fold(0_u64, |sum, run| sum.wrapping_add(key.run(writer, run.0, run.1)));
@@ -90,12 +86,7 @@ impl Context {
             Some(touched) => (first.min(touched[0].0), last.max(touched[touched.len() - 1].1)),
         };
         let before = sum(&runs[from..to]);
-        if from == to {
-            runs.insert(from, merged);
-        } else {
-            runs[from] = merged;
-            runs.drain(from + 1..to);
-        }
+        self.dots.insert_run(writer, first, last);
         self.fingerprint = self.fingerprint.wrapping_sub(before).wrapping_add(sum(&[merged]));
         true
     }
@@ -107,13 +98,12 @@ impl Context {
 
     /// How many writers are known.
     pub(crate) fn writers(&self) -> usize {
-        self.writers.len()
+        self.dots.writers()
     }
 
     /// Writers after `after`, ascending, with what was seen of them.
     pub(crate) fn writers_after(&self, after: Option<Identity>) -> impl Iterator<Item = (Identity, &[(u64, u64)])> {
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.writers.range((from, Bound::Unbounded)).map(|(writer, runs)| (*writer, runs.as_slice()))
+        self.dots.after(after.as_ref()).map(|(writer, runs)| (*writer, runs))
     }
 }
 
@@ -176,12 +166,16 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::kv::Version;
     use crate::random::Rng;
+
+    /// Seen counters, both ends included, ascending, with a hole between any two.
+    type Runs = SmallVec<[(u64, u64); 4]>;
 
     const WRITER: Identity = Identity::new(NodeId::from_bytes([7; 16]), 3);
 
     fn seen(context: &Context) -> BTreeSet<u64> {
-        (1..200).filter(|counter| context.contains(&Version::new(WRITER, *counter))).collect()
+        (1..200).filter(|counter| context.contains(&Version::new(WRITER, *counter).dot())).collect()
     }
 
     #[test]
@@ -205,7 +199,7 @@ mod tests {
                 assert!(again.add(&key, 9, WRITER, *counter, *counter));
             }
             assert_eq!(again.fingerprint(), context.fingerprint(), "seed {seed}");
-            assert_eq!(again.writers, context.writers, "seed {seed}");
+            assert_eq!(again.dots, context.dots, "seed {seed}");
         }
     }
 
@@ -223,7 +217,7 @@ mod tests {
                 context
             };
             let (mine, theirs) = (random(), random());
-            let runs = |context: &Context| context.writers.get(&WRITER).cloned().unwrap_or_default();
+            let runs = |context: &Context| Runs::from_slice(context.runs(WRITER));
             // Theirs as they would arrive.
             let (through, their_runs) = (theirs.through(WRITER), runs(&theirs));
             let beyond = encode_beyond(&their_runs, through, 1000);
@@ -238,9 +232,9 @@ mod tests {
     #[test]
     fn holes_and_writers_are_bounded() {
         let (key, mut context) = (ClusterKey::new(""), Context::default());
-        let added = (1..200).filter(|counter| context.add(&key, 1, WRITER, counter * 2, counter * 2)).count();
+        let added = (1..2000).filter(|counter| context.add(&key, 1, WRITER, counter * 2, counter * 2)).count();
         assert_eq!(added, MAX_RUNS);
-        assert!(context.add(&key, 1, WRITER, 1, 300), "what closes holes always has room");
+        assert!(context.add(&key, 1, WRITER, 1, 3000), "what closes holes always has room");
         assert!(!context.add(&key, 1, Identity::new(NodeId::from_name("x"), 1), 1, 1));
     }
 
@@ -249,7 +243,7 @@ mod tests {
         let (key, mut context) = (ClusterKey::new(""), Context::default());
         assert!(context.add(&key, 1, WRITER, u64::MAX, u64::MAX));
         assert!(context.add(&key, 1, WRITER, u64::MAX - 1, u64::MAX - 1));
-        assert_eq!(context.writers[&WRITER].as_slice(), &[(u64::MAX - 1, u64::MAX)]);
+        assert_eq!(context.runs(WRITER), &[(u64::MAX - 1, u64::MAX)]);
     }
 
     #[test]

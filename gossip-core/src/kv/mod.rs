@@ -1,41 +1,67 @@
 //! The replicated map. Every write is a dot (node, generation, counter); every replica keeps a causal context of the
-//! dots it has seen and, of each key, the last write: of an own key that of its owner, of a shared key the one with the
-//! highest hybrid logical clock. What a context covers and the map does not hold was overwritten: it never comes back.
+//! dots it has seen and, of each key, what was written and not written over by somebody who knew of it: siblings exist
+//! only for writes that did not know of each other. What a context covers and the map does not hold is gone: it never
+//! comes back.
 //!
-//! It knows the entries, the context, the entries that are still being pushed, and with whom to compare next.
+//! It composes what two other crates do: values and contexts are those of `gossip-crdt`, and where two members differ
+//! `gossip-reconcile` finds. It knows the entries, the context, the entries that are still being pushed, and with whom
+//! to compare next.
 
 mod acks;
-mod clock;
+mod compare;
+mod content;
 mod context;
+mod error;
 mod facade;
+mod item;
+mod key;
 mod persist;
 mod push;
+mod stable;
 mod store;
 mod sync;
 mod version;
+mod write;
+
+pub use gossip_crdt as crdt;
 
 pub use acks::{Acks, Quorum};
-pub use facade::{Entry, Kv, KvError, KvEvent, KvMut};
+pub use content::{Blob, Content, Typed};
+pub use error::KvError;
+pub use facade::{Entry, Kv, KvEvent};
 pub(crate) use persist::Persisted;
 pub use persist::Writes;
 pub use version::{Scope, Version};
+pub use write::{Expect, KvMut, WriteOptions};
+
+use core::time::Duration;
+
+use gossip_crdt::{Clock, Dot};
 
 use self::acks::Awaiting;
-use self::clock::Clock;
+use self::compare::Comparison;
 use self::context::Context;
-use self::push::Hot;
-use self::store::{Outcome, Store, Write};
+use self::item::Item;
+use self::key::Key;
+use self::push::{Hot, read_entry};
+use self::stable::Stability;
+use self::store::Store;
 use self::sync::{DeltaIntent, Sync};
+use crate::config::KvConfig;
 use crate::event::Event;
 use crate::identity::{Identity, NodeId};
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::wire::kv::{Entry as WireEntry, Receipt, Section};
-use crate::wire::{List, Writer, tag};
+use crate::wire::{ClusterKey, List, Writer, tag};
 
 const MAX_INTENTS: usize = 1024;
+/// How often at most it is told that a clock is wrong.
+const SKEW_PERIOD: Duration = Duration::from_secs(60);
+/// How often a deletion whose time is over is looked at, until everybody has seen it.
+const GRAVE_PERIOD: Duration = Duration::from_secs(10);
 
 /// What the map wants to send.
 #[derive(Clone, Debug)]
@@ -50,9 +76,20 @@ pub(crate) enum Intent {
     Ask(NodeId),
     /// How much of a writer was seen.
     Receipt(Identity),
+    /// A part of a comparison.
+    Compare(compare::Intent),
 }
 
 impl Urgency for Intent {}
+
+/// What became of what another member knows of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Joined {
+    Changed,
+    Known,
+    /// It is a new key and there is no room for it.
+    Full,
+}
 
 /// One replica.
 #[derive(Debug)]
@@ -61,6 +98,8 @@ pub(crate) struct KvState<P> {
     store: Store,
     context: Context,
     clock: Clock,
+    /// When another's clock was last said to be wrong.
+    skew_told: Option<Instant>,
     /// This node's last write, in which of its lives.
     counter: (Identity, u64),
     /// Whether another member was seen to hold all that this one wrote.
@@ -68,27 +107,32 @@ pub(crate) struct KvState<P> {
     hot: Hot,
     push_at: Option<Instant>,
     sync: Sync<P>,
+    comparison: Comparison<P>,
+    stability: Stability,
     awaiting: Awaiting,
 }
 
 impl<P: Peer> KvState<P> {
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant, config: &KvConfig, hashes: &ClusterKey) -> Self {
         Self {
             intents: Intents::new(MAX_INTENTS),
-            store: Store::default(),
+            store: Store::new(hashes),
             context: Context::default(),
-            clock: Clock::default(),
+            clock: Clock::new(u64::try_from(config.max_clock_drift.as_millis()).unwrap_or(u64::MAX)),
+            skew_told: None,
             counter: (Identity::new(NodeId::from_bytes([0; 16]), 0), 0),
             handed_over: true,
             hot: Hot::default(),
             push_at: None,
             sync: Sync::new(now),
+            comparison: Comparison::default(),
+            stability: Stability::default(),
             awaiting: Awaiting::default(),
         }
     }
 
-    pub(crate) fn facade(&self) -> Kv<'_> {
-        Kv::new(&self.store, &self.awaiting, self.context.fingerprint())
+    pub(crate) fn facade(&self, now: Instant) -> Kv<'_> {
+        Kv::new(self, now)
     }
 
     /// Whether another member was seen to hold all that this one wrote.
@@ -96,9 +140,15 @@ impl<P: Peer> KvState<P> {
         self.handed_over
     }
 
+    /// Equal on two members that have seen and hold the same.
+    fn fingerprint(&self) -> u64 {
+        self.context.fingerprint() ^ self.store.fingerprint().rotate_left(32)
+    }
+
     /// How many writes of this life were made.
     fn counter(&self, me: Identity) -> u64 {
-        if self.counter.0 == me { self.counter.1.max(self.context.through(me)) } else { self.context.through(me) }
+        let seen = self.context.dots().last(&me);
+        if self.counter.0 == me { self.counter.1.max(seen) } else { seen }
     }
 
     /// Others have seen so many writes of a writer. If that is this node and it does not remember them, it goes on under
@@ -110,15 +160,12 @@ impl<P: Peer> KvState<P> {
         }
     }
 
-    fn next_version(&self, me: Identity) -> Option<Version> {
-        self.counter(me).checked_add(1).map(|counter| Version::new(me, counter))
-    }
-
-    /// A local write was stored.
-    fn wrote(&mut self, cx: &mut Cx<'_, P>, version: Version) {
-        self.counter = (version.writer(), version.counter);
+    /// Local writes were stored: of this life all after `before`, up to `version`.
+    fn wrote(&mut self, cx: &mut Cx<'_, P>, before: u64, version: Version) {
+        let writer = version.writer();
+        self.counter = (writer, version.counter);
         self.handed_over = false;
-        let added = self.context.add(cx.key, usize::MAX, version.writer(), version.counter, version.counter);
+        let added = self.context.add(cx.key, usize::MAX, writer, before + 1, version.counter);
         debug_assert!(added, "this node's own writes have no holes");
         self.push(cx, version);
     }
@@ -130,57 +177,112 @@ impl<P: Peer> KvState<P> {
         self.push_at.get_or_insert(cx.now + cx.config.kv.push_interval);
     }
 
-    /// Stores a write and tells the application.
-    fn put(&mut self, cx: &mut Cx<'_, P>, write: &Write<'_>, max_entries: usize) -> Outcome {
-        self.clock.observe(cx.unix_ms(), write.stamp);
-        let forget_at = cx.now + cx.config.kv.tombstone_ttl;
-        let outcome = self.store.put(write, max_entries, forget_at);
-        if let Outcome::Stored { key, visible: true } = &outcome {
-            cx.events.push(Event::Kv(KvEvent {
-                scope: write.scope,
-                key: key.clone(),
-                version: write.version,
-                deleted: write.value.is_none(),
-            }));
+    /// Takes over what another member, or a snapshot, knows of a key, and tells the application.
+    fn join(&mut self, cx: &mut Cx<'_, P>, key: &Key, other: &Item, max_entries: usize) -> Joined {
+        let before = self.store.open(key);
+        if before.is_none() && self.store.len() >= max_entries {
+            return Joined::Full;
         }
-        outcome
+        let known = before.is_some();
+        let before = before.unwrap_or_default();
+        for stamp in other.stamps() {
+            self.observe(cx, stamp);
+        }
+        // What the key has outlived here counts as seen, even if it never came.
+        let shown = other.dots();
+        for dot in shown.iter().filter(|dot| before.covers(dot)) {
+            self.note(cx, dot);
+        }
+        let mut after = before.clone();
+        after.join(self.context.dots(), other);
+        after.prune(|dot| self.stability.is_stable(dot));
+        shown.iter().for_each(|dot| self.note(cx, dot));
+        if after == before || !known && after.is_nothing() {
+            return Joined::Known;
+        }
+        let is_new = |head: &&Dot<Identity>| !before.heads().contains(head);
+        let head = after.heads().iter().find(is_new).or(before.heads().last()).or(after.heads().last());
+        if let Some(head) = head.filter(|_| before.heads() != after.heads()) {
+            self.tell(cx, key, Version::from(head), before.is_visible(), after.is_visible());
+        }
+        self.put(cx, key, after);
+        Joined::Changed
+    }
+
+    fn put(&mut self, cx: &Cx<'_, P>, key: &Key, item: Item) {
+        self.store.put(key, item, cx.now + cx.config.kv.tombstone_ttl);
+    }
+
+    fn note(&mut self, cx: &Cx<'_, P>, dot: &Dot<Identity>) {
+        if !self.context.contains(dot) {
+            _ = self.context.add(cx.key, usize::MAX, dot.writer, dot.counter, dot.counter);
+        }
+    }
+
+    fn observe(&mut self, cx: &mut Cx<'_, P>, stamp: gossip_crdt::Stamp) {
+        let Err(skew) = self.clock.observe(cx.unix_ms(), stamp) else { return };
+        cx.stats.kv_skewed += 1;
+        let told = self.skew_told.is_some_and(|at| cx.now < at + SKEW_PERIOD);
+        // Before the node is told the time every stamp is far ahead of it.
+        if !told && cx.wall.1 > 0 {
+            self.skew_told = Some(cx.now);
+            cx.events.push(Event::ClockSkew { ahead_ms: skew.ahead_ms });
+        }
+    }
+
+    fn tell(&self, cx: &mut Cx<'_, P>, key: &Key, version: Version, was: bool, is: bool) {
+        if was || is {
+            cx.events.push(Event::Kv(KvEvent { scope: key.scope(), key: key.name().into(), version, deleted: !is }));
+        }
     }
 
     fn handle_entries(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, entries: List<'_, WireEntry<'_>>) {
         for entry in entries.iter() {
-            let write = Write::of(&entry);
-            let Version { counter, .. } = write.version;
-            if self.context.contains(&write.version) {
+            let version = Version::new(entry.writer, entry.counter);
+            if self.context.contains(&version.dot()) {
                 cx.stats.kv_duplicates += 1;
                 continue;
             }
-            self.check_memory(cx, entry.writer, counter);
-            // Noted first: an entry that could not be noted must not be stored, or a later deletion that is forgotten
-            // could not keep it away.
-            let room = self.store.len() < cx.config.kv.max_entries;
-            let max = cx.config.kv.max_writers;
-            if !room || !self.context.has_place(max, entry.writer) {
-                cx.stats.kv_dropped += 1;
+            let Some((key, item)) = read_entry(&entry, cx.now) else {
+                cx.stats.kv_malformed += 1;
+                continue;
+            };
+            self.check_memory(cx, entry.writer, entry.counter);
+            if !self.has_room(cx, &key, &item) {
                 continue;
             }
-            let noted = self.context.add(cx.key, max, entry.writer, counter, counter);
+            let joined = self.join(cx, &key, &item, cx.config.kv.max_entries);
             if from.answer == usize::MAX && self.context.has_gap(entry.writer) {
                 self.gap(cx, from, entry.writer);
             }
-            if !noted {
-                cx.stats.kv_postponed += 1;
-                continue;
-            }
-            if self.put(cx, &write, cx.config.kv.max_entries) != Outcome::Superseded {
-                self.push(cx, write.version);
+            if joined == Joined::Changed {
+                self.push(cx, version);
             }
         }
+    }
+
+    /// Whether an entry can be noted. One that could not must not be stored, or a later deletion that is forgotten could not
+    /// keep it away.
+    fn has_room(&self, cx: &mut Cx<'_, P>, key: &Key, item: &Item) -> bool {
+        let max = cx.config.kv.max_writers;
+        if self.store.len() >= cx.config.kv.max_entries && self.store.open(key).is_none()
+            || item.dots().iter().any(|dot| !self.context.has_place(max, dot.writer))
+        {
+            cx.stats.kv_dropped += 1;
+            return false;
+        }
+        let has_room = |dot: &Dot<Identity>| {
+            self.context.contains(dot) || self.context.has_room(max, dot.writer, dot.counter, dot.counter)
+        };
+        let has_room = item.dots().iter().all(has_room);
+        cx.stats.kv_postponed += u64::from(!has_room);
+        has_room
     }
 
     /// Writes new entries into a packet that is made for them.
     fn write_push(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
         // What even this packet does not hold no packet of this node does: what follows shall not wait for it.
-        while self.hot.write(&self.store, packet) == 0 && self.hot.pop() {
+        while self.hot.write(&self.store, cx.now, packet) == 0 && self.hot.pop() {
             cx.stats.kv_dropped += 1;
         }
     }
@@ -201,6 +303,20 @@ impl<P: Peer> KvState<P> {
         }
         self.push_at = Some(cx.now + cx.config.kv.push_interval);
     }
+
+    /// Forgets what has expired, and deletions that everybody has heard of.
+    fn forget(&mut self, cx: &mut Cx<'_, P>) {
+        while let Some(key) = self.store.expired(cx.now) {
+            let before = self.store.open(&key).unwrap_or_default();
+            if let Some(head) = before.heads().last() {
+                self.tell(cx, &key, Version::from(head), before.is_visible(), false);
+            }
+            // Seen and not there: it is gone for everybody.
+            self.put(cx, &key, Item::default());
+        }
+        let (later, stability) = (cx.now + GRAVE_PERIOD, &self.stability);
+        self.store.forget(cx.now, later, |head| stability.is_stable(head));
+    }
 }
 
 impl<P: Peer> Protocol<P> for KvState<P> {
@@ -212,36 +328,51 @@ impl<P: Peer> Protocol<P> for KvState<P> {
             return;
         }
         let known = from.answer == usize::MAX;
+        self.note_summary();
         match section {
             Section::Entries(entries) => self.handle_entries(cx, from, entries),
             Section::Delta(delta) => self.handle_delta(cx, from, delta),
-            Section::Summary(fingerprint) if fingerprint == self.context.fingerprint() => {
+            Section::Summary(fingerprint) if fingerprint == self.fingerprint() => {
                 self.handed_over = true;
                 if known {
+                    self.stability.has_all(from.sender);
                     // It has seen what this node has, and of what is awaited this node has seen everything.
                     self.awaiting.acknowledge(cx, from.sender.id, |_| true);
                 }
             }
-            Section::Summary(_) if known => self.mismatch(cx, from),
+            Section::Summary(fingerprint) if known => {
+                self.stability.has(from.sender, fingerprint);
+                self.mismatch(cx, from);
+            }
             Section::Context(page) if known => self.handle_context(cx, from, page),
             Section::Receipt(Receipt::Question(writer)) if known => {
                 self.intents.push(cx.stats, Target::answer(from), Intent::Receipt(writer));
             }
             Section::Receipt(Receipt::Answer(seen)) if known => self.handle_receipt(cx, from, &seen),
-            Section::Summary(_) | Section::Context(_) | Section::Receipt(_) => (),
+            Section::Question(question) if known => self.handle_question(cx, from, question),
+            Section::Answer(answer) if known => self.handle_answer(cx, from, answer),
+            Section::Wants(wants) if known => self.handle_wants(cx, from, wants),
+            Section::States(states) if known => self.handle_states(cx, from, states),
+            _ => (),
         }
     }
 
     fn handle_timeout(&mut self, cx: &mut Cx<'_, P>) {
         self.push_if_due(cx);
         self.sync_if_due(cx);
+        self.compare_if_due(cx);
         self.ask_if_due(cx);
-        self.store.forget(cx.now);
+        self.forget(cx);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let awaiting = self.awaiting.poll_timeout();
-        [self.push_at, self.sync.poll_timeout(), awaiting, self.store.next_grave()].into_iter().flatten().min()
+        earliest([
+            self.push_at,
+            self.sync.poll_timeout(),
+            self.comparison.poll_timeout(),
+            self.awaiting.poll_timeout(),
+            self.store.poll_timeout(),
+        ])
     }
 
     fn poll_intent(&mut self, lane: Lane) -> Option<(Target<P>, Intent)> {
@@ -256,8 +387,9 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         match intent {
             Intent::Push => self.write_push(cx, packet),
             Intent::Context { reply } => self.write_context(reply, packet),
+            Intent::Compare(intent) => self.write_comparison(cx, to, intent, packet),
             Intent::Delta(delta) => self.write_delta(cx, to, delta, packet),
-            Intent::Ask(member) => self.write_question(member, packet),
+            Intent::Ask(member) => self.write_question(cx, member, packet),
             Intent::Receipt(writer) => self.write_receipt(writer, packet),
         }
     }
@@ -266,15 +398,15 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         self.hot.len() > 0
     }
 
-    fn fill(&mut self, _cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
+    fn fill(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
         if self.is_hungry() {
-            _ = self.hot.write(&self.store, packet);
+            _ = self.hot.write(&self.store, cx.now, packet);
         }
     }
 
     fn ride(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
         if cx.config.kv.enabled {
-            _ = packet.section(tag::KV_SUMMARY, |w| w.u64(self.context.fingerprint()));
+            _ = packet.section(tag::KV_SUMMARY, |w| w.u64(self.fingerprint()));
         }
     }
 }

@@ -2,59 +2,61 @@
 //! beside the snapshots.
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
-use super::store::{Slot, Write};
+use gossip_crdt::Codec as _;
+
+use super::item::Item;
+use super::key::Key;
 use super::sync::Range;
 use super::{Kv, KvState, Scope, Version};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::snapshot::{Reader, begin, list, seal};
-
-/// The most bytes of a write besides its key and its value.
-const MAX_SLOT_HEAD: usize = 16 + 8 + 8 + 8 + 1 + 4 + 4;
+use crate::time::Instant;
+use crate::wire::kv::MAX_KEY;
 
 /// The map of a snapshot, read completely before anything takes it over.
 #[derive(Debug)]
-pub(crate) struct Persisted<'a> {
+pub(crate) struct Persisted {
     runs: Vec<Range>,
-    writes: Vec<Write<'a>>,
+    /// With how long it lives still.
+    items: Vec<(Key, Item, Option<Duration>)>,
 }
 
-impl<'a> Persisted<'a> {
+impl Persisted {
     /// Reads a map to the end of the bytes; nothing at all is an empty one.
-    pub(crate) fn read(mut reader: Reader<'a>) -> Option<Self> {
+    pub(crate) fn read(mut reader: Reader<'_>) -> Option<Self> {
         if reader.0.is_empty() {
-            return Some(Self { runs: Vec::new(), writes: Vec::new() });
+            return Some(Self { runs: Vec::new(), items: Vec::new() });
         }
         let runs = reader.list(|r| Some((identity(r)?, u64(r)?, u64(r)?)))?;
-        let writes = reader.list(write)?;
-        reader.0.is_empty().then_some(Self { runs, writes })
+        let items = reader.list(item)?;
+        reader.0.is_empty().then_some(Self { runs, items })
     }
 }
 
 impl<P: Peer> KvState<P> {
     /// Adds the map to a snapshot.
-    pub(crate) fn persist(&self, out: &mut Vec<u8>) {
+    pub(crate) fn persist(&self, now: Instant, out: &mut Vec<u8>) {
         let writers = self.context.writers_after(None);
         let runs = writers.flat_map(|(writer, runs)| runs.iter().map(move |run| (writer, run.0, run.1)));
         list(out, runs, put_run);
         // At once: a large map would be copied, and held twice, each time the vector grows.
-        let size =
-            |key: &[u8], slot: &Slot| MAX_SLOT_HEAD + key.len() + slot.value.as_ref().map_or(0, |value| value.len());
-        out.reserve_exact(self.store.iter().map(|(_, key, slot)| size(key, slot)).sum::<usize>() + 16);
-        list(out, self.store.iter(), |out, (scope, key, slot)| put_slot(out, scope, key, slot));
+        let size = |(key, item): (&Key, Item)| 26 + key.as_ref().len() + item.size();
+        out.reserve_exact(self.store.iter().map(size).sum::<usize>() + 16);
+        list(out, self.store.iter(), |out, (key, item)| put_item(out, now, key, &item));
     }
 
     /// Takes over the map of a snapshot. The limits do not hold here: what was left out would count as deleted.
-    pub(crate) fn restore(&mut self, cx: &mut Cx<'_, P>, map: &Persisted<'_>) {
-        for write in &map.writes {
-            if !self.context.contains(&write.version) {
-                self.put(cx, write, usize::MAX);
-            }
+    pub(crate) fn restore(&mut self, cx: &mut Cx<'_, P>, map: Persisted) {
+        for (key, mut item, ttl) in map.items {
+            item.expires = ttl.map(|ttl| cx.now + ttl);
+            self.join(cx, &key, &item, usize::MAX);
         }
-        for (writer, first, last) in &map.runs {
-            if !self.context.add(cx.key, usize::MAX, *writer, *first, *last) {
+        for (writer, first, last) in map.runs {
+            if !self.context.add(cx.key, usize::MAX, writer, first, last) {
                 cx.stats.kv_dropped += 1;
             }
         }
@@ -67,7 +69,7 @@ impl<P: Peer> KvState<P> {
 pub struct Writes {
     runs: Vec<Range>,
     /// Each as it stands in a snapshot.
-    slots: Vec<u8>,
+    items: Vec<u8>,
     count: u32,
 }
 
@@ -75,8 +77,8 @@ impl Writes {
     /// Adds what this version wrote. Whether it was still there: call this right after the write, before the node is given
     /// anything else, and it is.
     pub fn push(&mut self, kv: Kv<'_>, version: Version) -> bool {
-        let Some((scope, key, slot)) = kv.store.find(&version) else { return false };
-        put_slot(&mut self.slots, scope, key, slot);
+        let Some((key, item)) = kv.store.find(&version) else { return false };
+        put_item(&mut self.items, kv.now, key, &item);
         self.count += 1;
         let (writer, counter) = (version.writer(), version.counter);
         match self.runs.last_mut() {
@@ -98,12 +100,12 @@ impl Writes {
 
     /// Takes the writes as a snapshot that holds nothing else.
     pub fn take(&mut self) -> Vec<u8> {
-        let Self { runs, slots, count } = core::mem::take(self);
+        let Self { runs, items, count } = core::mem::take(self);
         let mut out = begin();
         list(&mut out, core::iter::empty::<()>(), |_, ()| ());
         list(&mut out, runs.into_iter(), put_run);
         out.extend_from_slice(&count.to_be_bytes());
-        out.extend_from_slice(&slots);
+        out.extend_from_slice(&items);
         seal(out)
     }
 }
@@ -114,15 +116,18 @@ fn put_run(out: &mut Vec<u8>, (writer, first, last): Range) {
     out.extend_from_slice(&last.to_be_bytes());
 }
 
-fn put_slot(out: &mut Vec<u8>, scope: Scope, key: &[u8], slot: &Slot) {
-    put_identity(out, slot.version.writer());
-    out.extend_from_slice(&slot.version.counter.to_be_bytes());
-    out.extend_from_slice(&slot.stamp.to_be_bytes());
-    out.push(u8::from(scope != Scope::Shared) | if slot.value.is_none() { 2 } else { 0 });
-    put_blob(out, key);
-    if let Some(value) = &slot.value {
-        put_blob(out, value);
+fn put_item(out: &mut Vec<u8>, now: Instant, key: &Key, item: &Item) {
+    match key.scope() {
+        Scope::Shared => out.push(0),
+        Scope::Own(owner) => {
+            out.push(1);
+            out.extend_from_slice(owner.as_bytes());
+        }
     }
+    put_blob(out, key.name());
+    let left = item.expires.map_or(u64::MAX, |at| u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX));
+    out.extend_from_slice(&left.to_be_bytes());
+    put_blob(out, &item.to_bytes());
 }
 
 fn put_identity(out: &mut Vec<u8>, identity: Identity) {
@@ -148,36 +153,14 @@ fn blob<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     reader.bytes(usize::try_from(len).ok()?)
 }
 
-fn write<'a>(reader: &mut Reader<'a>) -> Option<Write<'a>> {
-    let writer = identity(reader)?;
-    let version = Version::new(writer, u64(reader)?);
-    let stamp = u64(reader)?;
-    let [flags] = reader.array()?;
-    Some(Write {
-        scope: if flags & 1 == 1 { Scope::Own(writer.id) } else { Scope::Shared },
-        key: blob(reader)?,
-        version,
-        stamp,
-        value: if flags & 2 == 0 { Some(blob(reader)?) } else { None },
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Config, Instant, Node};
-
-    #[test]
-    fn of_two_keys_that_name_one_version_the_first_is_restored() {
-        let me = Identity::new(NodeId::from_name("a"), 1);
-        let mut node = Node::new(me, 1_u64, Config::lan(), [1; 32], Instant::ZERO).unwrap();
-        let mut writes = Writes::default();
-        for key in [b"k", b"l"] {
-            let slot = Slot { version: Version::new(me, 1), stamp: 1, value: Some([b'v'].into()) };
-            put_slot(&mut writes.slots, Scope::Shared, key, &slot);
-            writes.count += 1;
-        }
-        node.restore(Instant::ZERO, &writes.take()).unwrap();
-        assert_eq!((node.kv().len(), node.kv().tombstones(), node.kv().get(Scope::Shared, b"l")), (1, 0, None));
-    }
+fn item(reader: &mut Reader<'_>) -> Option<(Key, Item, Option<Duration>)> {
+    let scope = match reader.array()? {
+        [0_u8] => Scope::Shared,
+        [1] => Scope::Own(NodeId::from_bytes(reader.array()?)),
+        _ => return None,
+    };
+    let key = blob(reader).filter(|key| key.len() <= MAX_KEY)?;
+    let ttl = Some(u64(reader)?).filter(|left| *left < u64::MAX).map(Duration::from_millis);
+    let item = Item::from_bytes(blob(reader)?).ok()?;
+    Some((Key::new(scope, key), item, ttl))
 }

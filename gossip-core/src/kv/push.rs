@@ -3,8 +3,15 @@
 
 use alloc::collections::VecDeque;
 
+use gossip_crdt::{Codec as _, Dot, Stamp};
+
+use super::item::Item;
+use super::key::Key;
 use super::store::Store;
-use super::{Scope, Version};
+use super::{Blob, Scope, Version};
+use crate::identity::Identity;
+use crate::time::Instant;
+use crate::wire::kv::{Entry, State};
 use crate::wire::{self, Item as _, NoSpace, Writer};
 
 /// More entries than this do not wait: the oldest are left to anti-entropy, which is cheaper for that many.
@@ -37,18 +44,18 @@ impl Hot {
     }
 
     /// Writes each waiting entry once, as many as find room; how many did.
-    pub(crate) fn write(&mut self, store: &Store, packet: &mut Writer<'_>) -> usize {
+    pub(crate) fn write(&mut self, store: &Store, now: Instant, packet: &mut Writer<'_>) -> usize {
         let mut waiting = self.queue.len();
         packet.list(wire::tag::KV_ENTRIES, |w| {
             while waiting > 0 {
                 let Some((version, left)) = self.queue.front().copied() else { break };
-                let Some((scope, key, slot)) = store.find(&version) else {
+                let Some((key, item)) = store.find(&version) else {
                     // Written over meanwhile: the later entry waits, too.
                     self.queue.pop_front();
                     waiting -= 1;
                     continue;
                 };
-                entry_of(scope, key, slot).write(w)?;
+                write_entry(w, key, &item, &version.dot(), now)?;
                 self.queue.pop_front();
                 waiting -= 1;
                 if left > 1 {
@@ -61,16 +68,46 @@ impl Hot {
     }
 }
 
-/// A slot as it stands on the wire.
-pub(crate) fn entry_of<'a>(scope: Scope, key: &'a [u8], slot: &'a super::store::Slot) -> wire::kv::Entry<'a> {
-    wire::kv::Entry {
-        writer: slot.version.writer(),
-        counter: slot.version.counter,
-        stamp: slot.stamp,
-        own: matches!(scope, Scope::Own(_)),
-        key,
-        value: slot.value.as_deref(),
+/// Writes what is known of a key, by one of its heads; by a write that is gone if it has none.
+pub(crate) fn write_entry(
+    w: &mut Writer<'_>,
+    key: &Key,
+    item: &Item,
+    head: &Dot<Identity>,
+    now: Instant,
+) -> Result<(), NoSpace> {
+    let bytes;
+    let state = match item.as_plain() {
+        _ if item.is_nothing() => State::Gone,
+        Some((_, Some((stamp, value)))) => State::Value { stamp: stamp.to_u64(), value },
+        Some((_, None)) => State::Deleted,
+        None => {
+            bytes = item.to_bytes();
+            State::Full(&bytes)
+        }
+    };
+    let expires = item.expires.map(|at| u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX));
+    let own = matches!(key.scope(), Scope::Own(_));
+    Entry { writer: head.writer, counter: head.counter, own, expires, key: key.name(), state }.write(w)
+}
+
+/// Reads what another member knows of a key; none if it cannot be.
+pub(crate) fn read_entry(entry: &Entry<'_>, now: Instant) -> Option<(Key, Item)> {
+    let head = Dot::new(entry.writer, entry.counter);
+    let mut item = match entry.state {
+        State::Value { stamp, value } => Item::value(head, Stamp::from_u64(stamp), Blob::from(value)),
+        State::Deleted => Item::deletion(head),
+        State::Gone => Item::gone(&head),
+        State::Full(bytes) => Item::from_bytes(bytes).ok().filter(|item| item.heads().contains(&head))?,
+    };
+    // Its owner alone writes an own key.
+    if entry.own && item.heads().iter().any(|other| other.writer.id != head.writer.id) {
+        return None;
     }
+    let ttl = entry.expires.map(core::time::Duration::from_millis);
+    item.expires = ttl.map(|ttl| now + ttl);
+    let scope = if entry.own { Scope::Own(entry.writer.id) } else { Scope::Shared };
+    Some((Key::new(scope, entry.key), item))
 }
 
 #[cfg(test)]

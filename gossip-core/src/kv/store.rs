@@ -1,249 +1,274 @@
-//! The entries: by key, and by the version that wrote them.
+//! The keys: those that have a content, in an index that can be compared with another member's; and the deletions that some
+//! may not have heard of.
 
-use alloc::collections::{BTreeMap, VecDeque};
-use alloc::sync::Arc;
-use core::ops::Bound;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
 
-use super::{Scope, Version};
+use gossip_crdt::Dot;
+use gossip_reconcile::{HashKey, Index, KeyRange, Slot};
+use smallvec::SmallVec;
+
+use super::Version;
+use super::item::{Held, Item};
+use super::key::Key;
 use crate::identity::Identity;
 use crate::time::Instant;
-use crate::wire;
+use crate::wire::ClusterKey;
 
-/// What a key holds.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
-    pub(crate) version: Version,
-    pub(crate) stamp: u64,
-    /// None: deleted.
-    pub(crate) value: Option<Arc<[u8]>>,
-}
-
-/// A write, as it arrives.
+/// Where a write is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Write<'a> {
-    pub(crate) scope: Scope,
-    pub(crate) key: &'a [u8],
-    pub(crate) version: Version,
-    pub(crate) stamp: u64,
-    pub(crate) value: Option<&'a [u8]>,
+enum Place {
+    Live(Slot),
+    Deleted(u32),
 }
 
-impl<'a> Write<'a> {
-    pub(crate) fn of(entry: &wire::kv::Entry<'a>) -> Self {
-        Self {
-            scope: if entry.own { Scope::Own(entry.writer.id) } else { Scope::Shared },
-            key: entry.key,
-            version: Version::new(entry.writer, entry.counter),
-            stamp: entry.stamp,
-            value: entry.value,
-        }
-    }
-}
-
-/// What became of a write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The key holds it now; `visible`: to the application, too.
-    Stored { key: Arc<[u8]>, visible: bool },
-    /// The key holds a later write.
-    Superseded,
-    /// It is a new key and there is no room for it.
-    Full,
-}
-
-/// Every key's latest write, deletions included.
-#[derive(Debug, Default)]
+/// What is known of every key.
+#[derive(Debug)]
 pub(crate) struct Store {
-    spaces: BTreeMap<Scope, BTreeMap<Arc<[u8]>, Slot>>,
-    by_version: BTreeMap<Version, (Scope, Arc<[u8]>)>,
-    /// Deletions and when they are forgotten.
-    graves: VecDeque<(Instant, Version)>,
+    hashes: ClusterKey,
+    /// The keys that have a content.
+    index: Index<Key>,
+    /// By slot.
+    items: Vec<Option<Held>>,
+    /// The deletions, numbered, and their numbers by key.
+    deletions: BTreeMap<u32, (Key, Item)>,
+    deleted: BTreeMap<Key, u32>,
+    next_deletion: u32,
+    /// By writer and counter: what no later write of its key knows of.
+    heads: BTreeMap<Identity, BTreeMap<u64, Place>>,
+    /// Deletions and when they may be forgotten.
+    graves: VecDeque<(Instant, u32)>,
+    expiring: BTreeSet<(Instant, Key)>,
+    /// The sum over the heads of the index.
+    fingerprint: u64,
+    /// How many the application sees.
     live: usize,
     revision: u64,
 }
 
 impl Store {
-    pub(crate) fn get(&self, scope: Scope, key: &[u8]) -> Option<&Slot> {
-        self.spaces.get(&scope)?.get(key)
+    pub(crate) fn new(hashes: &ClusterKey) -> Self {
+        Self {
+            hashes: hashes.clone(),
+            index: Index::new(HashKey::new(hashes.index())),
+            items: Vec::new(),
+            deletions: BTreeMap::new(),
+            deleted: BTreeMap::new(),
+            next_deletion: 0,
+            heads: BTreeMap::new(),
+            graves: VecDeque::new(),
+            expiring: BTreeSet::new(),
+            fingerprint: 0,
+            live: 0,
+            revision: 0,
+        }
     }
 
-    /// The entry that a version wrote, if no later write took its place.
-    pub(crate) fn find(&self, version: &Version) -> Option<(Scope, &Arc<[u8]>, &Slot)> {
-        let (scope, key) = self.by_version.get(version)?;
-        Some((*scope, key, self.get(*scope, key)?))
+    pub(crate) fn index(&self) -> &Index<Key> {
+        &self.index
     }
 
-    /// What survives of a writer's versions in a range, both ends included, ascending.
+    /// A key that has a content.
+    pub(crate) fn get(&self, key: &Key) -> Option<&Held> {
+        self.at(self.index.slot(key.as_ref())?)
+    }
+
+    pub(crate) fn at(&self, slot: Slot) -> Option<&Held> {
+        self.items.get(slot.index())?.as_ref()
+    }
+
+    /// All that is known of a key, deleted or not.
+    pub(crate) fn open(&self, key: &Key) -> Option<Item> {
+        match self.get(key) {
+            Some(held) => Some(held.open()),
+            None => self.deletions.get(self.deleted.get(key)?).map(|(_, item)| item.clone()),
+        }
+    }
+
+    /// A key, and what is known of it, by a write that no later one of the key knows of.
+    pub(crate) fn find(&self, version: &Version) -> Option<(&Key, Item)> {
+        self.show(*self.heads.get(&version.writer())?.get(&version.counter)?)
+    }
+
+    fn show(&self, place: Place) -> Option<(&Key, Item)> {
+        match place {
+            Place::Live(slot) => Some((self.index.key(slot)?, self.at(slot)?.open())),
+            Place::Deleted(number) => self.deletions.get(&number).map(|(key, item)| (key, item.clone())),
+        }
+    }
+
+    /// What survives of a writer's writes in a range, both ends included, ascending by counter.
     pub(crate) fn written(
         &self,
         writer: Identity,
         first: u64,
         last: u64,
-    ) -> impl Iterator<Item = (Scope, &Arc<[u8]>, &Slot)> {
-        let range = Version::new(writer, first)..=Version::new(writer, last);
-        self.by_version.range(range).filter_map(|(version, _)| self.find(version))
+    ) -> impl Iterator<Item = (u64, &Key, Item)> + use<'_> {
+        let places = self.heads.get(&writer).map(|heads| heads.range(first..=last)).into_iter().flatten();
+        places.filter_map(|(counter, place)| self.show(*place).map(|(key, item)| (*counter, key, item)))
     }
 
-    /// Keeps the later of a write and what its key holds: for shared keys in the order of stamps, then versions; for own
-    /// keys in the order of their one writer.
-    pub(crate) fn put(&mut self, write: &Write<'_>, max_entries: usize, forget_at: Instant) -> Outcome {
-        // A version names one write. What names it again for another key, as a snapshot may that no node wrote, is none.
-        let named = self.by_version.get(&write.version);
-        if named.is_some_and(|(scope, key)| *scope != write.scope || **key != *write.key) {
-            return Outcome::Superseded;
-        }
-        let full = self.by_version.len() >= max_entries;
-        let old = self
-            .spaces
-            .get(&write.scope)
-            .and_then(|space| space.get_key_value(write.key))
-            .map(|(key, slot)| (key.clone(), slot.version, slot.stamp, slot.value.is_some()));
-        let key = match &old {
-            Some((_, version, stamp, _)) if !is_later(write, *version, *stamp) => return Outcome::Superseded,
-            Some((key, ..)) => key.clone(),
-            None if full => return Outcome::Full,
-            None => Arc::from(write.key),
-        };
-        let value = write.value.map(Arc::from);
-        let (was, is) = (old.as_ref().is_some_and(|(.., live)| *live), value.is_some());
-        if let Some((_, version, ..)) = old {
-            self.by_version.remove(&version);
-        }
-        let slot = Slot { version: write.version, stamp: write.stamp, value };
-        self.spaces.entry(write.scope).or_default().insert(key.clone(), slot);
-        self.by_version.insert(write.version, (write.scope, key.clone()));
-        self.live = self.live + usize::from(is) - usize::from(was);
-        if !is {
-            self.graves.push_back((forget_at, write.version));
-            // A key deleted again and again leaves graves behind that nothing lies in.
-            if self.graves.len() > 2 * self.by_version.len() + 16 {
-                self.graves.retain(|(_, version)| self.by_version.contains_key(version));
-            }
-        }
+    /// Keeps what is known of a key from now on. A deletion may be forgotten then, not before.
+    pub(crate) fn put(&mut self, key: &Key, item: Item, forget_at: Instant) {
+        let slot = self.remove_heads(key, &item);
         self.revision += 1;
-        Outcome::Stored { key, visible: was || is }
+        let heads: SmallVec<[Dot<Identity>; 2]> = SmallVec::from_slice(item.heads());
+        let place = if item.is_deletion() {
+            slot.and_then(|slot| self.index.remove(key.as_ref()).map(|_| self.items[slot.index()] = None));
+            if item.is_nothing() {
+                return;
+            }
+            Place::Deleted(self.bury(key, item, forget_at))
+        } else {
+            let version = version_of(&heads);
+            let slot = match slot {
+                Some(slot) => self.index.set_version(slot, &version).then_some(slot),
+                None => self.index.insert(key.clone(), &version),
+            };
+            let Some(slot) = slot else { return };
+            self.live += usize::from(item.is_visible());
+            self.fingerprint = self.fingerprint.wrapping_add(self.sum(&heads));
+            if let Some(at) = item.expires {
+                self.expiring.insert((at, key.clone()));
+            }
+            if self.items.len() <= slot.index() {
+                self.items.resize_with(slot.index() + 1, || None);
+            }
+            self.items[slot.index()] = Some(Held::new(item));
+            Place::Live(slot)
+        };
+        for head in heads {
+            self.heads.entry(head.writer).or_default().insert(head.counter, place);
+        }
     }
 
-    /// When the next deletion is forgotten.
-    pub(crate) fn next_grave(&self) -> Option<Instant> {
-        self.graves.front().map(|(at, _)| *at)
-    }
-
-    /// Forgets deletions whose time is over.
-    pub(crate) fn forget(&mut self, now: Instant) {
-        while let Some((_, version)) = self.graves.front().copied().filter(|(at, _)| *at <= now) {
-            self.graves.pop_front();
-            if let Some((scope, key)) = self.by_version.remove(&version) {
-                if let Some(space) = self.spaces.get_mut(&scope) {
-                    space.remove(&key);
+    /// Takes out what was known of a key, but for its place in the index.
+    fn remove_heads(&mut self, key: &Key, new: &Item) -> Option<Slot> {
+        let slot = self.index.slot(key.as_ref());
+        let before: SmallVec<[Dot<Identity>; 2]> = match slot {
+            Some(slot) => {
+                let held = self.items[slot.index()].as_ref()?;
+                let heads = SmallVec::from_slice(held.heads());
+                if let Held::Rich(item) = held {
+                    if let Some(at) = item.expires.filter(|at| Some(*at) != new.expires) {
+                        self.expiring.remove(&(at, key.clone()));
+                    }
                 }
-                self.revision += 1;
+                self.live -= usize::from(held.is_visible());
+                self.fingerprint = self.fingerprint.wrapping_sub(self.sum(&heads));
+                heads
+            }
+            None => {
+                let item = self.deleted.remove(key).and_then(|number| self.deletions.remove(&number));
+                SmallVec::from_slice(item.as_ref().map_or(&[], |(_, item)| item.heads()))
+            }
+        };
+        for head in before {
+            self.forget_head(&head);
+        }
+        slot
+    }
+
+    fn forget_head(&mut self, head: &Dot<Identity>) {
+        if let Some(heads) = self.heads.get_mut(&head.writer) {
+            heads.remove(&head.counter);
+            if heads.is_empty() {
+                self.heads.remove(&head.writer);
             }
         }
     }
 
-    /// Keys of a scope from `key` on, deleted ones included, ascending.
-    pub(crate) fn from(&self, scope: Scope, key: &[u8]) -> impl Iterator<Item = (&Arc<[u8]>, &Slot)> + use<'_> {
-        let range = (Bound::Included(key), Bound::Unbounded);
-        self.spaces.get(&scope).map(|space| space.range::<[u8], _>(range)).into_iter().flatten()
+    fn bury(&mut self, key: &Key, item: Item, forget_at: Instant) -> u32 {
+        while self.deletions.contains_key(&self.next_deletion) {
+            self.next_deletion = self.next_deletion.wrapping_add(1);
+        }
+        let number = self.next_deletion;
+        self.next_deletion = number.wrapping_add(1);
+        self.deletions.insert(number, (key.clone(), item));
+        self.deleted.insert(key.clone(), number);
+        self.graves.push_back((forget_at, number));
+        // A key deleted again and again leaves graves behind that nothing lies in.
+        if self.graves.len() > 2 * self.deletions.len() + 16 {
+            self.graves.retain(|(_, number)| self.deletions.contains_key(number));
+        }
+        number
     }
 
-    /// All keys, deleted ones included, by scope and key.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Scope, &Arc<[u8]>, &Slot)> {
-        self.spaces.iter().flat_map(|(scope, space)| space.iter().map(|(key, slot)| (*scope, key, slot)))
+    /// When the next entry expires, or the next deletion may be forgotten.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let grave = self.graves.front().map(|(at, _)| *at);
+        crate::time::earliest([grave, self.expiring.first().map(|(at, _)| *at)])
     }
 
+    /// An entry whose time is over.
+    pub(crate) fn expired(&self, now: Instant) -> Option<Key> {
+        self.expiring.first().filter(|(at, _)| *at <= now).map(|(_, key)| key.clone())
+    }
+
+    /// Forgets deletions whose time is over and that everybody has seen; the others are looked at again later.
+    pub(crate) fn forget(&mut self, now: Instant, later: Instant, is_stable: impl Fn(&Dot<Identity>) -> bool) {
+        for _ in 0..self.graves.len() {
+            let Some((_, number)) = self.graves.front().copied().filter(|(at, _)| *at <= now) else { return };
+            self.graves.pop_front();
+            let Some((key, item)) = self.deletions.get(&number) else { continue };
+            if !item.heads().iter().all(&is_stable) {
+                self.graves.push_back((later, number));
+                continue;
+            }
+            let (key, heads) = (key.clone(), SmallVec::<[Dot<Identity>; 2]>::from_slice(item.heads()));
+            self.deletions.remove(&number);
+            self.deleted.remove(&key);
+            heads.iter().for_each(|head| self.forget_head(head));
+            self.revision += 1;
+        }
+    }
+
+    /// Keys of a range that have a content, ascending.
+    pub(crate) fn range(&self, range: &KeyRange) -> impl Iterator<Item = (&Key, &Held)> + use<'_> {
+        self.index.range(range).filter_map(|slot| Some((self.index.key(slot)?, self.at(slot)?)))
+    }
+
+    /// All keys, deleted ones included, with what is known of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, Item)> {
+        let live = self.range(&KeyRange::all()).map(|(key, held)| (key, held.open()));
+        live.chain(self.deletions.values().map(|(key, item)| (key, item.clone())))
+    }
+
+    /// How many the application sees.
     pub(crate) fn live(&self) -> usize {
         self.live
     }
 
     /// All keys, deleted ones included.
     pub(crate) fn len(&self) -> usize {
-        self.by_version.len()
+        self.index.len() + self.deletions.len()
     }
 
-    pub(crate) fn deleted(&self) -> usize {
-        self.by_version.len() - self.live
+    pub(crate) fn deletions(&self) -> usize {
+        self.deletions.len()
     }
 
     pub(crate) fn revision(&self) -> u64 {
         self.revision
     }
-}
 
-fn is_later(write: &Write<'_>, version: Version, stamp: u64) -> bool {
-    match write.scope {
-        Scope::Shared => (write.stamp, write.version) > (stamp, version),
-        Scope::Own(_) => write.version > version,
+    /// Equal on two members that hold the same entries.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    fn sum(&self, heads: &[Dot<Identity>]) -> u64 {
+        heads.iter().fold(0, |sum, head| sum.wrapping_add(self.hashes.head(head.writer, head.counter)))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::identity::NodeId;
-
-    fn write(node: &str, counter: u64, stamp: u64, value: Option<&'static [u8]>) -> Write<'static> {
-        let version = Version::new(Identity::new(NodeId::from_name(node), 1), counter);
-        Write { scope: Scope::Shared, key: b"k", version, stamp, value }
+/// What tells one state of a key from another in the index.
+fn version_of(heads: &[Dot<Identity>]) -> SmallVec<[u8; 64]> {
+    let mut version = SmallVec::new();
+    for head in heads {
+        version.extend_from_slice(head.writer.id.as_bytes());
+        version.extend_from_slice(&head.writer.generation.to_be_bytes());
+        version.extend_from_slice(&head.counter.to_be_bytes());
     }
-
-    fn put(store: &mut Store, write: &Write<'_>) -> Outcome {
-        store.put(write, 100, Instant::from_micros(50))
-    }
-
-    #[test]
-    fn the_later_stamp_wins_in_any_order() {
-        let (early, late) = (write("a", 1, 10, Some(b"1")), write("b", 1, 20, Some(b"2")));
-        for order in [[&early, &late], [&late, &early]] {
-            let mut store = Store::default();
-            order.into_iter().for_each(|write| assert!(put(&mut store, write) != Outcome::Full));
-            assert_eq!(store.get(Scope::Shared, b"k").unwrap().version, late.version);
-            assert_eq!((store.live(), store.find(&early.version).is_none()), (1, true));
-        }
-    }
-
-    #[test]
-    fn equal_stamps_are_ordered_by_version() {
-        let (a, b) = (write("a", 1, 10, Some(b"1")), write("b", 1, 10, Some(b"2")));
-        let winner = a.version.max(b.version);
-        for order in [[&a, &b], [&b, &a]] {
-            let mut store = Store::default();
-            order.into_iter().for_each(|write| assert!(put(&mut store, write) != Outcome::Full));
-            assert_eq!(store.get(Scope::Shared, b"k").unwrap().version, winner);
-        }
-    }
-
-    #[test]
-    fn a_deletion_counts_as_a_write_until_it_is_forgotten() {
-        let mut store = Store::default();
-        put(&mut store, &write("a", 1, 10, Some(b"1")));
-        let deletion = write("a", 2, 20, None);
-        assert!(matches!(put(&mut store, &deletion), Outcome::Stored { visible: true, .. }));
-        assert_eq!((store.live(), store.deleted()), (0, 1));
-        assert_eq!(put(&mut store, &write("b", 1, 15, Some(b"3"))), Outcome::Superseded);
-        store.forget(Instant::from_micros(49));
-        assert_eq!(store.deleted(), 1);
-        store.forget(Instant::from_micros(50));
-        assert_eq!((store.deleted(), store.next_grave()), (0, None));
-    }
-
-    #[test]
-    fn a_version_that_names_one_key_names_no_other() {
-        let mut store = Store::default();
-        let first = write("a", 1, 10, Some(b"1"));
-        put(&mut store, &first);
-        assert_eq!(put(&mut store, &Write { key: b"other", stamp: 20, ..first }), Outcome::Superseded);
-        assert_eq!((store.len(), store.live(), store.deleted()), (1, 1, 0));
-    }
-
-    #[test]
-    fn a_full_map_takes_no_new_key_but_new_values() {
-        let mut store = Store::default();
-        let first = write("a", 1, 10, Some(b"1"));
-        store.put(&first, 1, Instant::ZERO);
-        let second = write("a", 2, 11, Some(b"2"));
-        assert_eq!(store.put(&Write { key: b"other", ..second }, 1, Instant::ZERO), Outcome::Full);
-        assert!(matches!(store.put(&second, 1, Instant::ZERO), Outcome::Stored { .. }));
-    }
+    version
 }

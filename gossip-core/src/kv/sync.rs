@@ -4,12 +4,13 @@
 
 use core::time::Duration;
 
+use gossip_crdt::Dot;
 use smallvec::SmallVec;
 
 use super::context::{encode_beyond, missing};
-use super::push::entry_of;
-use super::store::{Outcome, Write};
-use super::{Intent, KvState};
+use super::key::Key;
+use super::push::{read_entry, write_entry};
+use super::{Intent, KvState, Scope};
 use crate::identity::Identity;
 use crate::node::Lane;
 use crate::peer::Peer;
@@ -27,6 +28,8 @@ const MANY_VERSIONS: u64 = 64;
 const MANY_WRITERS: usize = 64;
 /// At most so many bytes of a page tell which writes of one writer were seen beyond a hole.
 pub(super) const MAX_BEYOND: usize = 96;
+/// Every so many pages that differ, keys are compared, too.
+const LOOK_CLOSER: u32 = 16;
 /// At most so many ranges answer a page.
 pub(super) const MAX_RANGES: usize = 128;
 
@@ -49,6 +52,8 @@ pub(super) struct Sync<P> {
     with: Option<P>,
     at: Option<Instant>,
     last: Instant,
+    /// How often summaries have differed.
+    mismatches: u32,
     after: Option<Identity>,
     /// The writer whose missing writes are the only reason to compare.
     gap: Option<Identity>,
@@ -56,7 +61,7 @@ pub(super) struct Sync<P> {
 
 impl<P: Peer> Sync<P> {
     pub(super) fn new(now: Instant) -> Self {
-        Self { with: None, at: None, last: now, after: None, gap: None }
+        Self { with: None, at: None, last: now, mismatches: 0, after: None, gap: None }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -94,6 +99,8 @@ impl<P: Peer> KvState<P> {
             return;
         }
         self.sync.at = None;
+        self.note_summary();
+        self.tend_stability(cx);
         if self.sync.gap.take().is_some_and(|writer| !self.context.has_gap(writer)) {
             self.sync.with = None;
             return;
@@ -115,9 +122,10 @@ impl<P: Peer> KvState<P> {
     pub(super) fn write_context(&mut self, reply: bool, packet: &mut Writer<'_>) {
         let after = self.sync.after.take();
         let mut writers = self.context.writers_after(after).peekable();
+        let fingerprints = (self.context.fingerprint(), self.store.fingerprint());
         let mut last = None;
         _ = packet.section(tag::KV_CONTEXT, |w| {
-            let (flags_at, flags) = ContextPage::write_range(w, after, reply)?;
+            let (flags_at, flags) = ContextPage::write_range(w, fingerprints, after, reply)?;
             w.items(|w| {
                 let Some((writer, runs)) = writers.peek() else { return Ok(false) };
                 let through = self.context.through(*writer);
@@ -138,6 +146,16 @@ impl<P: Peer> KvState<P> {
     }
 
     pub(super) fn handle_context(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, page: ContextPage<'_>) {
+        if page.fingerprints.1 == self.store.fingerprint() {
+            self.take_context(cx, from, page);
+            return;
+        }
+        self.sync.mismatches = self.sync.mismatches.wrapping_add(1);
+        // Both have seen the same, and hold something else: one of them has lost something. While there are new writes all
+        // the time, that is looked for now and then.
+        if page.fingerprints.0 == self.context.fingerprint() || self.sync.mismatches % LOOK_CLOSER == 0 {
+            self.compare(cx, from);
+        }
         let mut theirs = page.writers.iter().peekable();
         let end = if page.cut { page.writers.iter().last().map(|seen| seen.writer) } else { None };
         let mut ranges: SmallVec<[Range; 2]> = SmallVec::new();
@@ -160,10 +178,9 @@ impl<P: Peer> KvState<P> {
             }
         }
         lacking |= theirs.any(|seen| seen.runs().next().is_some());
-        for seen in page.writers.iter() {
-            let last = seen.runs().last().map_or(0, |run| run.1);
-            self.check_memory(cx, seen.writer, last);
-            self.awaiting.receive(cx, from.sender.id, &seen);
+        self.hear(cx, from, page);
+        if !lacking && ranges.is_empty() && page.after.is_none() && !page.cut {
+            self.stability.has_all(from.sender);
         }
         if !ranges.is_empty() {
             let versions = ranges.iter().fold(0_u64, |sum, (_, first, last)| sum.saturating_add(last - first + 1));
@@ -173,6 +190,34 @@ impl<P: Peer> KvState<P> {
             self.intents.push(cx.stats, to, Intent::Delta(DeltaIntent { ranges, packets, more }));
         }
         if lacking && !page.reply {
+            let to = self.to_compare(cx, from.addr.clone());
+            self.intents.push(cx.stats, to, Intent::Context { reply: true });
+        }
+    }
+
+    /// What a page says by the way.
+    fn hear(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, page: ContextPage<'_>) {
+        for seen in page.writers.iter() {
+            let last = seen.runs().last().map_or(0, |run| run.1);
+            self.check_memory(cx, seen.writer, last);
+            self.awaiting.receive(cx, from.sender.id, &seen);
+        }
+    }
+
+    /// Another member holds the same entries, and has seen writes of which nothing is left: so nothing is left of them here,
+    /// either.
+    fn take_context(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, page: ContextPage<'_>) {
+        self.hear(cx, from, page);
+        let max = cx.config.kv.max_writers;
+        for seen in page.writers.iter() {
+            // This node alone knows what it wrote.
+            for (first, last) in seen.runs().filter(|_| seen.writer != *cx.me) {
+                cx.stats.kv_postponed += u64::from(!self.context.add(cx.key, max, seen.writer, first, last));
+            }
+        }
+        if page.fingerprints.0 == self.context.fingerprint() {
+            self.stability.has_all(from.sender);
+        } else if !page.reply {
             let to = self.to_compare(cx, from.addr.clone());
             self.intents.push(cx.stats, to, Intent::Context { reply: true });
         }
@@ -189,7 +234,7 @@ impl<P: Peer> KvState<P> {
         let DeltaIntent { mut ranges, packets, more } = intent;
         let (mut done, mut passed_over, empty) = (0, 0, packet.len());
         while let Some((writer, first, last)) = ranges.get(done).copied() {
-            let through = self.write_range(writer, first, last, packets == 1 || more, packet);
+            let through = self.write_range(cx.now, (writer, first, last), packets == 1 || more, packet);
             match through {
                 Some(through) if through == last => done += 1,
                 Some(through) => {
@@ -201,7 +246,7 @@ impl<P: Peer> KvState<P> {
                     passed_over += 1;
                     cx.stats.kv_dropped += 1;
                     let entry = self.store.written(writer, first, last).next();
-                    match entry.map(|(.., slot)| slot.version.counter) {
+                    match entry.map(|(counter, ..)| counter) {
                         Some(counter) if counter < last => ranges[done].1 = counter + 1,
                         _ => done += 1,
                     }
@@ -217,7 +262,13 @@ impl<P: Peer> KvState<P> {
     }
 
     /// Writes a writer's entries from `first` on; up to which version the section covers, if it found room.
-    fn write_range(&self, writer: Identity, first: u64, last: u64, more: bool, packet: &mut Writer<'_>) -> Option<u64> {
+    fn write_range(
+        &self,
+        now: Instant,
+        (writer, first, last): Range,
+        more: bool,
+        packet: &mut Writer<'_>,
+    ) -> Option<u64> {
         let mut entries = self.store.written(writer, first, last).peekable();
         let mut through = last;
         let section = packet.section(tag::KV_DELTA, |w| {
@@ -228,13 +279,13 @@ impl<P: Peer> KvState<P> {
             let through_at = w.position();
             w.u64(last)?;
             let written = w.items(|w| {
-                let Some((scope, key, slot)) = entries.peek() else { return Ok(false) };
-                entry_of(*scope, key, slot).write(w)?;
+                let Some((counter, key, item)) = entries.peek() else { return Ok(false) };
+                write_entry(w, key, item, &Dot::new(writer, *counter), now)?;
                 entries.next();
                 Ok(true)
             });
-            if let Some((.., slot)) = entries.peek() {
-                through = slot.version.counter - 1;
+            if let Some((counter, ..)) = entries.peek() {
+                through = counter - 1;
                 if written == 0 && through < first {
                     return Err(NoSpace);
                 }
@@ -261,13 +312,14 @@ impl<P: Peer> KvState<P> {
             return;
         }
         for entry in delta.entries.iter().take_while(|entry| entry.counter <= seen_to) {
-            let write = Write::of(&entry);
-            if self.context.contains(&write.version) {
+            if self.context.contains(&Dot::new(entry.writer, entry.counter)) {
                 cx.stats.kv_duplicates += 1;
                 continue;
             }
-            let outcome = self.put(cx, &write, max_entries);
-            debug_assert_ne!(outcome, Outcome::Full, "room for it was counted");
+            match read_entry(&entry, cx.now) {
+                Some((key, item)) => _ = self.join(cx, &key, &item, usize::MAX),
+                None => cx.stats.kv_malformed += 1,
+            }
         }
         let noted = self.context.add(cx.key, max_writers, delta.writer, delta.after + 1, seen_to);
         debug_assert!(noted, "there was room");
@@ -286,8 +338,9 @@ impl<P: Peer> KvState<P> {
             return delta.through;
         }
         for entry in delta.entries.iter() {
-            let write = Write::of(&entry);
-            if self.context.contains(&write.version) || self.store.get(write.scope, write.key).is_some() {
+            let scope = if entry.own { Scope::Own(entry.writer.id) } else { Scope::Shared };
+            let is_known = || self.store.open(&Key::new(scope, entry.key)).is_some();
+            if self.context.contains(&Dot::new(entry.writer, entry.counter)) || is_known() {
                 continue;
             }
             match free.checked_sub(1) {

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use gossip_crdt::{Codec, DecodeError, Dot, Reader};
+
 use crate::identity::{Identity, NodeId};
 
 /// The dot of a write: who wrote it, in which life, as which write of that life. It names the write for ever.
@@ -22,6 +24,29 @@ impl Version {
 
     pub(crate) fn writer(&self) -> Identity {
         Identity { id: self.node, generation: self.generation }
+    }
+
+    pub(crate) fn dot(&self) -> Dot<Identity> {
+        Dot::new(self.writer(), self.counter)
+    }
+}
+
+impl From<&Dot<Identity>> for Version {
+    fn from(dot: &Dot<Identity>) -> Self {
+        Self::new(dot.writer, dot.counter)
+    }
+}
+
+/// As a writer of replicated values: the id, and the generation as a number of LEB128.
+impl Codec for Identity {
+    fn encode(&self, to: &mut dyn FnMut(&[u8])) {
+        to(self.id.as_bytes());
+        self.generation.encode(to);
+    }
+
+    fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let id = from.bytes(16)?.try_into().map_err(|_| DecodeError::Truncated)?;
+        Ok(Self { id: NodeId::from_bytes(id), generation: u64::decode(from)? })
     }
 }
 

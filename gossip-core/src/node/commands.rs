@@ -129,7 +129,7 @@ impl<P: Peer> Node<P> {
     /// The key-value map, to read.
     #[cfg(feature = "kv")]
     pub fn kv(&self) -> Kv<'_> {
-        self.kv.facade()
+        self.kv.facade(self.shared.now)
     }
 
     /// The key-value map, to write.

@@ -153,7 +153,7 @@ impl<P: Peer> Node<P> {
             #[cfg(feature = "broadcast")]
             bulk: Bulk::new(),
             #[cfg(feature = "kv")]
-            kv: kv::KvState::new(now),
+            kv: kv::KvState::new(now, &config.kv, &key),
             shared: Shared {
                 now,
                 wall: (now, 0),
@@ -186,7 +186,7 @@ impl<P: Peer> Node<P> {
         Snapshot {
             table: &self.shared.table,
             #[cfg(feature = "kv")]
-            kv: &self.kv,
+            kv: (&self.kv, self.shared.now),
         }
     }
 
@@ -202,7 +202,7 @@ impl<P: Peer> Node<P> {
         let cx = &mut self.shared.cx(now);
         self.membership.remember(cx, &content.members);
         #[cfg(feature = "kv")]
-        self.kv.restore(cx, &map);
+        self.kv.restore(cx, map);
         Ok(())
     }
 

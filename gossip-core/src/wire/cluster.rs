@@ -69,6 +69,22 @@ impl ClusterKey {
         self.hash::<41>(b'V', writer.id, &[writer.generation, first, last])
     }
 
+    /// What a write that a key shows adds to the fingerprint of the map's entries: the hash of `E`, the writer's id,
+    /// generation and the counter.
+    pub fn head(&self, writer: Identity, counter: u64) -> u64 {
+        self.hash::<33>(b'E', writer.id, &[writer.generation, counter])
+    }
+
+    /// The secret of the map's index: the hashes of `I` and 1, of `I` and 2, under a zero id.
+    #[cfg(feature = "kv")]
+    pub(crate) fn index(&self) -> [u8; 16] {
+        let half = |number| self.hash::<25>(b'I', NodeId::from_bytes([0; 16]), &[number]).to_be_bytes();
+        let mut secret = [0; 16];
+        secret[..8].copy_from_slice(&half(1));
+        secret[8..].copy_from_slice(&half(2));
+        secret
+    }
+
     /// The hash of `domain`, `id` and `numbers`, which take `LEN` bytes together. Hashing them in one piece costs half of
     /// what hashing them one by one does.
     fn hash<const LEN: usize>(&self, domain: u8, id: NodeId, numbers: &[u64]) -> u64 {

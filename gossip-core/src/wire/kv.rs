@@ -20,6 +20,14 @@ pub enum Section<'a> {
     Delta(Delta<'a>),
     /// See [`tag::KV_RECEIPT`].
     Receipt(Receipt<'a>),
+    /// See [`tag::KV_QUESTION`].
+    Question(&'a [u8]),
+    /// See [`tag::KV_ANSWER`].
+    Answer(&'a [u8]),
+    /// See [`tag::KV_WANTS`].
+    Wants(&'a [u8]),
+    /// See [`tag::KV_STATES`].
+    States(States<'a>),
 }
 
 impl<'a> Section<'a> {
@@ -31,6 +39,10 @@ impl<'a> Section<'a> {
             tag::KV_CONTEXT => Self::Context(ContextPage::read(reader)?),
             tag::KV_DELTA => Self::Delta(Delta::read(reader)?),
             tag::KV_RECEIPT => Self::Receipt(Receipt::read(reader)?),
+            tag::KV_QUESTION => Self::Question(all(reader)?),
+            tag::KV_ANSWER => Self::Answer(all(reader)?),
+            tag::KV_WANTS => Self::Wants(all(reader)?),
+            tag::KV_STATES => Self::States(States { wants_answer: reader.flag()?, entries: List::read(reader)? }),
             _ => return Ok(None),
         }))
     }
@@ -43,6 +55,10 @@ impl<'a> Section<'a> {
             Self::Context(_) => tag::KV_CONTEXT,
             Self::Delta(_) => tag::KV_DELTA,
             Self::Receipt(_) => tag::KV_RECEIPT,
+            Self::Question(_) => tag::KV_QUESTION,
+            Self::Answer(_) => tag::KV_ANSWER,
+            Self::Wants(_) => tag::KV_WANTS,
+            Self::States(_) => tag::KV_STATES,
         }
     }
 
@@ -54,58 +70,112 @@ impl<'a> Section<'a> {
             Self::Context(page) => page.write(writer),
             Self::Delta(delta) => delta.write(writer),
             Self::Receipt(receipt) => writer.item(receipt),
+            Self::Question(bytes) | Self::Answer(bytes) | Self::Wants(bytes) => writer.bytes(bytes),
+            Self::States(states) => {
+                writer.u8(u8::from(states.wants_answer))?;
+                states.entries.write(writer)
+            }
         }
     }
 }
 
-/// A key's value: writer's id, generation (varint), counter (varint, from 1), stamp (8 bytes), flags (1 byte: 1 the key
-/// is one of the writer's own, 2 it is deleted), key (length, at most 255 bytes), value (length) unless deleted.
+/// What a key holds: the id of a writer, generation (varint), counter (varint, from 1), flags (1 byte: 1 the key is one of
+/// the writer's own, 2 it expires, 4 and 8 what follows), milliseconds until it expires (varint) if it does, key (length,
+/// at most 255 bytes), and then what is known of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
     /// Who wrote it, in which life.
     pub writer: Identity,
     /// The number of the write in that life.
     pub counter: u64,
-    /// The hybrid logical clock of the write: Unix milliseconds (48 bits), then a counter (16 bits).
-    pub stamp: u64,
     /// Whether the key is one of the writer's own.
     pub own: bool,
+    /// How long it lives still, in milliseconds; none: until it is deleted.
+    pub expires: Option<u64>,
     /// The key.
     pub key: &'a [u8],
-    /// The value; none if the key was deleted.
-    pub value: Option<&'a [u8]>,
+    /// What is known of it.
+    pub state: State<'a>,
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State<'a> {
+    /// Flags 0: the write set a register, and all before it of which the receiver may know is its writer's. Stamp (8
+    /// bytes), value (length).
+    Value {
+        /// The hybrid logical clock of the write: Unix milliseconds (48 bits), then a counter (16 bits).
+        stamp: u64,
+        /// The value.
+        value: &'a [u8],
+    },
+    /// Flags 4: the write deleted the key, and the same holds.
+    Deleted,
+    /// Flags 8: the sender has seen the write, and nothing is left of it, nor of those of its writer before it.
+    Gone,
+    /// Flags 12: a length, and all that is known of the key, of which the write is a head. Not looked into here.
+    Full(&'a [u8]),
 }
 
 impl<'a> Item<'a> for Entry<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let writer = Identity { id: reader.id()?, generation: reader.varint()? };
         let counter = counter(reader)?;
-        let stamp = reader.u64()?;
         let flags = reader.u8()?;
-        if flags > 3 {
+        if flags > 15 {
             return Err(DecodeError::NonCanonical);
         }
+        let expires = if flags & 2 == 0 { None } else { Some(reader.varint()?) };
         let key = reader.blob(MAX_KEY)?;
-        let value = if flags & 2 == 0 { Some(reader.blob(usize::MAX)?) } else { None };
-        Ok(Self { writer, counter, stamp, own: flags & 1 == 1, key, value })
+        let state = match flags >> 2 {
+            0 => State::Value { stamp: reader.u64()?, value: reader.blob(usize::MAX)? },
+            1 => State::Deleted,
+            2 => State::Gone,
+            _ => State::Full(reader.blob(usize::MAX)?),
+        };
+        Ok(Self { writer, counter, own: flags & 1 == 1, expires, key, state })
     }
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
         writer.id(self.writer.id)?;
         writer.varint(self.writer.generation)?;
         writer.varint(self.counter)?;
-        writer.u64(self.stamp)?;
-        writer.u8(u8::from(self.own) | if self.value.is_none() { 2 } else { 0 })?;
+        let state = match self.state {
+            State::Value { .. } => 0,
+            State::Deleted => 4,
+            State::Gone => 8,
+            State::Full(_) => 12,
+        };
+        writer.u8(u8::from(self.own) | u8::from(self.expires.is_some()) << 1 | state)?;
+        self.expires.map_or(Ok(()), |expires| writer.varint(expires))?;
         writer.blob(self.key)?;
-        self.value.map_or(Ok(()), |value| writer.blob(value))
+        match self.state {
+            State::Value { stamp, value } => {
+                writer.u64(stamp)?;
+                writer.blob(value)
+            }
+            State::Deleted | State::Gone => Ok(()),
+            State::Full(bytes) => writer.blob(bytes),
+        }
     }
 }
 
+/// What the sender knows of keys: whether it wants to be told of what is gone (1 byte: 1 if so), then the entries.
+#[derive(Clone, Copy, Debug)]
+pub struct States<'a> {
+    /// Whether the receiver is to tell what it knows to be gone.
+    pub wants_answer: bool,
+    /// The entries.
+    pub entries: List<'a, Entry<'a>>,
+}
+
 /// Which versions the sender has seen of the writers in a range: flags (1 byte: 1 the range begins after a writer, 2 it
-/// ends with the last one listed, 4 the page answers another), that first writer (16-byte id, generation as varint) if
+/// ends with the last one listed, 4 the page answers another), the fingerprints of all that it has seen and of its entries (8 bytes each), that first writer (16-byte id, generation as varint) if
 /// there is one, then all writers that the sender knows in the range, ascending by id and generation.
 #[derive(Clone, Copy, Debug)]
 pub struct ContextPage<'a> {
+    /// What the sender has seen and its entries sum up to.
+    pub fingerprints: (u64, u64),
     /// The range begins after this writer; none: from the beginning.
     pub after: Option<Identity>,
     /// Whether the range ends with the last writer listed; else it goes to the end.
@@ -126,6 +196,7 @@ impl<'a> ContextPage<'a> {
         if flags > 7 {
             return Err(DecodeError::NonCanonical);
         }
+        let fingerprints = (reader.u64()?, reader.u64()?);
         let after =
             if flags & 1 == 1 { Some(Identity { id: reader.raw_id()?, generation: reader.varint()? }) } else { None };
         let cut = flags & Self::CUT != 0;
@@ -133,11 +204,11 @@ impl<'a> ContextPage<'a> {
         if cut && writers.iter().next().is_none() {
             return Err(DecodeError::OutOfRange);
         }
-        Ok(Self { after, cut, reply: flags & 4 != 0, writers })
+        Ok(Self { fingerprints, after, cut, reply: flags & 4 != 0, writers })
     }
 
     fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
-        let flags = Self::write_range(writer, self.after, self.reply)?;
+        let flags = Self::write_range(writer, self.fingerprints, self.after, self.reply)?;
         if self.cut {
             writer.patch(flags.0, &[flags.1 | Self::CUT]);
         }
@@ -147,12 +218,15 @@ impl<'a> ContextPage<'a> {
     /// Writes what stands before the writers, of a range that is not cut; where the flags stand, and what they are.
     pub(crate) fn write_range(
         writer: &mut Writer<'_>,
+        fingerprints: (u64, u64),
         after: Option<Identity>,
         reply: bool,
     ) -> Result<(usize, u8), NoSpace> {
         let at = writer.position();
         let flags = u8::from(after.is_some()) | if reply { 4 } else { 0 };
         writer.u8(flags)?;
+        writer.u64(fingerprints.0)?;
+        writer.u64(fingerprints.1)?;
         if let Some(after) = after {
             writer.bytes(after.id.as_bytes())?;
             writer.varint(after.generation)?;
@@ -313,6 +387,11 @@ impl<'a> Item<'a> for Receipt<'a> {
             }
         }
     }
+}
+
+/// Whatever the section holds.
+fn all<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+    reader.bytes(reader.rest().len())
 }
 
 fn counter(reader: &mut Reader<'_>) -> Result<u64, DecodeError> {

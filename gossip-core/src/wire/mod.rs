@@ -45,7 +45,15 @@ pub mod tag {
     pub const fn is_conversation(tag: u8) -> bool {
         matches!(
             tag,
-            PING..=WHO_ARE_YOU | MESSAGE_PULL | LINK | MESSAGE_COMPARE | MESSAGE_RECENT | MESSAGE_RECEIPT | RUMOURS
+            PING..=WHO_ARE_YOU
+                | MESSAGE_PULL
+                | LINK
+                | MESSAGE_COMPARE
+                | MESSAGE_RECENT
+                | MESSAGE_RECEIPT
+                | RUMOURS
+                | KV_QUESTION
+                | KV_WANTS
         )
     }
 
@@ -123,6 +131,15 @@ pub mod tag {
     pub const KV_DELTA: u8 = 35;
     /// Asks how much of a writer was seen, or says it: [`super::kv::Receipt`].
     pub const KV_RECEIPT: u8 = 36;
+    /// Asks how the receiver's entries differ from the sender's: a question of a comparison of indices, which is answered
+    /// with `KV_ANSWER`.
+    pub const KV_QUESTION: u8 = 50;
+    /// The answer to such a question.
+    pub const KV_ANSWER: u8 = 51;
+    /// Which entries the sender wants; they come as `KV_STATES`.
+    pub const KV_WANTS: u8 = 52;
+    /// What the sender knows of keys in which the two differ: [`super::kv::States`].
+    pub const KV_STATES: u8 = 53;
     /// Which bodies the sender wants: short ids. It is answered with `BODY_HAVE`, now and for a while when that changes.
     pub const BODY_WANT: u8 = 40;
     /// Which parts of a body the sender has: [`super::bulk::Have`].

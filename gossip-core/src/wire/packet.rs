@@ -211,7 +211,9 @@ fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'
             broadcast::Section::read(tag, body)?.map(Section::Broadcast)
         }
         tag::BODY_WANT..tag::DIRECT => bulk::Section::read(tag, body)?.map(Section::Bulk),
-        tag::KV_ENTRIES..tag::BODY_WANT => kv::Section::read(tag, body)?.map(Section::Kv),
+        tag::KV_ENTRIES..tag::BODY_WANT | tag::KV_QUESTION..=tag::KV_STATES => {
+            kv::Section::read(tag, body)?.map(Section::Kv)
+        }
         _ => direct::Section::read(tag, body)?.map(Section::Direct),
     };
     Ok(section.unwrap_or_else(|| Section::Unknown(tag, body.rest())))
@@ -334,7 +336,7 @@ mod tests {
         // A delta of writer 1 with an entry of writer 0, the sender: not the same, even where 1 is the all-zero id.
         let mut bytes = vec![tag::KV_DELTA, 32, 0, 1, 1];
         bytes.extend([[0_u8; 8], 9_u64.to_be_bytes()].as_flattened());
-        bytes.extend([0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 1, b'k']);
+        bytes.extend([0, 1, 1, 4, 1, b'k']);
         bytes[1] = bytes.len() as u8 - 2;
         bytes.extend([tag::IDS, 16]);
         bytes.extend([0; 16]);

@@ -1,0 +1,292 @@
+//! What two members hold differs although both have seen the same: state was lost, or deletions were forgotten before
+//! somebody heard of them. Which keys those are, `gossip-reconcile` finds, at the price of the difference; then each side
+//! tells what it knows of them. One side asks, and it alone remembers how far it has come.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use gossip_reconcile::{Session, Slot, Want};
+use smallvec::SmallVec;
+
+use super::item::Item;
+use super::key::Key;
+use super::push::{read_entry, write_entry};
+use super::{Joined, KvState};
+use crate::peer::Peer;
+use crate::protocol::{Cx, Source, Target};
+use crate::time::Instant;
+use crate::wire::kv::States;
+use crate::wire::{NoSpace, Writer, tag};
+
+/// Questions without an answer are asked again so many times.
+const RETRIES: u8 = 4;
+const RETRY: Duration = Duration::from_millis(500);
+/// The most entries that one request is answered with, or one comparison tells; the next comparison finds the rest.
+const MAX_STATES: usize = 8192;
+/// The longest question, answer or request.
+const MAX_BYTES: usize = 1400;
+
+/// A part of a comparison.
+#[derive(Clone, Debug)]
+pub(crate) enum Intent {
+    Question,
+    Answer(SmallVec<[u8; 64]>),
+    Wants(Vec<Want>),
+    /// What is known of these, the last first.
+    States(Vec<Slot>),
+    /// What the receiver holds and this node knows to be gone.
+    Gone(Vec<(Key, Item)>),
+}
+
+/// The comparison that this node has begun.
+#[derive(Debug)]
+pub(super) struct Comparison<P> {
+    running: Option<Running<P>>,
+}
+
+#[derive(Debug)]
+struct Running<P> {
+    session: Session,
+    with: P,
+    due: Instant,
+    retries: u8,
+}
+
+impl<P> Default for Comparison<P> {
+    fn default() -> Self {
+        Self { running: None }
+    }
+}
+
+impl<P> Comparison<P> {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.running.as_ref().map(|running| running.due)
+    }
+}
+
+impl<P: Peer> KvState<P> {
+    /// Begins to compare entries with a member, unless that is being done with one.
+    pub(super) fn compare(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
+        if self.comparison.running.is_some() {
+            return;
+        }
+        cx.stats.kv_comparisons += 1;
+        let session = Session::new(cx.rng.u32());
+        let with = from.addr.clone();
+        self.comparison.running = Some(Running { session, with, due: cx.now + RETRY, retries: 0 });
+        self.send(cx, from.addr.clone(), Intent::Question);
+    }
+
+    fn send(&mut self, cx: &mut Cx<'_, P>, to: P, intent: Intent) {
+        let to = match &intent {
+            Intent::States(slots) if slots.len() > 16 => Target::patient(cx, to),
+            _ => Target::to(to),
+        };
+        self.intents.push(cx.stats, to, super::Intent::Compare(intent));
+    }
+
+    pub(super) fn compare_if_due(&mut self, cx: &mut Cx<'_, P>) {
+        let Some(running) = self.comparison.running.as_mut().filter(|running| running.due <= cx.now) else { return };
+        if running.retries == RETRIES {
+            self.comparison.running = None;
+            return;
+        }
+        running.retries += 1;
+        running.due = cx.now + RETRY;
+        running.session.retry();
+        let to = running.with.clone();
+        self.send(cx, to, Intent::Question);
+    }
+
+    pub(super) fn handle_question(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, question: &[u8]) {
+        if question.len() <= MAX_BYTES {
+            self.send(cx, from.addr.clone(), Intent::Answer(SmallVec::from_slice(question)));
+        }
+    }
+
+    pub(super) fn handle_answer(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, answer: &[u8]) {
+        let Some(running) = self.comparison.running.as_mut().filter(|running| running.with == *from.addr) else {
+            return;
+        };
+        let index = self.store.index();
+        if running.session.handle_answer(index, answer).is_err() {
+            cx.stats.kv_malformed += 1;
+            return;
+        }
+        (running.due, running.retries) = (cx.now + RETRY, 0);
+        let (mut ours, mut wants) = (Vec::new(), Vec::new());
+        while let Some(found) = running.session.poll_found() {
+            ours.extend(index.ours(&found).take(MAX_STATES.saturating_sub(ours.len())));
+            wants.extend(index.wants(&found));
+        }
+        if running.session.is_done() {
+            self.comparison.running = None;
+        } else {
+            self.send(cx, from.addr.clone(), Intent::Question);
+        }
+        if !wants.is_empty() {
+            self.send(cx, from.addr.clone(), Intent::Wants(wants));
+        }
+        if !ours.is_empty() {
+            ours.reverse();
+            self.send(cx, from.addr.clone(), Intent::States(ours));
+        }
+    }
+
+    pub(super) fn handle_wants(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, wants: &[u8]) {
+        let Ok(wants) = Want::read(wants) else {
+            cx.stats.kv_malformed += 1;
+            return;
+        };
+        let index = self.store.index();
+        let wanted = wants.iter().flat_map(|want| index.wanted(want)).take(MAX_STATES);
+        let mut wanted: Vec<Slot> = wanted.collect();
+        if !wanted.is_empty() {
+            wanted.reverse();
+            self.send(cx, from.addr.clone(), Intent::States(wanted));
+        }
+    }
+
+    /// What another member knows of keys in which the two differ. Of what is gone here it has not heard.
+    pub(super) fn handle_states(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, states: States<'_>) {
+        let mut gone: Vec<(Key, Item)> = Vec::new();
+        for entry in states.entries.iter() {
+            let Some((key, item)) = read_entry(&entry, cx.now) else {
+                cx.stats.kv_malformed += 1;
+                continue;
+            };
+            self.check_memory(cx, entry.writer, entry.counter);
+            if !self.has_room(cx, &key, &item) {
+                continue;
+            }
+            let seen: SmallVec<[_; 2]> = item.dots().into_iter().filter(|dot| self.context.contains(dot)).collect();
+            if self.join(cx, &key, &item, cx.config.kv.max_entries) == Joined::Full {
+                cx.stats.kv_dropped += 1;
+                continue;
+            }
+            let mut known = self.store.open(&key).unwrap_or_default();
+            let shown = known.dots();
+            let mut outlived = seen.iter().filter(|dot| !shown.contains(dot)).peekable();
+            if states.wants_answer && outlived.peek().is_some() {
+                outlived.for_each(|dot| known.outlived(dot));
+                gone.push((key, known));
+            }
+        }
+        if !gone.is_empty() {
+            self.send(cx, from.addr.clone(), Intent::Gone(gone));
+        }
+    }
+
+    pub(super) fn write_comparison(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        to: &Target<P>,
+        intent: Intent,
+        packet: &mut Writer<'_>,
+    ) {
+        let mut buf = [0; MAX_BYTES];
+        // Tag and length of the section take four bytes.
+        let room = packet.room().saturating_sub(4).min(MAX_BYTES);
+        let buf = &mut buf[..room];
+        let index = self.store.index();
+        match intent {
+            Intent::Question => {
+                let running = self.comparison.running.as_mut().filter(|running| running.with == to.addr);
+                let Some(len) = running.and_then(|running| running.session.poll_question(index, buf)) else { return };
+                _ = packet.section(tag::KV_QUESTION, |w| w.bytes(&buf[..len]));
+                // There may be more to ask before the answer comes.
+                self.send(cx, to.addr.clone(), Intent::Question);
+            }
+            Intent::Answer(question) => match index.answer(&question, buf) {
+                Ok(len) => _ = packet.section(tag::KV_ANSWER, |w| w.bytes(&buf[..len])),
+                Err(_) => cx.stats.kv_malformed += 1,
+            },
+            Intent::Wants(mut wants) => {
+                let (written, len) = Want::write(&wants, buf);
+                _ = packet.section(tag::KV_WANTS, |w| w.bytes(&buf[..len]));
+                wants.drain(..written);
+                if written > 0 && !wants.is_empty() {
+                    self.send(cx, to.addr.clone(), Intent::Wants(wants));
+                }
+            }
+            Intent::States(mut slots) => {
+                self.write_states(cx, &mut slots, packet);
+                if !slots.is_empty() {
+                    self.send(cx, to.addr.clone(), Intent::States(slots));
+                }
+            }
+            Intent::Gone(mut gone) => {
+                write_gone(cx, &mut gone, packet);
+                if !gone.is_empty() {
+                    self.send(cx, to.addr.clone(), Intent::Gone(gone));
+                }
+            }
+        }
+    }
+
+    /// Writes as many as find room, and passes over what finds none in an empty packet.
+    fn write_states(&self, cx: &mut Cx<'_, P>, slots: &mut Vec<Slot>, packet: &mut Writer<'_>) {
+        let mut written = false;
+        _ = packet.section(tag::KV_STATES, |w| {
+            w.u8(1)?;
+            w.items(|w| {
+                while let Some(slot) = slots.last().copied() {
+                    let known = self.store.index().key(slot).zip(self.store.at(slot));
+                    let Some((key, item)) = known.map(|(key, held)| (key, held.open())) else {
+                        slots.pop();
+                        continue;
+                    };
+                    let Some(head) = item.heads().first() else {
+                        slots.pop();
+                        continue;
+                    };
+                    if let Err(NoSpace) = write_entry(w, key, &item, head, cx.now) {
+                        if written {
+                            return Err(NoSpace);
+                        }
+                        cx.stats.kv_dropped += 1;
+                        slots.pop();
+                        return Err(NoSpace);
+                    }
+                    slots.pop();
+                    written = true;
+                    return Ok(true);
+                }
+                Ok(false)
+            });
+            if written { Ok(()) } else { Err(NoSpace) }
+        });
+    }
+}
+
+fn write_gone<P>(cx: &mut Cx<'_, P>, gone: &mut Vec<(Key, Item)>, packet: &mut Writer<'_>) {
+    let (before, mut left) = (gone.len(), Vec::new());
+    _ = packet.section(tag::KV_STATES, |w| {
+        w.u8(0)?;
+        let written = w.items(|w| {
+            let Some((key, item)) = gone.pop() else { return Ok(false) };
+            match write_all(w, &key, &item, cx.now) {
+                Ok(()) => Ok(true),
+                Err(NoSpace) => {
+                    left.push((key, item));
+                    Err(NoSpace)
+                }
+            }
+        });
+        if written == 0 { Err(NoSpace) } else { Ok(()) }
+    });
+    if gone.len() + left.len() == before {
+        // What finds no room in an empty packet finds none in any.
+        cx.stats.kv_dropped += 1;
+        left.clear();
+    }
+    gone.extend(left);
+}
+
+/// Writes what is known of a key, or, if nothing is left of it, each write that is gone.
+fn write_all(w: &mut Writer<'_>, key: &Key, item: &Item, now: Instant) -> Result<(), NoSpace> {
+    match item.heads().first() {
+        Some(head) => write_entry(w, key, item, head, now),
+        None => item.past().try_for_each(|dot| write_entry(w, key, &Item::gone(&dot), &dot, now)),
+    }
+}
