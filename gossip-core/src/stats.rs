@@ -145,6 +145,8 @@ pub struct Stats {
     pub kv_syncs: u64,
     /// Comparisons of keys that this node began, because both had seen the same and held something else.
     pub kv_comparisons: u64,
+    /// How often another process was found to write under this node's name and generation.
+    pub kv_namesakes: u64,
     /// What came of the map and could not be read.
     pub kv_malformed: u64,
     /// Stamps further ahead of the wall clock than `kv.max_clock_drift`.

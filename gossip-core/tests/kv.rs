@@ -290,7 +290,7 @@ fn an_own_key_of_a_life_with_a_higher_number_can_be_written() {
     cluster.start(2, 5, Config::lan());
     cluster.node(2).restore(now, &snapshot).unwrap();
     let version = cluster.node(2).kv_mut(now).set(own, b"k", b"after").unwrap();
-    assert_eq!((cluster.node(2).kv().get(own, b"k").unwrap().value, version.generation), (b"after".as_slice(), 10));
+    assert_eq!((cluster.node(2).kv().get(own, b"k").unwrap().value, version.generation()), (b"after".as_slice(), 10));
 }
 
 #[test]

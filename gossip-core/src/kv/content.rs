@@ -6,10 +6,11 @@ use core::ops::Deref;
 
 use gossip_crdt::{
     AddWinsSet, Codec, Context, Counter, DecodeError, DisableWinsFlag, Dot, EnableWinsFlag, MAX_DEPTH, Max, Min, OrMap,
-    Pen, Reader, Register, RemoveWinsSet, Sketch, Value,
+    Reader, Register, RemoveWinsSet, Sketch, Value,
 };
 use smallvec::SmallVec;
 
+use super::Pen;
 use crate::identity::Identity;
 
 /// Bytes that are shared, not copied.
@@ -90,7 +91,7 @@ macro_rules! kinds {
                 }
             }
 
-            fn reset(&mut self, pen: &mut Pen<'_, Identity>) {
+            fn reset(&mut self, pen: &mut Pen<'_>) {
                 match self {
                     $(Self::$kind(value) => value.reset(pen),)*
                 }
@@ -247,7 +248,7 @@ impl Value<Identity> for Content {
         self.kinds.iter().for_each(|typed| typed.dots(show));
     }
 
-    fn reset(&mut self, pen: &mut Pen<'_, Identity>) {
+    fn reset(&mut self, pen: &mut Pen<'_>) {
         self.kinds.iter_mut().for_each(|typed| typed.reset(pen));
         self.tidy();
     }

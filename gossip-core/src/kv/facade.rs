@@ -131,11 +131,16 @@ impl<'a> Kv<'a> {
         self.store.deletions()
     }
 
-    /// Up to which of a writer's writes every member has seen all, as far as this node knows: what they overwrote nobody will
+    /// Up to which of a writer's writes (an id, and a [life](Version::life) as its generation) every member has seen all, as far as this node knows: what they overwrote nobody will
     /// ever speak of again (causal stability; Baquero et al., "Making Operation-Based CRDTs Operation-Based", 2014).
     /// Members that failed count until membership forgets them.
     pub fn stable_through(&self, writer: Identity) -> u64 {
         self.stability.through(writer)
+    }
+
+    /// Whether every member has seen a write, and all of that writer before it: see [`Self::stable_through`].
+    pub fn is_stable(&self, version: Version) -> bool {
+        self.stability.is_stable(&version.dot())
     }
 
     /// A summary of all that was written and seen: equal on two members that hold the same.

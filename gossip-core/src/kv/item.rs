@@ -7,9 +7,10 @@
 
 use alloc::boxed::Box;
 
-use gossip_crdt::{Codec, Context, DecodeError, Dot, Pen, Reader, Register, Stamp, Value as _};
+use gossip_crdt::{Codec, Context, DecodeError, Dot, Reader, Register, Stamp, Value as _};
 use smallvec::SmallVec;
 
+use super::Pen;
 use super::content::{Blob, Content, winner};
 use crate::identity::Identity;
 use crate::time::Instant;
@@ -125,7 +126,7 @@ impl Item {
         &mut self,
         me: Identity,
         last: u64,
-        change: impl FnOnce(&mut Content, &mut Pen<'_, Identity>) -> R,
+        change: impl FnOnce(&mut Content, &mut Pen<'_>) -> R,
     ) -> Option<(R, u64)> {
         let mut context = Context::new();
         context.insert_run(me, 1, last);

@@ -31,7 +31,7 @@ pub use error::KvError;
 pub use facade::{Entry, Kv, KvEvent};
 pub(crate) use persist::Persisted;
 pub use persist::Writes;
-pub use version::{Scope, Version};
+pub use version::{Pen, Scope, Version};
 pub use write::{Expect, KvMut, WriteOptions};
 
 use core::time::Duration;
@@ -47,12 +47,14 @@ use self::push::{Hot, read_entry};
 use self::stable::Stability;
 use self::store::Store;
 use self::sync::{DeltaIntent, Sync};
+use self::version::{generation_of, writer_of};
 use crate::config::KvConfig;
 use crate::event::Event;
 use crate::identity::{Identity, NodeId};
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
+use crate::random::Rng;
 use crate::time::{Instant, earliest};
 use crate::wire::kv::{Entry as WireEntry, Receipt, Section};
 use crate::wire::{ClusterKey, List, Writer, tag};
@@ -100,6 +102,8 @@ pub(crate) struct KvState<P> {
     clock: Clock,
     /// When another's clock was last said to be wrong.
     skew_told: Option<Instant>,
+    /// What tells this process from another of the same identity.
+    salt: u16,
     /// This node's last write, in which of its lives.
     counter: (Identity, u64),
     /// Whether another member was seen to hold all that this one wrote.
@@ -113,13 +117,14 @@ pub(crate) struct KvState<P> {
 }
 
 impl<P: Peer> KvState<P> {
-    pub(crate) fn new(now: Instant, config: &KvConfig, hashes: &ClusterKey) -> Self {
+    pub(crate) fn new(now: Instant, config: &KvConfig, hashes: &ClusterKey, rng: &mut Rng) -> Self {
         Self {
             intents: Intents::new(MAX_INTENTS),
             store: Store::new(hashes),
             context: Context::default(),
             clock: Clock::new(u64::try_from(config.max_clock_drift.as_millis()).unwrap_or(u64::MAX)),
             skew_told: None,
+            salt: rng.u32() as u16,
             counter: (Identity::new(NodeId::from_bytes([0; 16]), 0), 0),
             handed_over: true,
             hot: Hot::default(),
@@ -146,17 +151,25 @@ impl<P: Peer> KvState<P> {
     }
 
     /// How many writes of this life were made.
-    fn counter(&self, me: Identity) -> u64 {
-        let seen = self.context.dots().last(&me);
-        if self.counter.0 == me { self.counter.1.max(seen) } else { seen }
+    fn counter(&self, writer: Identity) -> u64 {
+        let seen = self.context.dots().last(&writer);
+        if self.counter.0 == writer { self.counter.1.max(seen) } else { seen }
     }
 
-    /// Others have seen so many writes of a writer. If that is this node and it does not remember them, it goes on under
-    /// a new generation, so that no version ever names two writes.
+    /// This node as a writer.
+    fn writer(&self, me: Identity) -> Identity {
+        writer_of(me, self.salt)
+    }
+
+    /// Others have seen so many writes of a writer. If that is this node's name and generation, or a later one, and not this
+    /// process, or not what it remembers, then it has lost its memory or was started twice: it goes on under a new
+    /// generation.
     fn check_memory(&self, cx: &mut Cx<'_, P>, writer: Identity, counter: u64) {
-        if writer == *cx.me && counter > self.counter(writer) {
-            let known = self.context.last_generation(writer.id).max(writer.generation);
-            cx.me.generation = known.saturating_add(1);
+        let (generation, me) = (generation_of(writer.generation), self.writer(*cx.me));
+        let is_this = writer == me && counter <= self.counter(me);
+        if writer.id == cx.me.id && generation >= cx.me.generation && !is_this {
+            cx.stats.kv_namesakes += 1;
+            cx.me.generation = generation.saturating_add(1);
         }
     }
 
@@ -314,6 +327,9 @@ impl<P: Peer> KvState<P> {
             // Seen and not there: it is gone for everybody.
             self.put(cx, &key, Item::default());
         }
+        if self.store.next_grave().is_some_and(|at| at <= cx.now) {
+            self.tend_stability(cx);
+        }
         let (later, stability) = (cx.now + GRAVE_PERIOD, &self.stability);
         self.store.forget(cx.now, later, |head| stability.is_stable(head));
     }
@@ -329,6 +345,9 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         }
         let known = from.answer == usize::MAX;
         self.note_summary();
+        if matches!(section, Section::Summary(_)) {
+            self.tend_stability(cx);
+        }
         match section {
             Section::Entries(entries) => self.handle_entries(cx, from, entries),
             Section::Delta(delta) => self.handle_delta(cx, from, delta),

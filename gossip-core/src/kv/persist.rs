@@ -9,6 +9,7 @@ use gossip_crdt::Codec as _;
 use super::item::Item;
 use super::key::Key;
 use super::sync::Range;
+use super::version::generation_of;
 use super::{Kv, KvState, Scope, Version};
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
@@ -60,6 +61,9 @@ impl<P: Peer> KvState<P> {
                 cx.stats.kv_dropped += 1;
             }
         }
+        // Under the generation of a former life, others may remember more of it than the snapshot does.
+        let last = generation_of(self.context.last_generation(cx.me.id));
+        cx.me.generation = cx.me.generation.max(last.saturating_add(1));
     }
 }
 

@@ -5,6 +5,7 @@
 //! context covers this node's, has seen all up to that number.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use core::time::Duration;
 
 use gossip_crdt::Dot;
 
@@ -13,7 +14,10 @@ use crate::identity::Identity;
 use crate::membership::Status;
 use crate::peer::Peer;
 use crate::protocol::Cx;
+use crate::time::Instant;
 
+/// How often at most all members are looked at.
+const PERIOD: Duration = Duration::from_secs(1);
 /// So many former summaries are remembered.
 const MAX_FORMER: usize = 64;
 
@@ -29,6 +33,7 @@ pub(super) struct Stability {
     /// And at the last one that all have reached.
     stable: BTreeMap<Identity, u64>,
     reached: u64,
+    tended: Instant,
 }
 
 impl Stability {
@@ -76,6 +81,10 @@ impl<P: Peer> KvState<P> {
     /// Looks how far all members have come: those that left or were forgotten hold nobody up.
     pub(super) fn tend_stability(&mut self, cx: &Cx<'_, P>) {
         let (me, stability) = (cx.me.id, &mut self.stability);
+        if cx.now < stability.tended + PERIOD {
+            return;
+        }
+        stability.tended = cx.now;
         if stability.next.is_none() && stability.number > stability.reached {
             let through = self.context.writers_after(None);
             let through = through.map(|(writer, _)| (writer, self.context.through(writer)));

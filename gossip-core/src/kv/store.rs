@@ -194,10 +194,14 @@ impl Store {
         number
     }
 
+    /// When the next deletion may be forgotten.
+    pub(crate) fn next_grave(&self) -> Option<Instant> {
+        self.graves.front().map(|(at, _)| *at)
+    }
+
     /// When the next entry expires, or the next deletion may be forgotten.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let grave = self.graves.front().map(|(at, _)| *at);
-        crate::time::earliest([grave, self.expiring.first().map(|(at, _)| *at)])
+        crate::time::earliest([self.next_grave(), self.expiring.first().map(|(at, _)| *at)])
     }
 
     /// An entry whose time is over.

@@ -99,8 +99,6 @@ impl<P: Peer> KvState<P> {
             return;
         }
         self.sync.at = None;
-        self.note_summary();
-        self.tend_stability(cx);
         if self.sync.gap.take().is_some_and(|writer| !self.context.has_gap(writer)) {
             self.sync.with = None;
             return;
@@ -208,10 +206,10 @@ impl<P: Peer> KvState<P> {
     /// either.
     fn take_context(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, page: ContextPage<'_>) {
         self.hear(cx, from, page);
-        let max = cx.config.kv.max_writers;
+        let (max, me) = (cx.config.kv.max_writers, self.writer(*cx.me));
         for seen in page.writers.iter() {
             // This node alone knows what it wrote.
-            for (first, last) in seen.runs().filter(|_| seen.writer != *cx.me) {
+            for (first, last) in seen.runs().filter(|_| seen.writer != me) {
                 cx.stats.kv_postponed += u64::from(!self.context.add(cx.key, max, seen.writer, first, last));
             }
         }

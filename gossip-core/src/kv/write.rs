@@ -2,14 +2,14 @@
 
 use core::time::Duration;
 
-use gossip_crdt::{Codec as _, Pen, Stamp, Value as _};
+use gossip_crdt::{Codec as _, Stamp, Value as _};
 
 use super::acks::Quorum;
 use super::content::{Blob, Content};
 use super::item::{Held, Item};
 use super::key::Key;
-use super::{KvError, KvState, Scope, Version};
-use crate::identity::Identity;
+use super::version::generation_of;
+use super::{KvError, KvState, Pen, Scope, Version};
 use crate::membership::Membership;
 use crate::peer::Peer;
 use crate::protocol::Cx;
@@ -71,7 +71,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
     ) -> Result<Version, KvError> {
         self.check(scope, key, value.len())?;
         let value = Blob::from(value);
-        let set = |content: &mut Content, pen: &mut Pen<'_, Identity>, stamp| {
+        let set = |content: &mut Content, pen: &mut Pen<'_>, stamp| {
             content.reset(pen);
             content.register().set(pen, stamp, value);
         };
@@ -118,7 +118,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
         &mut self,
         scope: Scope,
         key: &[u8],
-        change: impl FnOnce(&mut Content, &mut Pen<'_, Identity>) -> R,
+        change: impl FnOnce(&mut Content, &mut Pen<'_>) -> R,
     ) -> Result<(Version, R), KvError> {
         self.update_with(scope, key, &WriteOptions::default(), change)
     }
@@ -132,7 +132,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
         scope: Scope,
         key: &[u8],
         options: &WriteOptions,
-        change: impl FnOnce(&mut Content, &mut Pen<'_, Identity>) -> R,
+        change: impl FnOnce(&mut Content, &mut Pen<'_>) -> R,
     ) -> Result<(Version, R), KvError> {
         self.check(scope, key, 0)?;
         self.write(scope, key, options, |content, pen, _| change(content, pen))
@@ -262,7 +262,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
         scope: Scope,
         key: &[u8],
         options: &WriteOptions,
-        change: impl FnOnce(&mut Content, &mut Pen<'_, Identity>, Stamp) -> R,
+        change: impl FnOnce(&mut Content, &mut Pen<'_>, Stamp) -> R,
     ) -> Result<(Version, R), KvError> {
         let (name, key, state) = (key, Key::new(scope, key), &mut *self.state);
         let known = state.store.open(&key);
@@ -275,17 +275,18 @@ impl<'a, P: Peer> KvMut<'a, P> {
         let mut me = *self.cx.me;
         if let (Scope::Own(_), Some(last)) = (scope, item.heads().last()) {
             // A life with a higher number wrote it: its clock was ahead. An own key's last write is its owner's last.
-            if last.writer.generation > me.generation {
-                me.generation = last.writer.generation.saturating_add(1);
+            if last.writer.generation > self.state.writer(me).generation {
+                me.generation = generation_of(last.writer.generation).saturating_add(1);
             }
         }
         let stamp = self.state.clock.stamp(self.cx.unix_ms());
-        let (before, was) = (self.state.counter(me), item.is_visible());
-        let written = item.write(me, before, |content, pen| change(content, pen, stamp));
+        let writer = self.state.writer(me);
+        let (before, was) = (self.state.counter(writer), item.is_visible());
+        let written = item.write(writer, before, |content, pen| change(content, pen, stamp));
         let (result, counter) = written.ok_or(KvError::Exhausted)?;
         self.check_item(name, &item)?;
         item.expires = options.expires.map(|ttl| self.cx.now + ttl);
-        let version = Version::new(me, counter);
+        let version = Version::new(writer, counter);
         *self.cx.me = me;
         self.membership.follow_generation(&mut self.cx);
         self.state.tell(&mut self.cx, &key, version, was, item.is_visible());
@@ -321,8 +322,9 @@ mod tests {
     #[test]
     fn a_write_for_which_no_version_is_left_changes_nothing() {
         let mut node = node(u64::MAX);
-        let last = Item::deletion(gossip_crdt::Dot::new(node.identity(), u64::MAX));
         let mut kv = node.kv_mut(Instant::ZERO);
+        let me = kv.state.writer(*kv.cx.me);
+        let last = Item::deletion(gossip_crdt::Dot::new(me, u64::MAX));
         kv.state.join(&mut kv.cx, &Key::new(Scope::Shared, b"other"), &last, 9);
         assert_eq!(kv.set(Scope::Shared, b"k", b"3"), Err(KvError::Exhausted));
         assert!(node.kv().is_empty());
@@ -335,7 +337,7 @@ mod tests {
         last_life.kv_mut(Instant::ZERO).set(Scope::Own(me), b"k", b"1").unwrap();
         node.restore(Instant::ZERO, &last_life.snapshot().to_vec()).unwrap();
         let version = node.kv_mut(Instant::ZERO).set(Scope::Own(me), b"k", b"2").unwrap();
-        assert_eq!((version.generation, node.identity().generation), (10, 10));
+        assert_eq!((version.generation(), node.identity().generation), (10, 10));
         assert_eq!(node.members().get(me).unwrap().generation, 10);
     }
 }

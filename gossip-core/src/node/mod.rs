@@ -153,7 +153,7 @@ impl<P: Peer> Node<P> {
             #[cfg(feature = "broadcast")]
             bulk: Bulk::new(),
             #[cfg(feature = "kv")]
-            kv: kv::KvState::new(now, &config.kv, &key),
+            kv: kv::KvState::new(now, &config.kv, &key, &mut rng),
             shared: Shared {
                 now,
                 wall: (now, 0),
@@ -203,6 +203,7 @@ impl<P: Peer> Node<P> {
         self.membership.remember(cx, &content.members);
         #[cfg(feature = "kv")]
         self.kv.restore(cx, map);
+        self.membership.follow_generation(cx);
         Ok(())
     }
 

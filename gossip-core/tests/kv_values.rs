@@ -1,0 +1,255 @@
+//! Values that members change at the same time.
+
+#![cfg(feature = "kv")]
+
+mod cluster;
+
+use std::time::Duration;
+
+use cluster::{Cluster, id};
+use gossip_core::kv::{Blob, Content, Expect, KvError, Pen, Scope, Typed, Version, WriteOptions};
+use gossip_core::{Config, Event};
+
+const SHARED: Scope = Scope::Shared;
+
+/// Until all members have seen and hold the same.
+fn settle(cluster: &mut Cluster) {
+    cluster.until(30, "all hold the same", |cluster| {
+        let mut fingerprints = cluster.nodes.values().map(|node| node.kv().fingerprint());
+        let first = fingerprints.next();
+        fingerprints.all(|fingerprint| Some(fingerprint) == first)
+    });
+}
+
+/// Runs what the first three of them do at the same time, none of which hears of the others before.
+fn apart(cluster: &mut Cluster, each: impl Fn(u64, &mut gossip_core::Node<u64>, gossip_core::Instant)) {
+    cluster.cut = |_, _| true;
+    for at in 1..=3 {
+        let now = cluster.now;
+        each(at, cluster.node(at), now);
+    }
+    cluster.run(2);
+    cluster.cut = |_, _| false;
+    settle(cluster);
+}
+
+fn content(cluster: &Cluster, at: u64, key: &[u8]) -> Content {
+    cluster.nodes[&at].kv().content(SHARED, key).unwrap_or_default()
+}
+
+fn counted(cluster: &Cluster, at: u64, key: &[u8]) -> i128 {
+    match content(cluster, at, key).kinds().next() {
+        Some(Typed::Counter(counter)) => counter.get(),
+        _ => 0,
+    }
+}
+
+#[test]
+fn values_set_at_the_same_time_are_siblings_until_one_that_saw_them_takes_their_place() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    apart(&mut cluster, |at, node, now| _ = node.kv_mut(now).set(SHARED, b"k", &[at as u8]).unwrap());
+    for at in 1..=3 {
+        let kv = cluster.nodes[&at].kv();
+        let siblings: Vec<_> = kv.siblings(SHARED, b"k").into_iter().map(|(_, value)| value).collect();
+        assert_eq!(siblings.len(), 3, "at {at}");
+        assert!(siblings.contains(&kv.get(SHARED, b"k").unwrap().value.to_vec()));
+        assert_eq!(kv.get(SHARED, b"k"), cluster.nodes[&1].kv().get(SHARED, b"k"));
+    }
+    let now = cluster.now;
+    let version = cluster.node(2).kv_mut(now).set(SHARED, b"k", b"resolved").unwrap();
+    settle(&mut cluster);
+    for at in 1..=3 {
+        assert_eq!(cluster.nodes[&at].kv().siblings(SHARED, b"k"), [(version, b"resolved".to_vec())], "at {at}");
+        assert_eq!(cluster.nodes[&at].kv().versions(SHARED, b"k"), [version]);
+    }
+}
+
+#[test]
+fn a_write_that_saw_another_takes_its_place_whatever_the_clocks_say() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let now = cluster.now;
+    cluster.node(1).handle_wall_clock(now, 1_700_000_600_000);
+    (2..=3).for_each(|at| cluster.node(at).handle_wall_clock(now, 1_700_000_000_000));
+    cluster.node(1).kv_mut(now).set(SHARED, b"k", b"from ten minutes ahead").unwrap();
+    settle(&mut cluster);
+    let now = cluster.now;
+    cluster.node(2).kv_mut(now).set(SHARED, b"k", b"later").unwrap();
+    settle(&mut cluster);
+    (1..=3).for_each(|at| assert_eq!(cluster.nodes[&at].kv().get(SHARED, b"k").unwrap().value, b"later"));
+    let skews = cluster.events[&2].iter().filter(|event| matches!(event, Event::ClockSkew { ahead_ms: 1.. })).count();
+    assert_eq!(skews, 1);
+}
+
+#[test]
+fn what_members_count_at_the_same_time_adds_up() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    cluster.lost = |packet| packet % 5 == 0;
+    for round in 0..20 {
+        for at in 1..=3 {
+            let now = cluster.now;
+            let count = |content: &mut Content, pen: &mut Pen<'_>| content.counter().add(pen, at as i64 - round % 2);
+            cluster.node(at).kv_mut(now).update(SHARED, b"n", count).unwrap();
+        }
+        cluster.run_for(Duration::from_millis(7));
+    }
+    settle(&mut cluster);
+    (1..=3).for_each(|at| assert_eq!(counted(&cluster, at, b"n"), 20 * 6 - 10 * 3));
+}
+
+#[test]
+fn what_is_counted_while_another_deletes_the_counter_stays_and_nothing_else() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let now = cluster.now;
+    cluster.node(1).kv_mut(now).update(SHARED, b"n", |content, pen| content.counter().add(pen, 100)).unwrap();
+    settle(&mut cluster);
+    apart(&mut cluster, |at, node, now| match at {
+        1 => _ = node.kv_mut(now).delete(SHARED, b"n").unwrap(),
+        2 => _ = node.kv_mut(now).update(SHARED, b"n", |content, pen| content.counter().add(pen, 5)).unwrap(),
+        _ => (),
+    });
+    (1..=3).for_each(|at| assert_eq!(counted(&cluster, at, b"n"), 5, "at {at}"));
+}
+
+#[test]
+fn an_element_that_is_added_and_removed_at_the_same_time_is_there_or_not_as_the_set_says() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let (red, blue) = (|| Blob::from(&b"red"[..]), || Blob::from(&b"blue"[..]));
+    let now = cluster.now;
+    let both = |content: &mut Content, pen: &mut Pen<'_>| {
+        for element in [red(), blue()] {
+            content.set().add(pen, element.clone());
+            content.strict_set().add(pen, element);
+        }
+    };
+    cluster.node(1).kv_mut(now).update(SHARED, b"s", both).unwrap();
+    settle(&mut cluster);
+    apart(&mut cluster, |at, node, now| {
+        let change = |content: &mut Content, pen: &mut Pen<'_>| match at {
+            1 => {
+                assert!(content.set().remove(&red()) && content.strict_set().remove(pen, red()));
+            }
+            2 => {
+                content.set().add(pen, red());
+                content.strict_set().add(pen, red());
+            }
+            _ => assert!(content.set().remove(&blue())),
+        };
+        node.kv_mut(now).update(SHARED, b"s", change).unwrap();
+    });
+    for at in 1..=3 {
+        let content = content(&cluster, at, b"s");
+        let elements: Vec<Vec<Blob>> = content
+            .kinds()
+            .filter_map(|typed| match typed {
+                Typed::Set(set) => Some(set.iter().cloned().collect()),
+                Typed::StrictSet(set) => Some(set.iter().cloned().collect()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(elements, [vec![red()], vec![blue()]], "at {at}");
+    }
+}
+
+#[test]
+fn maps_stand_in_maps_but_not_too_deep() {
+    fn nest(content: &mut Content, pen: &mut Pen<'_>, depth: u8) {
+        match depth {
+            0 => content.counter().add(pen, 1),
+            _ => content.map().update(pen, Blob::from(&b"f"[..]), |inner, pen| nest(inner, pen, depth - 1)),
+        }
+    }
+    let mut cluster = Cluster::joined(2, &Config::lan());
+    let now = cluster.now;
+    let mut kv = cluster.node(1).kv_mut(now);
+    assert_eq!(kv.update(SHARED, b"k", |content, pen| nest(content, pen, 9)), Err(KvError::TooDeep));
+    kv.update(SHARED, b"k", |content, pen| nest(content, pen, 8)).unwrap();
+    settle(&mut cluster);
+    assert_eq!(content(&cluster, 2, b"k"), content(&cluster, 1, b"k"));
+    assert!(cluster.nodes[&2].stats().kv_malformed == 0 && cluster.nodes[&2].kv().len() == 1);
+}
+
+#[test]
+fn a_key_that_expires_is_gone_everywhere_and_what_is_written_again_stays() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    let options = WriteOptions { expires: Some(Duration::from_secs(5)), expect: None };
+    for key in [b"a", b"b"] {
+        let now = cluster.now;
+        cluster.node(1).kv_mut(now).set_with(SHARED, key, b"v", &options).unwrap();
+    }
+    settle(&mut cluster);
+    let left = cluster.nodes[&3].kv().expires_in(SHARED, b"a").unwrap();
+    assert!(left > Duration::from_secs(3) && left <= Duration::from_secs(5), "{left:?}");
+    let now = cluster.now;
+    cluster.node(2).kv_mut(now).set(SHARED, b"b", b"w").unwrap();
+    cluster.run(6);
+    for at in 1..=3 {
+        let kv = cluster.nodes[&at].kv();
+        assert!(kv.get(SHARED, b"a").is_none(), "at {at}");
+        assert_eq!(kv.get(SHARED, b"b").unwrap().value, b"w");
+        let deleted = |event: &Event<u64>| matches!(event, Event::Kv(event) if event.deleted && &*event.key == b"a");
+        assert!(cluster.events[&at].iter().any(deleted), "at {at}");
+    }
+    settle(&mut cluster);
+}
+
+#[test]
+fn a_write_that_expects_something_else_changes_nothing_and_says_what_is_there() {
+    let mut cluster = Cluster::joined(1, &Config::lan());
+    let now = cluster.now;
+    let mut kv = cluster.node(1).kv_mut(now);
+    let expect = |expect| WriteOptions { expires: None, expect: Some(expect) };
+    let first = kv.set_with(SHARED, b"k", b"1", &expect(Expect::Absent)).unwrap();
+    assert_eq!(kv.set_with(SHARED, b"k", b"2", &expect(Expect::Absent)), Err(KvError::Changed { found: Some(first) }));
+    let second = kv.set_with(SHARED, b"k", b"2", &expect(Expect::Version(first))).unwrap();
+    let late = kv.delete_with(SHARED, b"k", &expect(Expect::Version(first)));
+    assert_eq!(late, Err(KvError::Changed { found: Some(second) }));
+    kv.delete_with(SHARED, b"k", &expect(Expect::Version(second))).unwrap();
+    assert_eq!(
+        kv.set_with(SHARED, b"k", b"3", &expect(Expect::Version(second))),
+        Err(KvError::Changed { found: None })
+    );
+    assert!(kv.set_with(SHARED, b"k", b"3", &expect(Expect::Absent)).is_ok());
+}
+
+#[test]
+fn several_own_keys_are_written_all_or_none() {
+    let mut cluster = Cluster::joined(2, &Config::lan());
+    let (now, own) = (cluster.now, Scope::Own(id(1)));
+    let mut kv = cluster.node(1).kv_mut(now);
+    kv.set(own, b"old", b"v").unwrap();
+    let too_long = vec![0; 70_000];
+    let refused = kv.transact(&[(b"a", Some(b"1")), (b"old", None), (b"b", Some(&too_long))]);
+    assert!(matches!(refused, Err(KvError::TooLarge { .. })));
+    kv.transact(&[(b"a", Some(b"1")), (b"old", None), (b"b", Some(b"2"))]).unwrap();
+    settle(&mut cluster);
+    let held: Vec<_> = cluster.nodes[&2].kv().prefix(own, b"").map(|entry| (entry.key, entry.value)).collect();
+    assert_eq!(held, [(&b"a"[..], &b"1"[..]), (b"b", b"2")]);
+}
+
+#[test]
+fn a_snapshot_carries_values_of_all_kinds_over() {
+    let mut cluster = Cluster::joined(1, &Config::lan());
+    let now = cluster.now;
+    let mut kv = cluster.node(1).kv_mut(now);
+    let fill = |content: &mut Content, pen: &mut Pen<'_>| {
+        content.counter().add(pen, -7);
+        content.set().add(pen, Blob::from(&b"e"[..]));
+        content.strict_set().add(pen, Blob::from(&b"e"[..]));
+        content.map().update(pen, Blob::from(&b"f"[..]), |inner, pen| inner.flag().enable(pen));
+        content.flag().enable(pen);
+        content.strict_flag().enable();
+        content.max().set(pen, 3);
+        content.min().set(pen, -3);
+        content.sketch().record(pen, 1000, 2);
+    };
+    kv.update(SHARED, b"k", fill).unwrap();
+    let (snapshot, before) = (cluster.node(1).snapshot().to_vec(), content(&cluster, 1, b"k"));
+    assert_eq!(before.kinds().count(), 8);
+    cluster.crash(1);
+    cluster.start(1, 2, Config::lan());
+    let now = cluster.now;
+    cluster.node(1).restore(now, &snapshot).unwrap();
+    assert_eq!(content(&cluster, 1, b"k"), before);
+    let version: Vec<Version> = cluster.nodes[&1].kv().versions(SHARED, b"k");
+    assert_eq!(version[0].generation(), 1);
+}
