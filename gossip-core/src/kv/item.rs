@@ -78,6 +78,17 @@ impl Item {
         dots
     }
 
+    /// Whether it shows a write of a writer from `first` on and before `end`.
+    pub(crate) fn shows_any(&self, writer: Identity, first: u64, end: u64) -> bool {
+        if first >= end {
+            return false;
+        }
+        let is_in = |of: &Identity, counter: u64| *of == writer && (first..end).contains(&counter);
+        let mut shows = self.heads.iter().any(|head| is_in(&head.writer, head.counter));
+        self.content.dots(&mut |of, counter| shows |= is_in(of, counter));
+        shows
+    }
+
     /// Whether it knows of a write of its key.
     pub(crate) fn covers(&self, dot: &Dot<Identity>) -> bool {
         self.known(dot.writer) >= dot.counter
@@ -267,6 +278,14 @@ impl Held {
         match self {
             Self::Plain { dot, .. } => core::slice::from_ref(dot),
             Self::Rich(item) => item.heads(),
+        }
+    }
+
+    /// The writes that it shows.
+    pub(crate) fn dots(&self) -> SmallVec<[Dot<Identity>; 2]> {
+        match self {
+            Self::Plain { dot, .. } => SmallVec::from_slice(core::slice::from_ref(dot)),
+            Self::Rich(item) => item.dots(),
         }
     }
 

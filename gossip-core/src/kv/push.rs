@@ -68,7 +68,7 @@ impl Hot {
     }
 }
 
-/// Writes what is known of a key, by one of its heads; by a write that is gone if it has none.
+/// Writes what is known of a key, by a write that it shows; by one that is gone if it shows none.
 pub(crate) fn write_entry(
     w: &mut Writer<'_>,
     key: &Key,
@@ -98,7 +98,7 @@ pub(crate) fn read_entry(entry: &Entry<'_>, now: Instant) -> Option<(Key, Item)>
         State::Value { stamp, value } => Item::value(head, Stamp::from_u64(stamp), Blob::from(value)),
         State::Deleted => Item::deletion(head),
         State::Gone => Item::gone(&head),
-        State::Full(bytes) => Item::from_bytes(bytes).ok().filter(|item| item.heads().contains(&head))?,
+        State::Full(bytes) => Item::from_bytes(bytes).ok().filter(|item| item.dots().contains(&head))?,
     };
     // Its owner alone writes an own key.
     if entry.own && item.heads().iter().any(|other| other.writer.id != head.writer.id) {

@@ -34,8 +34,9 @@ pub(crate) struct Store {
     deletions: BTreeMap<u32, (Key, Item)>,
     deleted: BTreeMap<Key, u32>,
     next_deletion: u32,
-    /// By writer and counter: what no later write of its key knows of.
-    heads: BTreeMap<Identity, BTreeMap<u64, Place>>,
+    /// By writer and counter: the writes that keys show, their heads and those of which something is left in their content.
+    /// So of a write that is not here nothing is left.
+    shown: BTreeMap<Identity, BTreeMap<u64, Place>>,
     /// Deletions and when they may be forgotten.
     graves: VecDeque<(Instant, u32)>,
     expiring: BTreeSet<(Instant, Key)>,
@@ -55,7 +56,7 @@ impl Store {
             deletions: BTreeMap::new(),
             deleted: BTreeMap::new(),
             next_deletion: 0,
-            heads: BTreeMap::new(),
+            shown: BTreeMap::new(),
             graves: VecDeque::new(),
             expiring: BTreeSet::new(),
             fingerprint: 0,
@@ -85,9 +86,9 @@ impl Store {
         }
     }
 
-    /// A key, and what is known of it, by a write that no later one of the key knows of.
+    /// A key, and what is known of it, by a write that it shows.
     pub(crate) fn find(&self, version: &Version) -> Option<(&Key, Item)> {
-        self.show(*self.heads.get(&version.writer())?.get(&version.counter)?)
+        self.show(*self.shown.get(&version.writer())?.get(&version.counter)?)
     }
 
     fn show(&self, place: Place) -> Option<(&Key, Item)> {
@@ -97,22 +98,24 @@ impl Store {
         }
     }
 
-    /// What survives of a writer's writes in a range, both ends included, ascending by counter.
+    /// The keys that show any of a writer's writes in a range, both ends included, each with the first that it shows,
+    /// ascending by that.
     pub(crate) fn written(
         &self,
         writer: Identity,
         first: u64,
         last: u64,
     ) -> impl Iterator<Item = (u64, &Key, Item)> + use<'_> {
-        let places = self.heads.get(&writer).map(|heads| heads.range(first..=last)).into_iter().flatten();
-        places.filter_map(|(counter, place)| self.show(*place).map(|(key, item)| (*counter, key, item)))
+        let places = self.shown.get(&writer).map(|shown| shown.range(first..=last)).into_iter().flatten();
+        let shown = places.filter_map(|(counter, place)| self.show(*place).map(|(key, item)| (*counter, key, item)));
+        shown.filter(move |(counter, _, item)| !item.shows_any(writer, first, *counter))
     }
 
     /// Keeps what is known of a key from now on. A deletion may be forgotten then, not before.
     pub(crate) fn put(&mut self, key: &Key, item: Item, forget_at: Instant) {
-        let slot = self.remove_heads(key, &item);
+        let slot = self.take_out(key, &item);
         self.revision += 1;
-        let heads: SmallVec<[Dot<Identity>; 2]> = SmallVec::from_slice(item.heads());
+        let (heads, dots) = (SmallVec::<[Dot<Identity>; 2]>::from_slice(item.heads()), item.dots());
         let place = if item.is_deletion() {
             slot.and_then(|slot| self.index.remove(key.as_ref()).map(|_| self.items[slot.index()] = None));
             if item.is_nothing() {
@@ -137,43 +140,41 @@ impl Store {
             self.items[slot.index()] = Some(Held::new(item));
             Place::Live(slot)
         };
-        for head in heads {
-            self.heads.entry(head.writer).or_default().insert(head.counter, place);
+        for dot in dots {
+            self.shown.entry(dot.writer).or_default().insert(dot.counter, place);
         }
     }
 
     /// Takes out what was known of a key, but for its place in the index.
-    fn remove_heads(&mut self, key: &Key, new: &Item) -> Option<Slot> {
+    fn take_out(&mut self, key: &Key, new: &Item) -> Option<Slot> {
         let slot = self.index.slot(key.as_ref());
         let before: SmallVec<[Dot<Identity>; 2]> = match slot {
             Some(slot) => {
                 let held = self.items[slot.index()].as_ref()?;
-                let heads = SmallVec::from_slice(held.heads());
+                let dots = held.dots();
                 if let Held::Rich(item) = held {
                     if let Some(at) = item.expires.filter(|at| Some(*at) != new.expires) {
                         self.expiring.remove(&(at, key.clone()));
                     }
                 }
                 self.live -= usize::from(held.is_visible());
-                self.fingerprint = self.fingerprint.wrapping_sub(self.sum(&heads));
-                heads
+                self.fingerprint = self.fingerprint.wrapping_sub(self.sum(held.heads()));
+                dots
             }
             None => {
                 let item = self.deleted.remove(key).and_then(|number| self.deletions.remove(&number));
                 SmallVec::from_slice(item.as_ref().map_or(&[], |(_, item)| item.heads()))
             }
         };
-        for head in before {
-            self.forget_head(&head);
-        }
+        before.iter().for_each(|dot| self.hide(dot));
         slot
     }
 
-    fn forget_head(&mut self, head: &Dot<Identity>) {
-        if let Some(heads) = self.heads.get_mut(&head.writer) {
-            heads.remove(&head.counter);
-            if heads.is_empty() {
-                self.heads.remove(&head.writer);
+    fn hide(&mut self, dot: &Dot<Identity>) {
+        if let Some(shown) = self.shown.get_mut(&dot.writer) {
+            shown.remove(&dot.counter);
+            if shown.is_empty() {
+                self.shown.remove(&dot.writer);
             }
         }
     }
@@ -222,7 +223,7 @@ impl Store {
             let (key, heads) = (key.clone(), SmallVec::<[Dot<Identity>; 2]>::from_slice(item.heads()));
             self.deletions.remove(&number);
             self.deleted.remove(&key);
-            heads.iter().for_each(|head| self.forget_head(head));
+            heads.iter().for_each(|head| self.hide(head));
             self.revision += 1;
         }
     }
