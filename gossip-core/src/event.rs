@@ -186,14 +186,38 @@ pub(crate) struct Events<P> {
     open: Vec<MemberEvent<P>>,
     max: usize,
     lost: u64,
+    /// Messages that are none of the application's: their topics begin with a zero byte.
+    #[cfg(feature = "broadcast")]
+    internal: Vec<Message>,
 }
 
 impl<P> Events<P> {
     pub(crate) fn new(max: usize) -> Self {
-        Self { queue: VecDeque::new(), queued: 0, open: Vec::new(), max, lost: 0 }
+        Self {
+            queue: VecDeque::new(),
+            queued: 0,
+            open: Vec::new(),
+            max,
+            lost: 0,
+            #[cfg(feature = "broadcast")]
+            internal: Vec::new(),
+        }
+    }
+
+    /// What protocols have sent each other by broadcast.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn take_internal(&mut self) -> Vec<Message> {
+        core::mem::take(&mut self.internal)
     }
 
     pub(crate) fn push(&mut self, event: Event<P>) {
+        #[cfg(feature = "broadcast")]
+        if let Event::Broadcast(message) = &event {
+            if message.topic().first() == Some(&0) {
+                self.internal.push(message.clone());
+                return;
+            }
+        }
         self.close_batch();
         if self.has_room() {
             self.queued += 1;

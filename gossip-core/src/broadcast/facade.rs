@@ -26,6 +26,8 @@ const PART_OVERHEAD: usize = 48;
 pub enum BroadcastError {
     /// The topic is longer than 255 bytes.
     TopicLength,
+    /// The topic begins with a zero byte: those are the protocols' own.
+    ReservedTopic,
     /// The payload is longer than half of `broadcast.bulk_bytes`, or an ordered message does not fit into a datagram.
     TooLarge {
         /// The limit, in bytes.
@@ -55,6 +57,7 @@ impl fmt::Display for BroadcastError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TopicLength => write!(f, "a topic has at most {MAX_TOPIC} bytes"),
+            Self::ReservedTopic => f.write_str("a topic may not begin with a zero byte"),
             Self::TooLarge { max } => write!(f, "message too large: a payload has at most {max} bytes"),
             Self::KeyLength => write!(f, "a key has 1 to {MAX_MESSAGE_KEY} bytes"),
             Self::TooManyBefore => write!(f, "a message comes after {MAX_AFTER} others at most"),
@@ -155,8 +158,20 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
         topic: &[u8],
         payload: &[u8],
     ) -> Result<MessageId, BroadcastError> {
-        let options = options.into();
+        if topic.first() == Some(&0) {
+            return Err(BroadcastError::ReservedTopic);
+        }
         self.is_running()?;
+        self.send_any(&options.into(), topic, payload)
+    }
+
+    /// As [`Self::send_with`], of any topic, and while the node is leaving.
+    pub(crate) fn send_any(
+        &mut self,
+        options: &SendOptions<'_>,
+        topic: &[u8],
+        payload: &[u8],
+    ) -> Result<MessageId, BroadcastError> {
         if options.key.is_some_and(|key| key.is_empty() || key.len() > MAX_MESSAGE_KEY) {
             return Err(BroadcastError::KeyLength);
         }
@@ -173,9 +188,9 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
             return Err(BroadcastError::TooLarge { max });
         }
         if topic.len() + payload.len() > max {
-            return self.send_in_parts(&options, topic, payload);
+            return self.send_in_parts(options, topic, payload);
         }
-        let id = self.state.send(&mut self.cx, &options, topic, payload, false);
+        let id = self.state.send(&mut self.cx, options, topic, payload, false);
         self.bulk.follow(&mut self.cx, self.state);
         Ok(id)
     }

@@ -17,6 +17,8 @@ mod item;
 mod key;
 mod persist;
 mod push;
+#[cfg(feature = "broadcast")]
+mod spread;
 mod stable;
 mod store;
 mod sync;
@@ -44,6 +46,8 @@ use self::context::Context;
 use self::item::Item;
 use self::key::Key;
 use self::push::{Hot, read_entry};
+#[cfg(feature = "broadcast")]
+pub(crate) use self::spread::{AT_ONCE, TOPIC, options as message_options};
 use self::stable::Stability;
 use self::store::Store;
 use self::sync::{DeltaIntent, Sync};
@@ -110,6 +114,8 @@ pub(crate) struct KvState<P> {
     handed_over: bool,
     hot: Hot,
     push_at: Option<Instant>,
+    #[cfg(feature = "broadcast")]
+    told: spread::Told,
     sync: Sync<P>,
     comparison: Comparison<P>,
     stability: Stability,
@@ -129,6 +135,8 @@ impl<P: Peer> KvState<P> {
             handed_over: true,
             hot: Hot::default(),
             push_at: None,
+            #[cfg(feature = "broadcast")]
+            told: spread::Told::new(Identity::new(NodeId::from_bytes([0; 16]), 0)),
             sync: Sync::new(now),
             comparison: Comparison::default(),
             stability: Stability::default(),
@@ -177,13 +185,41 @@ impl<P: Peer> KvState<P> {
     fn wrote(&mut self, cx: &mut Cx<'_, P>, before: u64, version: Version) {
         let writer = version.writer();
         self.counter = (writer, version.counter);
+        #[cfg(feature = "broadcast")]
+        self.told.begin(writer, before);
         self.handed_over = false;
         let added = self.context.add(cx.key, usize::MAX, writer, before + 1, version.counter);
         debug_assert!(added, "this node's own writes have no holes");
         self.push(cx, version);
     }
 
+    /// Whether new writes go out as messages of broadcast.
+    fn is_by_message(cx: &Cx<'_, P>) -> bool {
+        #[cfg(feature = "broadcast")]
+        return spread::is_by_message(cx.config);
+        #[cfg(not(feature = "broadcast"))]
+        return false;
+    }
+
+    /// Whether messages are due; the next are a while later.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn spreads(&mut self, cx: &Cx<'_, P>) -> bool {
+        Self::is_by_message(cx) && self.push_at.take_if(|at| *at <= cx.now).is_some()
+    }
+
+    /// More is to be sent, a while later.
+    #[cfg(feature = "broadcast")]
+    pub(crate) fn spread_later(&mut self, cx: &Cx<'_, P>) {
+        self.push_at = Some(cx.now + cx.config.kv.push_interval);
+    }
+
     fn push(&mut self, cx: &mut Cx<'_, P>, version: Version) {
+        if Self::is_by_message(cx) {
+            if version.writer() == self.writer(*cx.me) {
+                self.push_at.get_or_insert(cx.now);
+            }
+            return;
+        }
         let others = cx.table.live().len().saturating_sub(1).max(1);
         let dropped = self.hot.add(version, cx.config.kv.fanout.min(others));
         cx.stats.kv_unpushed += u64::from(dropped);
@@ -301,7 +337,7 @@ impl<P: Peer> KvState<P> {
     }
 
     fn push_if_due(&mut self, cx: &mut Cx<'_, P>) {
-        if self.push_at.is_none_or(|at| at > cx.now) {
+        if self.push_at.is_none_or(|at| at > cx.now) || Self::is_by_message(cx) {
             return;
         }
         self.push_at = None;

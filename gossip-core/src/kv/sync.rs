@@ -260,7 +260,7 @@ impl<P: Peer> KvState<P> {
     }
 
     /// Writes a writer's entries from `first` on; up to which version the section covers, if it found room.
-    fn write_range(
+    pub(super) fn write_range(
         &self,
         now: Instant,
         (writer, first, last): Range,

@@ -283,7 +283,9 @@ impl<P: Peer> Node<P> {
         }
         #[cfg(feature = "broadcast")]
         self.bulk.follow(cx, &mut self.broadcast);
-        self.membership.follow_generation(cx);
+        #[cfg(feature = "broadcast")]
+        self.exchange_internal(now);
+        self.membership.follow_generation(&mut self.shared.cx(now));
         self.go_on_leaving(now);
         Ok(())
     }
@@ -310,6 +312,39 @@ impl<P: Peer> Node<P> {
         }
         #[cfg(feature = "kv")]
         self.kv.handle_timeout(cx);
+        #[cfg(feature = "broadcast")]
+        self.exchange_internal(now);
+    }
+
+    /// What protocols send each other by broadcast: the map's new writes, so far.
+    #[cfg(feature = "broadcast")]
+    fn exchange_internal(&mut self, now: Instant) {
+        let messages = self.shared.events.take_internal();
+        #[cfg(not(feature = "kv"))]
+        drop(messages);
+        #[cfg(feature = "kv")]
+        {
+            for message in messages.iter().filter(|message| message.topic() == kv::TOPIC) {
+                self.kv.handle_message(&mut self.shared.cx(now), message.id, message.payload());
+            }
+            self.spread_writes(now);
+        }
+    }
+
+    #[cfg(all(feature = "broadcast", feature = "kv"))]
+    fn spread_writes(&mut self, now: Instant) {
+        if !self.kv.spreads(&self.shared.cx(now)) {
+            return;
+        }
+        for _ in 0..kv::AT_ONCE {
+            let Some((payload, through)) = self.kv.next_message(&mut self.shared.cx(now)) else { return };
+            let sent = self.broadcasts_mut(now).send_any(&kv::message_options(), kv::TOPIC, &payload);
+            if sent.is_err() {
+                break;
+            }
+            self.kv.told(through);
+        }
+        self.kv.spread_later(&self.shared.cx(now));
     }
 
     fn go_on_leaving(&mut self, now: Instant) {

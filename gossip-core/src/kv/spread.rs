@@ -1,0 +1,106 @@
+//! New writes go to all members as messages of broadcast: a message holds what survives of this node's writes since the one
+//! before it, as a packet with one delta. What that misses, anti-entropy finds.
+
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::KvState;
+use crate::broadcast::{MessageId, SendOptions};
+use crate::config::{BroadcastMode, Config};
+use crate::identity::Identity;
+use crate::node::Lane;
+use crate::peer::Peer;
+use crate::protocol::{Cx, Source};
+use crate::wire::kv::Section;
+use crate::wire::{self, Packet, Writer};
+
+/// The topic of these messages. The first byte is zero: no application's topic is one like that.
+pub(crate) const TOPIC: &[u8] = b"\0kv";
+/// Who misses a message for so long finds by anti-entropy what was in it.
+const LIFE: Duration = Duration::from_secs(5);
+/// What of a datagram is left for a message, at least.
+const HEAD: usize = 128;
+/// The longest message: it goes in parts.
+const LONGEST: usize = 1 << 17;
+/// So many messages are sent at once; what is left waits for `kv.push_interval`.
+pub(crate) const AT_ONCE: usize = 16;
+
+/// Up to which of its writes a node has told others.
+#[derive(Debug)]
+pub(super) struct Told {
+    writer: Identity,
+    through: u64,
+}
+
+impl Told {
+    pub(super) fn new(writer: Identity) -> Self {
+        Self { writer, through: 0 }
+    }
+
+    /// A node writes as this writer: what was written before, in a former process, others have, or will find.
+    pub(super) fn begin(&mut self, writer: Identity, before: u64) {
+        if self.writer != writer {
+            *self = Self { writer, through: before };
+        }
+    }
+}
+
+/// Whether messages spread what is written.
+pub(super) fn is_by_message(config: &Config) -> bool {
+    config.broadcast.enabled && config.broadcast.mode == BroadcastMode::Tree
+}
+
+/// How they are sent.
+pub(crate) fn options() -> SendOptions<'static> {
+    SendOptions::new().expires(LIFE)
+}
+
+impl<P: Peer> KvState<P> {
+    /// The next message, if one is due; [`Self::told`] if it was sent.
+    pub(crate) fn next_message(&mut self, cx: &mut Cx<'_, P>) -> Option<(Vec<u8>, u64)> {
+        let (writer, last) = self.counter;
+        let (first, mtu) = (self.told.through + 1, cx.config.transport.datagram_mtu);
+        if first > last {
+            return None;
+        }
+        [mtu.saturating_sub(HEAD), LONGEST].into_iter().find_map(|len| {
+            let (mut buf, mut ids) = (alloc::vec![0; len], Vec::new());
+            let mut packet = Writer::new(&mut buf, &mut ids, cx.key, writer, false).ok()?;
+            let through = self.write_range(cx.now, (writer, first, last), false, &mut packet)?;
+            let len = packet.finish(cx.key);
+            buf.truncate(len);
+            Some((buf, through))
+        })
+    }
+
+    /// Writes up to this one were sent.
+    pub(crate) fn told(&mut self, through: u64) {
+        self.told.through = through;
+    }
+
+    /// A message of another member.
+    pub(crate) fn handle_message(&mut self, cx: &mut Cx<'_, P>, origin: MessageId, payload: &[u8]) {
+        if !cx.config.kv.enabled {
+            return;
+        }
+        let Ok(packet) = Packet::decode::<P>(cx.key, payload) else {
+            cx.stats.kv_malformed += 1;
+            return;
+        };
+        for section in packet.sections::<P>(origin.origin) {
+            let wire::Section::Kv(Section::Delta(delta)) = section else {
+                cx.stats.kv_malformed += 1;
+                continue;
+            };
+            let Some(row) = cx.table.find(origin.origin) else { continue };
+            let addr = cx.table.row(row).addr.clone();
+            let sender = cx.table.row(row).member;
+            let answer = if cx.table.is_live_at(row, &addr) { usize::MAX } else { 0 };
+            let from = Source { addr: &addr, sender, row: Some(row), answer, lane: Lane::Datagram };
+            self.handle_delta(cx, &from, delta);
+            if answer > 0 && self.context.has_gap(delta.writer) {
+                self.gap(cx, &from, delta.writer);
+            }
+        }
+    }
+}
