@@ -118,10 +118,10 @@ pub fn entry(at: usize) -> kv::Entry<'static> {
     kv::Entry {
         writer: identity(at),
         counter: 1000,
-        stamp: identity(at).generation << 16,
         own: false,
+        expires: None,
         key: b"service/web/1",
-        value: Some(&[5; 64]),
+        state: kv::State::Value { stamp: identity(at).generation << 16, value: &[5; 64] },
     }
 }
 

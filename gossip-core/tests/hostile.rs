@@ -15,7 +15,7 @@ use std::time::Duration;
 use gossip_core::kv::Scope;
 use gossip_core::wire::broadcast::{Announcement, Body, Class, Content, Message, Order, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
-use gossip_core::wire::kv::Entry;
+use gossip_core::wire::kv::{Entry, State};
 use gossip_core::wire::membership::Claim;
 use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, membership, section_sizes, tag};
 use gossip_core::{Config, Event, Identity, Node, NodeId, PacketError, Stats, Status};
@@ -316,8 +316,8 @@ fn direct_messages_of_many_senders_stop_at_the_limits() {
 fn pushed_entries_behind_too_many_gaps_are_counted_as_left_to_anti_entropy() {
     let mut lab = Lab::new(2, &Config::lan());
     let writer = Identity::new(NodeId::from_name("w"), 1);
-    for at in 1..=100 {
-        let entry = Entry { writer, counter: 2 * at, stamp: at, own: false, key: b"k", value: Some(b"v") };
+    for at in 1..=1060 {
+        let entry = set(writer, 2 * at, b"k");
         let push = packet(lab.identity(2), true, |w| section(w, tag::KV_ENTRIES, |w| w.item(&entry)));
         lab.forge(2, 1, &push).unwrap();
     }
@@ -325,12 +325,23 @@ fn pushed_entries_behind_too_many_gaps_are_counted_as_left_to_anti_entropy() {
     assert_eq!((stats.kv_postponed, stats.kv_dropped), (36, 0));
 }
 
-/// Entries, deletions, deltas and messages of one writer.
+/// A write that sets a shared key.
+fn set(writer: Identity, counter: u64, key: &[u8]) -> Entry<'_> {
+    Entry { writer, counter, own: false, expires: None, key, state: State::Value { stamp: counter, value: b"v" } }
+}
+
+/// Entries of all kinds, deltas, states and messages of one writer.
 fn flood(w: &mut Writer<'_>, writer: Identity, bytes: &[u8], random: &mut Random) {
     let mut entry = |counter| {
         let key = &bytes[..1 + random.number() as usize % 3];
-        let value = (random.number() % 3 > 0).then_some(bytes);
-        Entry { writer, counter, stamp: random.number(), own: random.number() % 2 == 0, key, value }
+        let state = match random.number() % 6 {
+            0 => State::Deleted,
+            1 => State::Gone,
+            2 => State::Full(bytes),
+            _ => State::Value { stamp: random.number(), value: bytes },
+        };
+        let expires = (random.number() % 4 == 0).then(|| random.number() % 10_000);
+        Entry { writer, counter, own: random.number() % 2 == 0, expires, key, state }
     };
     let first = 1 + u64::from(bytes[0]);
     section(w, tag::KV_ENTRIES, |w| (0..4).try_for_each(|at| w.item(&entry(first + 2 * at))));
@@ -341,6 +352,10 @@ fn flood(w: &mut Writer<'_>, writer: Identity, bytes: &[u8], random: &mut Random
         w.u64(first + 10)?;
         w.u64(first + 20)?;
         (11..14).try_for_each(|at| w.item(&entry(first + at)))
+    });
+    section(w, tag::KV_STATES, |w| {
+        w.u8(1)?;
+        (21..23).try_for_each(|at| w.item(&entry(first + at)))
     });
     section(w, tag::MESSAGES, |w| {
         let message = |sequence| Message {
@@ -404,6 +419,7 @@ fn absurdities(sender: Identity, writer: Identity, first: u64, last: u64) -> Vec
         }),
         one(tag::KV_CONTEXT, &|w| {
             w.u8(0)?;
+            w.bytes(&[0; 16])?;
             name(w)?;
             w.varint(last)?;
             w.u8(0)
@@ -421,9 +437,12 @@ fn absurdities(sender: Identity, writer: Identity, first: u64, last: u64) -> Vec
             name(w)?;
             w.u64(first)?;
             w.u64(last)?;
-            let (key, value) = (b"k".as_slice(), Some(b"v".as_slice()));
-            w.item(&Entry { writer, counter: last, stamp: u64::MAX, own: false, key, value })
+            w.item(&Entry { state: State::Value { stamp: u64::MAX, value: b"v" }, ..set(writer, last, b"k") })
         }));
+    }
+    for state in [State::Deleted, State::Gone, State::Value { stamp: first, value: b"v" }] {
+        let entry = Entry { expires: Some(first), state, ..set(writer, to, b"k") };
+        packets.push(one(tag::KV_STATES, &|w| w.u8(1).and_then(|()| w.item(&entry))));
     }
     packets
 }
@@ -474,10 +493,10 @@ fn what_a_full_map_cannot_note_of_a_delta_it_does_not_store() {
     let mut config = Config::lan();
     config.kv.max_entries = 16;
     let (mut lab, writer) = (Lab::new(2, &config), stranger());
-    let entry = |counter, key| Entry { writer, counter, stamp: counter, own: false, key, value: Some(b"v") };
     // As many holes as there may be, all of them of one key; then room for one key more.
-    for run in 1..=64 {
-        let one = packet(lab.identity(2), true, |w| section(w, tag::KV_ENTRIES, |w| w.item(&entry(10 * run, b"k"))));
+    for run in 1..=1024 {
+        let one =
+            packet(lab.identity(2), true, |w| section(w, tag::KV_ENTRIES, |w| w.item(&set(writer, 10 * run, b"k"))));
         lab.forge(2, 1, &one).unwrap();
     }
     let now = lab.now;
@@ -490,8 +509,8 @@ fn what_a_full_map_cannot_note_of_a_delta_it_does_not_store() {
             w.varint(writer.generation)?;
             w.u64(3)?;
             w.u64(9)?;
-            w.item(&entry(4, b"x"))?;
-            w.item(&entry(5, b"y"))
+            w.item(&set(writer, 4, b"x"))?;
+            w.item(&set(writer, 5, b"y"))
         });
     });
     let before = state(lab.node(1));
@@ -508,7 +527,8 @@ fn a_new_entry_too_large_to_be_passed_on_holds_up_no_other() {
     let mut lab = Lab::new(2, &config);
     let (writer, values) = (stranger(), [[7; 900].as_slice(), b"small"]);
     for (counter, value) in (1..).zip(values) {
-        let entry = Entry { writer, counter, stamp: 1, own: false, key: &[b'0' + counter as u8], value: Some(value) };
+        let key = [b'0' + counter as u8];
+        let entry = Entry { state: State::Value { stamp: 1, value }, ..set(writer, counter, &key) };
         let one = packet(lab.identity(2), true, |w| section(w, tag::KV_ENTRIES, |w| w.item(&entry)));
         lab.forge(2, 1, &one).unwrap();
     }

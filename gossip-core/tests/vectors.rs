@@ -16,7 +16,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 47] = [
+const TAGS: [u8; 51] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -53,6 +53,10 @@ const TAGS: [u8; 47] = [
     tag::KV_CONTEXT,
     tag::KV_DELTA,
     tag::KV_RECEIPT,
+    tag::KV_QUESTION,
+    tag::KV_ANSWER,
+    tag::KV_WANTS,
+    tag::KV_STATES,
     tag::BODY_WANT,
     tag::BODY_HAVE,
     tag::BODY_GET,
@@ -126,6 +130,7 @@ fn the_hashes_that_all_members_compute_alike_are_fixed() {
             "position" => format!("{:08x}", key.position(id)),
             "member" => format!("{:016x}", key.member(identity(), number(3))),
             "body" => format!("{:016x}", key.body(words.get(1).map_or(&[][..], |text| text.as_bytes()))),
+            "head" => format!("{:016x}", key.head(identity(), number(3))),
             "run" => format!("{:016x}", key.run(identity(), number(3), number(4))),
             other => panic!("no such hash: {other}"),
         };
@@ -190,4 +195,39 @@ fn section_ends(packet: &[u8]) -> BTreeSet<usize> {
         ends.insert(end);
     }
     ends
+}
+
+/// What stands in the sections of the map and is not looked into by their codec.
+#[cfg(feature = "kv")]
+#[test]
+fn a_node_reads_what_the_golden_packets_say_of_keys() {
+    use gossip_core::kv::{Scope, Typed};
+    use gossip_core::{Config, Instant, Lane, Node};
+    let packet =
+        |name: &str| file::all().into_iter().find(|vector| vector.name.starts_with(name)).expect("a packet").bytes;
+    let config = Config { cluster: "demo".into(), ..Config::lan() };
+    let me = Identity::new(NodeId::from_name("db-1"), 2);
+    let mut node = Node::<u64>::new(me, 1, config, [1; 32], Instant::ZERO).expect("a node");
+    node.assume(Instant::ZERO, [(Identity::new(NodeId::from_name("web-1"), 7), 2)].into_iter());
+    node.handle_packet(Instant::ZERO, Lane::Datagram, &2, &mut packet("kv_entries_full")).expect("a good packet");
+    let values: Vec<Vec<u8>> =
+        node.kv().siblings(Scope::Shared, b"color").into_iter().map(|(_, value)| value).collect();
+    assert_eq!(values, [&b"red"[..], b"blue"]);
+    assert_eq!(node.kv().get(Scope::Shared, b"color").map(|entry| entry.value), Some(&b"blue"[..]));
+    let content = node.kv().content(Scope::Shared, b"visits").expect("it counts");
+    let Some(Typed::Counter(visits)) = content.kinds().next() else { panic!("no counter: {content:?}") };
+    assert_eq!(visits.get(), 4);
+
+    let body = |name: &str| {
+        let bytes = packet(name);
+        let (_, size) = section_sizes(&bytes).next().expect("a section");
+        // Tag and length take a byte each.
+        bytes[bytes.len() - size + 2..].to_vec()
+    };
+    let index = gossip_reconcile::Index::<Vec<u8>>::new(gossip_reconcile::HashKey::new([0; 16]));
+    assert!(index.answer(&body("kv_question"), &mut [0; 508]).is_ok());
+    assert_eq!(gossip_reconcile::Want::read(&body("kv_wants")).map(|wants| wants.len()), Ok(3));
+    let mut session = gossip_reconcile::Session::new(0);
+    session.poll_question(&index, &mut [0; 508]);
+    assert_eq!(session.handle_answer(&index, &body("kv_answer")), Ok(()));
 }

@@ -46,8 +46,10 @@ pub(crate) enum Observation<'a> {
     Delivered { message: usize, node: usize, hops: u32 },
     /// A node accepted a write. `seen` are the writes of this key that it held right before.
     Written { write: usize, key: usize, node: usize, deleted: bool, seen: Option<usize> },
-    /// A key's newest write at a node, from now on.
+    /// A key's newest write at a node, from now on; one of several if they did not know of each other.
     Applied { write: usize, node: usize },
+    /// Nothing is left of a key at a node; the last that it knew of it was this write.
+    Gone { write: usize, node: usize },
     /// Whom a node has as neighbours in broadcast's overlay, from now on.
     Neighbours { node: usize, of: &'a [usize] },
     /// How full a node's queues were, at its end or that of the run.

@@ -6,7 +6,7 @@ use gossip_core::wire::broadcast::{
 };
 use gossip_core::wire::bulk::{MAX_PARTS, Part, Run};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
-use gossip_core::wire::kv::{Entry, MAX_KEY};
+use gossip_core::wire::kv::{Entry, MAX_KEY, State};
 use gossip_core::wire::membership::{
     Claim, Coordinate, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
@@ -33,8 +33,9 @@ const SHORT_IDS: [u8; 8] = [
 impl<'a> Model<'a> {
     /// What stands under which number is what the corpora mean by it.
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(43) {
+        match input.below(48) {
             kind @ (14..=16 | 29..=41) => Self::broadcast(kind, input),
+            kind @ 43..=47 => Self::comparison(kind, input),
             kind @ 17..=24 => Self::map_or_direct(kind, input),
             kind => Self::membership(kind, input),
         }
@@ -124,7 +125,8 @@ impl<'a> Model<'a> {
             18 => {
                 let (after, cut, reply) = (input.flag().then(|| input.identity()), input.flag(), input.flag());
                 let writers = many(input, seen);
-                Self::Context { after, cut: cut && !writers.is_empty(), reply, writers }
+                let fingerprints = (input.number(), input.number());
+                Self::Context { fingerprints, after, cut: cut && !writers.is_empty(), reply, writers }
             }
             19 => Self::Summary(input.number()),
             20 => Self::delta(input),
@@ -140,6 +142,15 @@ impl<'a> Model<'a> {
                 input.u32(),
                 many(input, |input| Answer { sequence: input.counter(), taken: input.flag() }),
             ),
+        }
+    }
+
+    fn comparison(kind: usize, input: &mut Input<'a>) -> Self {
+        match kind {
+            43 => Self::Comparison(tag::KV_QUESTION, input.bytes(255)),
+            44 => Self::Comparison(tag::KV_ANSWER, input.bytes(255)),
+            45 => Self::Comparison(tag::KV_WANTS, input.bytes(255)),
+            _ => Self::States { wants_answer: input.flag(), entries: many(input, entry) },
         }
     }
 
@@ -257,10 +268,15 @@ fn entry<'a>(input: &mut Input<'a>) -> Entry<'a> {
     Entry {
         writer: input.identity(),
         counter: input.counter(),
-        stamp: input.number(),
         own: input.flag(),
+        expires: input.flag().then(|| input.number()),
         key: input.bytes(MAX_KEY),
-        value: input.flag().then(|| input.bytes(255)),
+        state: match input.below(5) {
+            0 => State::Deleted,
+            1 => State::Gone,
+            2 => State::Full(input.bytes(255)),
+            _ => State::Value { stamp: input.number(), value: input.bytes(255) },
+        },
     }
 }
 

@@ -89,7 +89,9 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         Section::Direct(direct::Section::Answers(all)) => {
             assert!(all.answers.iter().all(|answer| answer.sequence > 0));
         }
-        Section::Kv(kv::Section::Entries(list)) => assert!(list.iter().all(|entry| entry.counter > 0)),
+        Section::Kv(kv::Section::Entries(list) | kv::Section::States(kv::States { entries: list, .. })) => {
+            assert!(list.iter().all(|entry| entry.counter > 0))
+        }
         Section::Kv(kv::Section::Context(page)) => {
             page.writers.iter().for_each(|seen| check_runs(&seen));
         }
@@ -108,7 +110,13 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
             | broadcast::Section::Fingerprint(_)
             | broadcast::Section::Receipt(broadcast::Receipt::Answer { .. }),
         )
-        | Section::Kv(kv::Section::Summary(_) | kv::Section::Receipt(kv::Receipt::Question(_)))
+        | Section::Kv(
+            kv::Section::Summary(_)
+            | kv::Section::Receipt(kv::Receipt::Question(_))
+            | kv::Section::Question(_)
+            | kv::Section::Answer(_)
+            | kv::Section::Wants(_),
+        )
         | Section::Unknown(..) => (),
     }
     0

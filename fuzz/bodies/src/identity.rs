@@ -122,9 +122,10 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
         Section::Kv(section) => match section {
             kv::Section::Entries(list) => Model::Entries(list.iter().collect()),
             kv::Section::Summary(fingerprint) => Model::Summary(*fingerprint),
-            kv::Section::Context(kv::ContextPage { after, cut, reply, writers }) => {
+            kv::Section::Context(kv::ContextPage { fingerprints, after, cut, reply, writers }) => {
                 let writers = writers.iter().map(|seen| Seen { writer: seen.writer, runs: seen.runs().collect() });
-                Model::Context { after: *after, cut: *cut, reply: *reply, writers: writers.collect() }
+                let (fingerprints, after) = (*fingerprints, *after);
+                Model::Context { fingerprints, after, cut: *cut, reply: *reply, writers: writers.collect() }
             }
             kv::Section::Delta(kv::Delta { more, writer, after, through, entries }) => Model::Delta {
                 more: *more,
@@ -136,6 +137,12 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
             kv::Section::Receipt(kv::Receipt::Question(writer)) => Model::Question(*writer),
             kv::Section::Receipt(kv::Receipt::Answer(seen)) => {
                 Model::Answer(Seen { writer: seen.writer, runs: seen.runs().collect() })
+            }
+            kv::Section::Question(bytes) | kv::Section::Answer(bytes) | kv::Section::Wants(bytes) => {
+                Model::Comparison(section.tag(), bytes)
+            }
+            kv::Section::States(kv::States { wants_answer, entries }) => {
+                Model::States { wants_answer: *wants_answer, entries: entries.iter().collect() }
             }
         },
         Section::Unknown(tag, _) => panic!("tag {tag} was not written"),

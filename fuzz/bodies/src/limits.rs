@@ -7,7 +7,7 @@ use gossip_core::{BroadcastMode, Config};
 use crate::input::Input;
 
 /// The least bytes that an entry takes in a snapshot.
-const ENTRY_IN_SNAPSHOT: usize = 45;
+const ENTRY_IN_SNAPSHOT: usize = 38;
 /// What the bytes of a snapshot take in memory: its smallest parts are runs of one counter, each a writer of its own.
 const RESTORED: usize = 16;
 /// The room that the queues keep for 4096, 8192, 1024 and 4096 intents, at most, and all that is small.
@@ -81,8 +81,8 @@ pub(crate) fn at_rest(config: &Config, given: Given) -> usize {
     let members = config.membership.max_members * 3072;
     // Key and value, a place in two trees, a grave.
     let entries = config.kv.max_entries * (255 + packet + 768);
-    // 64 runs with holes between them.
-    let writers = config.kv.max_writers * 1536;
+    // 1024 runs with holes between them.
+    let writers = config.kv.max_writers * (1024 * 32 + 512);
     let origins = config.broadcast.max_origins * 512;
     // Whom a write is awaited of: who it is, twice, and when it is asked.
     let awaited = (config.kv.max_awaited + 4) * config.membership.max_members * 64;

@@ -11,7 +11,7 @@ use crate::node::Subject;
 use crate::snapshot::{mutate, seal};
 
 /// How every snapshot begins.
-const MAGIC: &[u8] = b"gossip-snapshot\x01";
+const MAGIC: &[u8] = b"gossip-snapshot\x02";
 
 /// A snapshot out of the bytes: any, or one that a node wrote, with changes. What is refused changes nothing; from what is
 /// taken over the same snapshot comes again and again, and the node goes on.

@@ -59,6 +59,7 @@ pub(crate) enum Model<'a> {
     Entries(Vec<Entry<'a>>),
     Summary(u64),
     Context {
+        fingerprints: (u64, u64),
         after: Option<gossip_core::Identity>,
         cut: bool,
         reply: bool,
@@ -73,6 +74,12 @@ pub(crate) enum Model<'a> {
     },
     Question(gossip_core::Identity),
     Answer(Seen),
+    /// One of the sections of a comparison, whose bytes the codec does not look into.
+    Comparison(u8, &'a [u8]),
+    States {
+        wants_answer: bool,
+        entries: Vec<Entry<'a>>,
+    },
 }
 
 /// What was seen of a writer, as runs with holes between them.
@@ -129,6 +136,8 @@ impl<'a> Model<'a> {
             Self::Context { .. } => tag::KV_CONTEXT,
             Self::Delta { .. } => tag::KV_DELTA,
             Self::Question(_) | Self::Answer(_) => tag::KV_RECEIPT,
+            Self::Comparison(tag, _) => *tag,
+            Self::States { .. } => tag::KV_STATES,
         }
     }
 
@@ -196,8 +205,10 @@ impl<'a> Model<'a> {
             Self::Direct(message) => w.item(message),
             Self::Answers(to, answers) => w.u32(*to).and_then(|()| all(w, answers)),
             Self::Entries(entries) => all(w, entries),
-            Self::Context { after, cut, reply, writers } => {
+            Self::Context { fingerprints, after, cut, reply, writers } => {
                 w.u8(u8::from(after.is_some()) | u8::from(*cut) << 1 | u8::from(*reply) << 2)?;
+                w.u64(fingerprints.0)?;
+                w.u64(fingerprints.1)?;
                 if let Some(after) = after {
                     w.bytes(after.id.as_bytes())?;
                     w.varint(after.generation)?;
@@ -214,6 +225,8 @@ impl<'a> Model<'a> {
             }
             Self::Question(writer) => w.item(&Receipt::Question(*writer)),
             Self::Answer(seen) => w.u8(1).and_then(|()| seen.write(w)),
+            Self::Comparison(_, bytes) => w.bytes(bytes),
+            Self::States { wants_answer, entries } => w.u8(u8::from(*wants_answer)).and_then(|()| all(w, entries)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use gossip_core::wire::broadcast::{Announcement, Class, Message, Pushed, Receipt as Asked, ShortId, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct};
-use gossip_core::wire::kv::{Entry, Receipt};
+use gossip_core::wire::kv::{Entry, Receipt, State};
 use gossip_core::wire::membership::{
     Claim, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
@@ -135,8 +135,8 @@ fn broadcast(full: bool) -> Vec<Kind> {
 
 fn others(full: bool) -> Vec<Kind> {
     let one = |name, tag, body: &Body<'_>| one(full, name, tag, body);
-    let entry =
-        Entry { writer: stranger(), counter: 1, stamp: 1 << 40, own: false, key: b"k", value: Some(b"v".as_slice()) };
+    let state = State::Value { stamp: 1 << 40, value: b"v" };
+    let entry = Entry { writer: stranger(), counter: 1, own: false, expires: None, key: b"k", state };
     let direct = Direct { to: short(1), port: 0, sequence: 1, payload: b"p" };
     vec![
         one("direct", tag::DIRECT, &|w| w.item(&direct)),
@@ -146,7 +146,7 @@ fn others(full: bool) -> Vec<Kind> {
         }),
         one("kv_entries", tag::KV_ENTRIES, &|w| w.item(&entry)),
         one("kv_summary", tag::KV_SUMMARY, &|w| w.u64(1)),
-        one("kv_context", tag::KV_CONTEXT, &|w| w.u8(0)),
+        one("kv_context", tag::KV_CONTEXT, &|w| w.bytes(&[0; 17])),
         one("kv_delta", tag::KV_DELTA, &|w| {
             w.u8(1)?;
             w.id(stranger().id)?;
@@ -162,6 +162,22 @@ fn others(full: bool) -> Vec<Kind> {
             w.varint(1_700_000_000_000)?;
             w.varint(u64::MAX)?;
             w.blob(&[])
+        }),
+        // A summary of nothing: what differs is all that the receiver holds.
+        one("kv_question", tag::KV_QUESTION, &|w| w.bytes(&[0; 15])),
+        // The same of a million items, of which it is told that all are different.
+        one("kv_question of many", tag::KV_QUESTION, &|w| {
+            w.bytes(&[0, 7, 0xc0, 0x84, 0x3d])?;
+            w.bytes(&[1; 26])
+        }),
+        one("kv_question for cells", tag::KV_QUESTION, &|w| w.bytes(&[1, 0, 0xff, 0x0f])),
+        one("kv_question that is none", tag::KV_QUESTION, &|w| w.bytes(&[7; 40])),
+        one("kv_answer to nothing", tag::KV_ANSWER, &|w| w.u8(0)),
+        one("kv_wants", tag::KV_WANTS, &|w| w.bytes(&[7; 40])),
+        one("kv_states", tag::KV_STATES, &|w| w.u8(1).and_then(|()| w.item(&entry))),
+        one("kv_states that are gone", tag::KV_STATES, &|w| {
+            w.u8(1)?;
+            w.item(&Entry { state: State::Gone, ..entry })
         }),
     ]
 }

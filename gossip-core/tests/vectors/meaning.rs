@@ -7,7 +7,7 @@ use gossip_core::wire::broadcast::{
 };
 use gossip_core::wire::bulk::{Get, Have, Held, Part, Run, Section as Bulk};
 use gossip_core::wire::direct::Section as Direct;
-use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen};
+use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen, State, States};
 use gossip_core::wire::membership::{Claim, Coordinate, Ping, Record, Section as Membership, Suspicion};
 use gossip_core::wire::overlay::{Advert, LinkSection};
 use gossip_core::wire::{List, Section};
@@ -192,8 +192,8 @@ fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
     match section {
         Kv::Entries(list) => entries("kv_entries".into(), list),
         Kv::Summary(fingerprint) => vec![format!("kv_summary {fingerprint:016x}")],
-        Kv::Context(ContextPage { after, cut, reply, writers }) => {
-            let mut head = "kv_context".to_owned();
+        Kv::Context(ContextPage { fingerprints: (seen, held), after, cut, reply, writers }) => {
+            let mut head = format!("kv_context seen={seen:016x} held={held:016x}");
             head += if *cut { " cut" } else { "" };
             head += if *reply { " reply" } else { "" };
             head += &after.map_or_else(String::new, |after| format!(" after={}", identity(after, names)));
@@ -206,6 +206,12 @@ fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
         Kv::Receipt(Receipt::Question(writer)) => vec![format!("kv_receipt? {}", identity(*writer, names))],
         Kv::Receipt(Receipt::Answer(seen)) => {
             vec![format!("kv_receipt {} runs={}", identity(seen.writer, names), runs(seen))]
+        }
+        Kv::Question(question) => vec![format!("kv_question {}", hex(question))],
+        Kv::Answer(answer) => vec![format!("kv_answer {}", hex(answer))],
+        Kv::Wants(wants) => vec![format!("kv_wants {}", hex(wants))],
+        Kv::States(States { wants_answer, entries: list }) => {
+            entries(if *wants_answer { "kv_states?" } else { "kv_states" }.into(), list)
         }
     }
 }
@@ -246,9 +252,15 @@ fn record<P: Peer + Display>(record: &Record<P>, names: Names<'_>) -> String {
 
 fn entry(entry: &Entry<'_>, names: Names<'_>) -> String {
     let own = if entry.own { " own" } else { "" };
-    let value = entry.value.map_or_else(|| "deleted".into(), |value| format!("value={}", bytes(value)));
+    let expires = entry.expires.map_or_else(String::new, |ms| format!(" expires={ms}"));
+    let state = match entry.state {
+        State::Value { stamp, value } => format!("stamp={stamp:016x} value={}", bytes(value)),
+        State::Deleted => "deleted".into(),
+        State::Gone => "gone".into(),
+        State::Full(item) => format!("full={}", hex(item)),
+    };
     let writer = identity(entry.writer, names);
-    format!("{writer} counter={} stamp={:016x}{own} key={} {value}", entry.counter, entry.stamp, bytes(entry.key))
+    format!("{writer} counter={}{own}{expires} key={} {state}", entry.counter, bytes(entry.key))
 }
 
 fn identity(identity: Identity, names: Names<'_>) -> String {

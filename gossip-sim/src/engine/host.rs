@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use gossip_core::kv::{Entry, Kv};
 use gossip_core::{Config, Event, Identity, Instant, Lane, MemberChange, MemberEvent, Node, NodeId};
 
 use super::clock::Clock;
@@ -74,8 +75,7 @@ impl Host {
         self.starts += 1;
         let generation = node.identity().generation;
         stage.observe(&Observation::Started { node: number, generation, memory: start.memory });
-        for entry in node.kv().iter() {
-            let write = stage.ledger.check_entry(&entry)?;
+        for write in live_writes(node.kv(), stage)? {
             stage.observe(&Observation::Applied { write, node: number });
         }
         if !start.metadata.is_empty() {
@@ -284,8 +284,7 @@ impl Host {
         if changed > 0 {
             return Err(format!("changed {changed} rows of its member table and told nobody"));
         }
-        let entries = process.node.kv().iter().map(|entry| stage.ledger.check_entry(&entry));
-        let mut writes = entries.collect::<Result<Vec<_>, _>>()?;
+        let mut writes = live_writes(process.node.kv(), stage)?;
         writes.sort_unstable();
         stage.observe(&Observation::Contents { node: number, writes: &writes });
         stage.observe(&Observation::Queues(process.node.queues()));
@@ -318,6 +317,17 @@ impl Host {
     }
 }
 
+/// The writes that set what a node holds: of a key several if they did not know of each other.
+fn live_writes(kv: Kv<'_>, stage: &Stage) -> Result<Vec<usize>, String> {
+    let mut writes = Vec::new();
+    for entry in kv.iter() {
+        for (version, value) in kv.siblings(entry.scope, entry.key) {
+            writes.push(stage.ledger.check_entry(&Entry { version, value: &value, ..entry })?);
+        }
+    }
+    Ok(writes)
+}
+
 impl Process {
     fn take_event(&mut self, number: usize, stage: &mut Stage, event: &Event<u64>) -> Result<(), String> {
         match event {
@@ -329,7 +339,15 @@ impl Process {
             }
             Event::Kv(change) => {
                 let write = stage.ledger.write_of(change.scope, &change.key, change.version)?;
-                stage.observe(&Observation::Applied { write, node: number });
+                // Of several that did not know of each other the event names one.
+                let versions = self.node.kv().versions(change.scope, &change.key);
+                if versions.is_empty() {
+                    stage.observe(&Observation::Gone { write, node: number });
+                }
+                for version in versions {
+                    let write = stage.ledger.write_of(change.scope, &change.key, version)?;
+                    stage.observe(&Observation::Applied { write, node: number });
+                }
             }
             Event::Lagged(lost) => return Err(format!("lost {lost} events although each call was followed by a poll")),
             _ => {}

@@ -13,7 +13,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, section_sizes, tag};
 const BROADCAST: RangeInclusive<u8> = 16..=31;
 const BULK: RangeInclusive<u8> = tag::BODY_WANT..=tag::BODY_PART;
 /// Those of its sections, and of the map's, that hold what nodes spread, and do not merely speak of it.
-const CONTENT: [u8; 5] = [tag::MESSAGES, tag::PUSH, tag::BODY_PART, tag::KV_ENTRIES, tag::KV_DELTA];
+const CONTENT: [u8; 6] = [tag::MESSAGES, tag::PUSH, tag::BODY_PART, tag::KV_ENTRIES, tag::KV_DELTA, tag::KV_STATES];
 /// What an id takes in the list at a packet's end.
 const ID_BYTES: usize = 16;
 
@@ -30,7 +30,7 @@ pub(super) enum Name {
 
 /// Bytes of the key-value map's sections, with their tags and lengths.
 pub(super) fn kv_bytes(packet: &[u8]) -> usize {
-    let is_kv = |tag: u8| (tag::KV_ENTRIES..=tag::KV_RECEIPT).contains(&tag);
+    let is_kv = |tag: u8| matches!(tag, tag::KV_ENTRIES..=tag::KV_RECEIPT | tag::KV_QUESTION..=tag::KV_STATES);
     section_sizes(packet).filter(|(tag, _)| is_kv(*tag)).map(|(_, bytes)| bytes).sum()
 }
 

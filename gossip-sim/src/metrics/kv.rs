@@ -53,7 +53,7 @@ impl Kv {
                     self.oracle.applied(at, node, seen);
                 }
                 self.oracle.written(at, node, key, deleted);
-                self.agreement.define(write, key, deleted);
+                self.agreement.define(key, deleted, self.oracle.writes()[write].past());
                 self.agreement.apply(node, write);
                 self.disturbed(at);
             }
@@ -61,6 +61,7 @@ impl Kv {
                 self.oracle.applied(at, node, write);
                 self.agreement.apply(node, write);
             }
+            Observation::Gone { write, node } => self.agreement.clear(node, write),
             Observation::Contents { node, writes } => self.oracle.hold(node, writes),
             _ => return,
         }
@@ -110,14 +111,21 @@ impl Kv {
 /// judgement compares the entries themselves.
 #[derive(Debug)]
 struct Agreement {
-    /// By write: its key, and whether it deletes it.
-    writes: Vec<(usize, bool)>,
-    /// By node, then by key: the write that it holds.
-    held: Vec<BTreeMap<usize, usize>>,
+    writes: Vec<Write>,
+    /// By node, then by key: the writes that it holds, none of which knows of another.
+    held: Vec<BTreeMap<usize, Vec<usize>>>,
     /// By node: the sum over its entries; none if it is not live.
     hashes: Vec<Option<u128>>,
     /// How many live nodes have each hash.
     groups: BTreeMap<u128, usize>,
+}
+
+#[derive(Debug)]
+struct Write {
+    key: usize,
+    deleted: bool,
+    /// The writes of the key that its writer had seen, ascending.
+    past: Vec<usize>,
 }
 
 impl Agreement {
@@ -130,9 +138,9 @@ impl Agreement {
         }
     }
 
-    fn define(&mut self, write: usize, key: usize, deleted: bool) {
-        debug_assert_eq!(write, self.writes.len(), "writes are numbered in their order");
-        self.writes.push((key, deleted));
+    /// Writes are numbered in their order.
+    fn define(&mut self, key: usize, deleted: bool, past: &[usize]) {
+        self.writes.push(Write { key, deleted, past: past.to_vec() });
     }
 
     fn start(&mut self, node: usize) {
@@ -145,11 +153,26 @@ impl Agreement {
     }
 
     fn apply(&mut self, node: usize, write: usize) {
-        let (key, _) = self.writes[write];
-        let before = self.held[node].insert(key, write);
+        let knows = |a: usize, b: usize| a == b || self.writes[a].past.binary_search(&b).is_ok();
+        let mut held = self.held[node].get(&self.writes[write].key).cloned().unwrap_or_default();
+        if !held.iter().any(|other| knows(*other, write)) {
+            held.retain(|other| !knows(write, *other));
+            held.push(write);
+            self.hold(node, write, held);
+        }
+    }
+
+    fn clear(&mut self, node: usize, write: usize) {
+        self.hold(node, write, Vec::new());
+    }
+
+    /// A node holds these writes of the key of `write`.
+    fn hold(&mut self, node: usize, write: usize, held: Vec<usize>) {
+        let new = self.sum(&held);
+        let before = self.held[node].insert(self.writes[write].key, held);
+        let before = self.sum(&before.unwrap_or_default());
         if let Some(hash) = self.hashes[node] {
-            let without = before.map_or(hash, |before| hash.wrapping_sub(self.hash(before)));
-            self.regroup(node, Some(without.wrapping_add(self.hash(write))));
+            self.regroup(node, Some(hash.wrapping_sub(before).wrapping_add(new)));
         }
     }
 
@@ -170,9 +193,13 @@ impl Agreement {
         self.groups.len() <= 1
     }
 
+    fn sum(&self, writes: &[usize]) -> u128 {
+        writes.iter().fold(0, |sum, write| sum.wrapping_add(self.hash(*write)))
+    }
+
     /// A deleted key is no entry: it weighs nothing. Each write is one of its key alone, so its number names both.
     fn hash(&self, write: usize) -> u128 {
-        if self.writes[write].1 {
+        if self.writes[write].deleted {
             return 0;
         }
         let half = |salt: u64| u128::from(crate::random::mix(salt ^ crate::random::mix(write as u64 + 1)));

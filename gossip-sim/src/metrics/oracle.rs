@@ -131,6 +131,11 @@ impl Oracle {
 }
 
 impl Write {
+    /// Earlier writes of the key that its writer had seen, ascending.
+    pub(super) fn past(&self) -> &[usize] {
+        &self.past
+    }
+
     /// When nodes first saw the write: of those live from it to the end. `None` for one that never did.
     pub(super) fn arrivals(&self, cluster: &Cluster) -> Vec<Option<Instant>> {
         let live = (0..self.seen.len()).filter(|node| cluster.live_since(*node, self.at));
