@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     fn change(log: &mut Log, key: &str) {
-        let version = Version { node: NodeId::from_name("a"), generation: 1, counter: log.revision + 1 };
+        let version = Version { node: NodeId::from_name("a"), life: 1 << 16, counter: log.revision + 1 };
         log.record(Event::Kv(KvEvent { scope: Scope::Shared, key: key.as_bytes().into(), version, deleted: false }));
     }
 

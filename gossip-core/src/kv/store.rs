@@ -153,7 +153,7 @@ impl Store {
                 let held = self.items[slot.index()].as_ref()?;
                 let dots = held.dots();
                 if let Held::Rich(item) = held {
-                    if let Some(at) = item.expires.filter(|at| Some(*at) != new.expires) {
+                    if let Some(at) = item.expires.filter(|at| new.is_deletion() || Some(*at) != new.expires) {
                         self.expiring.remove(&(at, key.clone()));
                     }
                 }

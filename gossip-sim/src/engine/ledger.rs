@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn version(counter: u64) -> Version {
-        Version { node: NodeId::from_name("n0"), generation: 1, counter }
+        Version { node: NodeId::from_name("n0"), life: 1 << 16, counter }
     }
 
     fn entry<'a>(key: &'a [u8], value: &'a [u8], counter: u64) -> Entry<'a> {

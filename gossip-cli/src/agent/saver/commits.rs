@@ -38,7 +38,7 @@ impl Queue {
         let mut waiting = self.lock();
         let found = waiting.writes.push(kv, version);
         debug_assert!(found, "it was written a moment ago");
-        waiting.generation = waiting.generation.max(version.generation);
+        waiting.generation = waiting.generation.max(version.generation());
         waiting.replies.push(reply);
     }
 
