@@ -57,6 +57,9 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         "broadcast/textbook-eager-push-pull",
         "broadcast/textbook-rumour",
         "broadcast/textbook-median-counter",
+        "kv/write",
+        "kv/idle",
+        "kv/storm",
     ]
 }
 

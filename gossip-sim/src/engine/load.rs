@@ -1,5 +1,7 @@
 //! What the application does: broadcasts and writes.
 
+use std::time::Duration;
+
 use gossip_core::Node;
 use gossip_core::kv::{KvError, Scope, Version};
 
@@ -79,28 +81,69 @@ impl World<'_> {
 
     fn write_all(&mut self, event: usize, round: usize, spec: &Kv) -> Result<(), String> {
         for index in 0..spec.keys {
+            if spec.op == Op::Race {
+                self.race(event, round, index, spec)?;
+                continue;
+            }
             for node in self.actors(event, &spec.on) {
-                let key = format!("k{index}");
-                self.write(node, &key, spec, salt(event, round, index)).map_err(|what| format!("n{node} {what}"))?;
+                self.write(node, index, spec, spec.op, salt(event, round, mix(index as u64) as usize ^ node))?;
             }
         }
         Ok(())
     }
 
-    fn write(&mut self, node: usize, key: &str, spec: &Kv, salt: u64) -> Result<(), String> {
+    /// Three nodes set a key at one time; what two of them do later is decided now.
+    fn race(&mut self, event: usize, round: usize, index: usize, spec: &Kv) -> Result<(), String> {
+        let live = self.live().into_iter().filter(|node| !self.hosts[*node].is_halted()).collect();
+        let racers = self.randoms[event].choose(live, 3);
+        for node in &racers {
+            self.write(*node, index, spec, Op::Set, salt(event, round, mix(index as u64) as usize ^ node))?;
+        }
+        for (seconds, node, op) in [(1, racers.first(), Op::Delete), (2, racers.get(1), Op::Set)] {
+            if let Some(node) = node.copied() {
+                self.stage.schedule(Duration::from_secs(seconds), Step::Race { event, round, index, node, op });
+            }
+        }
+        Ok(())
+    }
+
+    /// A later turn of a race, if the node is there to take it.
+    pub(super) fn race_on(
+        &mut self,
+        event: usize,
+        round: usize,
+        index: usize,
+        node: usize,
+        op: Op,
+    ) -> Result<(), String> {
+        let spec = self.spec;
+        let Action::Kv(kv) = &spec.events[event].action else { return Ok(()) };
+        if self.hosts[node].is_halted() || !self.hosts[node].is_live() {
+            return Ok(());
+        }
+        self.write(node, index, kv, op, salt(event, round, mix(!(index as u64)) as usize ^ node))
+    }
+
+    fn write(&mut self, node: usize, index: usize, spec: &Kv, op: Op, salt: u64) -> Result<(), String> {
+        self.write_key(node, &format!("k{index}"), spec, op, salt).map_err(|what| format!("n{node} {what}"))
+    }
+
+    fn write_key(&mut self, node: usize, key: &str, spec: &Kv, op: Op, salt: u64) -> Result<(), String> {
         let scope = if spec.shared { Scope::Shared } else { Scope::Own(self.stage.id(node)) };
         let write = |writer: &mut Node<u64>, now| -> Result<Accepted, KvError> {
             let seen = writer.kv().get(scope, key.as_bytes()).map(|entry| entry.version);
-            let version = match spec.op {
-                Op::Set => writer.kv_mut(now).set(scope, key.as_bytes(), &Ledger::content(spec.values, salt)),
+            let version = match op {
                 Op::Delete => writer.kv_mut(now).delete(scope, key.as_bytes()),
+                Op::Set | Op::Race => {
+                    writer.kv_mut(now).set(scope, key.as_bytes(), &Ledger::content(spec.values, salt))
+                }
             };
             version.map(|version| (version, seen))
         };
         match self.hosts[node].command(&self.stage, write) {
             Some(Ok((version, seen))) => {
                 let seen = seen.map(|seen| self.stage.ledger.write_of(scope, key.as_bytes(), seen)).transpose()?;
-                let deleted = spec.op == Op::Delete;
+                let deleted = op == Op::Delete;
                 let value = (!deleted).then_some((spec.values, salt));
                 let (write, key) = self.stage.ledger.written(scope, key.as_bytes(), version, value)?;
                 self.stage.observe(&Observation::Written { write, key, node, deleted, seen });

@@ -201,6 +201,7 @@ impl<'a> World<'a> {
             Step::Resume { event, node } => self.resume(event, node),
             Step::Cease { event } => self.cease(event),
             Step::Round { event, round } => self.round(event, round),
+            Step::Race { event, round, index, node, op } => self.race_on(event, round, index, node, op),
         }
     }
 

@@ -15,7 +15,7 @@ use super::{inspect, rounds};
 use crate::metrics::{Metrics, Plan};
 use crate::random::{Random, Stream};
 use crate::scenario::Spec;
-use crate::scenario::spec::{Order, State};
+use crate::scenario::spec::{Op, Order, State};
 use crate::trace::{Observation, Parts};
 
 /// The Unix time in milliseconds at the beginning of every run.
@@ -93,6 +93,14 @@ pub(super) enum Step {
     Round {
         event: usize,
         round: usize,
+    },
+    /// A later write of a race for a key.
+    Race {
+        event: usize,
+        round: usize,
+        index: usize,
+        node: usize,
+        op: Op,
     },
 }
 

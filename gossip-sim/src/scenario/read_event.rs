@@ -106,13 +106,16 @@ fn read_class(field: &Field<'_>) -> Result<Class, ScenarioError> {
 }
 
 fn read_kv(section: &mut Section<'_>, nodes: usize) -> Result<Kv, ScenarioError> {
-    let on = section.optional("on").map_or(Ok(From::Random), |field| read_actor(&field, nodes))?;
+    let on = section.optional("on").map_or(Ok(From::Random), |field| {
+        if field.text()? == "all" { Ok(From::All) } else { read_actor(&field, nodes) }
+    })?;
     let field = section.required("op")?;
     let op = match field.text()? {
         "set" => Op::Set,
         "delete" => Op::Delete,
-        "add" | "insert" | "remove" | "race" => return Err(field.not_built()),
-        other => return Err(field.error(format!("no op `{other}`: set or delete"))),
+        "race" => Op::Race,
+        "add" | "insert" | "remove" => return Err(field.not_built()),
+        other => return Err(field.error(format!("no op `{other}`: set, delete or race"))),
     };
     let keys = section.required("keys")?.count(1..=MANY)?;
     let values = section.optional("values").map_or(Ok(32), |field| field.count(1..=MANY))?;

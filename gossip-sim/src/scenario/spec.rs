@@ -257,7 +257,6 @@ pub(crate) enum From {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Kv {
-    /// Never [`From::All`].
     pub(crate) on: From,
     pub(crate) op: Op,
     pub(crate) keys: usize,
@@ -272,4 +271,6 @@ pub(crate) struct Kv {
 pub(crate) enum Op {
     Set,
     Delete,
+    /// Set on three nodes at one time, deleted on one of them a second later, set on another one a second after that.
+    Race,
 }
