@@ -272,7 +272,11 @@ impl<P: Peer> Broadcast<P> {
         self.tree.dirty = false;
         self.tree.forget_lost(cx.now);
         let is_root = |tree: &Tree| tree.route.is_some_and(|route| route.root == me);
-        let Some(mut route) = self.tree.choose(cx.table, me, &self.links, cx.now) else { return };
+        let Some(mut route) = self.tree.choose(cx.table, me, &self.links, cx.now) else {
+            // Without neighbours: nor is this node the root any more, under the name that it had then.
+            self.tree.route = None;
+            return;
+        };
         if route.root == me && (cx.now >= self.tree.next_round || !is_root(&self.tree)) {
             self.tree.own_round = self.tree.next_round(me, &self.links);
             route.round = self.tree.own_round;

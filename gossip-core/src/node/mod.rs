@@ -314,6 +314,7 @@ impl<P: Peer> Node<P> {
         self.kv.handle_timeout(cx);
         #[cfg(feature = "broadcast")]
         self.exchange_internal(now);
+        self.membership.follow_generation(&mut self.shared.cx(now));
     }
 
     /// What protocols send each other by broadcast: the map's new writes, so far.
