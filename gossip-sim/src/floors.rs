@@ -7,10 +7,11 @@ use serde::Deserialize;
 use crate::report::Report;
 use crate::{Scenario, ScenarioError, builtin};
 
-const TABLES: [(&str, &str); 3] = [
+const TABLES: [(&str, &str); 4] = [
     ("basic", include_str!("../floors/basic.toml")),
     ("membership", include_str!("../floors/membership.toml")),
     ("broadcast", include_str!("../floors/broadcast.toml")),
+    ("kv", include_str!("../floors/kv.toml")),
 ];
 
 /// A built-in scenario with some of its values set, and what it must show.

@@ -1,7 +1,7 @@
-//! What each safeguard against false verdicts is for: rows of the membership floors, shortened, hold with all of them and
-//! fail without a pair. A safeguard that no row misses would be taken out.
+//! What each safeguard is for, against false verdicts and against the return of what was deleted: rows of the floors, shortened,
+//! hold with all of them and fail without some. A safeguard that no row misses would be taken out.
 
-use gossip_core::config::Safeguard::{self, Abstention, Asking, Confirmations, Veto};
+use gossip_core::config::Safeguard::{self, Abstention, Asking, Confirmations, Covering, Stability, Veto};
 use gossip_sim::{Scenario, Value, builtin, run};
 
 const SEEDS: [u64; 2] = [1, 2];
@@ -31,6 +31,11 @@ const FORGE: (&str, &[(&str, &str)]) = (
     ],
 );
 
+/// A node returns when the others have forgotten it, and what they deleted meanwhile.
+const RETURN: (&str, &[(&str, &str)]) = ("kv/return", &[]);
+/// It returns before they have forgotten it.
+const EARLY_RETURN: (&str, &[(&str, &str)]) = ("kv/return", &[("config.\"membership.forget_after\"", "24h")]);
+
 /// Which floors of the row break, over both seeds, without these safeguards.
 fn broken((name, values): (&str, &[(&str, &str)]), without: &'static [Safeguard]) -> Vec<String> {
     let text = builtin().iter().find(|(other, _)| *other == name).expect("the scenario comes with the crate").1;
@@ -45,6 +50,9 @@ fn broken((name, values): (&str, &[(&str, &str)]), without: &'static [Safeguard]
             ("accuracy.down_events_healthy", 0.0),
             ("accuracy.faulted_killed_max", 2.0),
             ("detect.all_down_s", 15.0),
+            ("kv.resurrected", 0.0),
+            ("kv.lost", 0.0),
+            ("kv.diverged", 0.0),
         ];
         for (metric, most) in floors {
             // Without a fault of single nodes there is no figure of them.
@@ -98,4 +106,18 @@ fn forged_verdicts_kill_unless_their_subject_is_asked() {
     breaks(FORGE, &[Asking, Confirmations]);
     breaks(FORGE, &[Asking]);
     holds(FORGE, &[Veto, Abstention]);
+}
+
+#[test]
+fn what_was_deleted_comes_back_unless_what_was_seen_and_is_not_there_counts_as_deleted() {
+    holds(RETURN, &[]);
+    breaks(RETURN, &[Covering]);
+}
+
+#[test]
+fn deletions_forgotten_by_time_alone_bring_nothing_back_as_long_as_what_was_seen_is_known() {
+    holds(EARLY_RETURN, &[]);
+    holds(EARLY_RETURN, &[Covering]);
+    holds(EARLY_RETURN, &[Stability]);
+    breaks(EARLY_RETURN, &[Covering, Stability]);
 }

@@ -3,7 +3,7 @@
 
 use super::Config;
 
-/// What keeps silence from becoming a false verdict.
+/// What keeps silence from becoming a false verdict, and what was deleted from coming back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "ablation"), allow(unreachable_pub, reason = "part of the interface of those tests alone"))]
 pub enum Safeguard {
@@ -15,6 +15,10 @@ pub enum Safeguard {
     Abstention,
     /// The verdict of others is believed once its subject was asked here, too.
     Asking,
+    /// What was seen of a key and is not there was deleted.
+    Covering,
+    /// A deletion is forgotten when its time is over *and* all members have seen it.
+    Stability,
 }
 
 impl Config {

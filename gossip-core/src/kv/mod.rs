@@ -52,7 +52,7 @@ use self::stable::Stability;
 use self::store::Store;
 use self::sync::{DeltaIntent, Sync};
 use self::version::{generation_of, writer_of};
-use crate::config::KvConfig;
+use crate::config::{KvConfig, Safeguard};
 use crate::event::Event;
 use crate::identity::{Identity, NodeId};
 use crate::node::Lane;
@@ -243,7 +243,9 @@ impl<P: Peer> KvState<P> {
             self.note(cx, dot);
         }
         let mut after = before.clone();
-        after.join(self.context.dots(), other);
+        let nothing = gossip_crdt::Context::new();
+        let covers = known || cx.config.keeps(Safeguard::Covering);
+        after.join(if covers { self.context.dots() } else { &nothing }, other);
         after.prune(|dot| self.stability.is_stable(dot));
         shown.iter().for_each(|dot| self.note(cx, dot));
         if after == before || !known && after.is_nothing() {
@@ -367,7 +369,8 @@ impl<P: Peer> KvState<P> {
             self.tend_stability(cx);
         }
         let (later, stability) = (cx.now + GRAVE_PERIOD, &self.stability);
-        self.store.forget(cx.now, later, |head| stability.is_stable(head));
+        let by_time_alone = !cx.config.keeps(Safeguard::Stability);
+        self.store.forget(cx.now, later, |head| by_time_alone || stability.is_stable(head));
     }
 }
 
