@@ -90,7 +90,7 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
             assert!(all.answers.iter().all(|answer| answer.sequence > 0));
         }
         Section::Kv(kv::Section::Entries(list) | kv::Section::States(kv::States { entries: list, .. })) => {
-            assert!(list.iter().all(|entry| entry.counter > 0))
+            assert!(list.iter().all(|entry| entry.counter > 0));
         }
         Section::Kv(kv::Section::Context(page)) => {
             page.writers.iter().for_each(|seen| check_runs(&seen));

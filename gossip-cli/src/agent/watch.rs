@@ -62,6 +62,10 @@ impl Log {
                 tracing::info!("the partition has healed: {reachable} of {roster} members are reachable");
             }
             Event::Namesake { id, winner, loser } => self.namesake(*id, winner, loser),
+            Event::ClockSkew { ahead_ms } => tracing::warn!(
+                "a member's clock is {ahead_ms} ms ahead of this one: of values written at the same time its are shown; \
+                 is the time synchronised on all machines?"
+            ),
             Event::Lagged(missed) => tracing::debug!("{missed} events were not logged: too many at once"),
             _ => {}
         }

@@ -17,7 +17,7 @@ pub struct KvConfig {
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub sync_interval: Duration,
     /// How far ahead of this node's wall clock another's may be, before that is told and not followed: 500 ms by default. It
-    /// matters only to which of several values that were written at the same time is shown.
+    /// matters only to which of several values that were written at the same time is shown. At most a day; 0: not at all.
     #[cfg_attr(feature = "serde", serde(with = "super::serde_duration"))]
     pub max_clock_drift: Duration,
     /// How long a deletion is remembered at least; it is until all members have seen it. It never comes back in either case:
@@ -57,9 +57,23 @@ impl KvConfig {
         check((1..=16).contains(&self.fanout), "kv.fanout", "be between 1 and 16")?;
         check_interval(self.push_interval, "kv.push_interval")?;
         check_interval(self.sync_interval, "kv.sync_interval")?;
+        check(self.max_clock_drift <= Duration::from_secs(86_400), "kv.max_clock_drift", "be at most 1day")?;
         check(self.tombstone_ttl >= Duration::from_secs(60), "kv.tombstone_ttl", "be at least 60s")?;
         check(self.max_entries >= 16, "kv.max_entries", "be at least 16")?;
         check(self.max_writers >= 16, "kv.max_writers", "be at least 16")?;
         check((1..=1 << 16).contains(&self.max_awaited), "kv.max_awaited", "be between 1 and 65536")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_may_drift_by_nothing_or_up_to_a_day() {
+        let drift = |max_clock_drift| KvConfig { max_clock_drift, ..KvConfig::default() }.validate();
+        assert_eq!([Duration::ZERO, Duration::from_secs(86_400)].map(drift), [Ok(()), Ok(())]);
+        let error = drift(Duration::from_millis(86_400_001)).unwrap_err();
+        assert_eq!(error.field, "kv.max_clock_drift");
     }
 }

@@ -86,7 +86,7 @@ impl Kv {
         results.integer("kv.lost", Some(self.oracle.lost(cluster) as u64));
         results.integer("kv.diverged", Some(self.oracle.diverged(cluster) as u64));
         let writes = self.oracle.writes().iter().enumerate();
-        // Of two writes that did not see each other one never arrives everywhere: only the others have a time.
+        // Writes that did not see each other are judged by what is held at the end: only the others have a time.
         let timed = writes.filter(|(index, _)| !self.oracle.has_rival(*index));
         let (mut half, mut all) = (Vec::new(), Vec::new());
         for (_, write) in timed {
@@ -355,6 +355,32 @@ mod tests {
         let mut script = script(2);
         script.at(10.0, set(0, 0, 0)).at(10.1, apply(0, 1)).at(60.0, contents(0, &[])).at(60.0, contents(1, &[]));
         assert_eq!(judged(&mut script), [0, 1, 0]);
+    }
+
+    #[test]
+    fn nodes_that_hold_two_writes_that_did_not_see_each_other_agree_in_whatever_order_they_came() {
+        let mut script = script(2);
+        script.at(10.0, set(0, 0, 0)).at(10.0, set(1, 0, 1)).at(10.1, apply(1, 0));
+        assert_eq!(script.finish()["kv.converged_s"], None);
+        let mut script = self::script(2);
+        script.at(10.0, set(0, 0, 0)).at(10.0, set(1, 0, 1)).at(10.1, apply(1, 0)).at(10.5, apply(0, 1));
+        assert_eq!(script.finish()["kv.converged_s"], Some(Real(0.5)));
+    }
+
+    #[test]
+    fn a_write_that_knew_of_two_takes_the_place_of_both() {
+        let mut script = script(2);
+        script.at(10.0, set(0, 0, 0)).at(10.0, set(1, 0, 1)).at(10.1, apply(1, 0)).at(10.2, set(2, 0, 0));
+        script.at(10.5, apply(2, 1)).at(10.6, apply(0, 1));
+        assert_eq!(script.finish()["kv.converged_s"], Some(Real(10.5 - 10.2)));
+    }
+
+    #[test]
+    fn a_key_of_which_nothing_is_left_counts_as_deleted() {
+        let mut script = script(2);
+        script.at(10.0, set(0, 0, 0)).at(10.1, apply(0, 1)).at(11.0, delete(1, 0, 1));
+        script.at(11.5, Observation::Gone { write: 0, node: 0 });
+        assert_eq!(script.finish()["kv.converged_s"], Some(Real(0.5)));
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     dropped_intents: "dropped_total"["answer_queue_full"], "What was passed over, or left out at a limit.";
     dropped_events: "dropped_total"["event_queue_full"], "What was passed over, or left out at a limit.";
     dropped_members: "dropped_total"["member_table_full"], "What was passed over, or left out at a limit.";
+    kv_malformed: "dropped_total"["kv_malformed"], "What was passed over, or left out at a limit.";
     kv_dropped: "dropped_total"["kv_full"], "What was passed over, or left out at a limit.";
     broadcast_missed: "dropped_total"["broadcast_missed"], "What was passed over, or left out at a limit.";
     broadcast_origins_full: "dropped_total"["broadcast_too_many_senders"], "What was passed over, or left out at a limit.";
@@ -98,6 +99,8 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     kv_postponed: "kv_left_to_anti_entropy_total"["gaps_before"], "Entries that arrive by anti-entropy alone.";
     kv_unpushed: "kv_left_to_anti_entropy_total"["push_queue_full"], "Entries that arrive by anti-entropy alone.";
     kv_syncs: "kv_syncs_total", "Requests of anti-entropy sent.";
+    kv_comparisons: "kv_comparisons_total", "Comparisons of keys with members that had seen the same and held something else.";
+    kv_skewed: "kv_clock_skew_total", "Writes stamped further ahead of this clock than kv.max_clock_drift.";
 };
 
 /// All of the adapter but `connections`, which is a gauge.
