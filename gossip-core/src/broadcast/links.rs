@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::load::Burden;
 use super::outbox::Outbox;
 use crate::identity::Identity;
 use crate::membership::MemberIndex;
@@ -139,6 +140,7 @@ pub(super) struct Link<P> {
     pub(super) told: Option<Advert>,
     /// Whether this node is the neighbour's parent in the tree.
     pub(super) child: bool,
+    pub(super) burden: Burden,
     pub(super) outbox: Outbox,
 }
 
@@ -157,6 +159,7 @@ impl<P> Link<P> {
             advert: None,
             told: None,
             child: false,
+            burden: Burden::default(),
             outbox: Outbox::default(),
         }
     }

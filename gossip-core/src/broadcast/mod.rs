@@ -14,6 +14,7 @@ mod history;
 mod lab;
 mod lazy;
 mod links;
+mod load;
 mod log;
 mod message;
 mod modes;

@@ -166,6 +166,7 @@ impl Flights {
 impl<P: Peer> Broadcast<P> {
     /// Pushes a message that was just taken in to the neighbours that it should go to at once.
     pub(super) fn push(&mut self, cx: &mut Cx<'_, P>, class: Class, place: Place, have: Slots) {
+        self.tree.dirty |= self.tree.load.count(cx.now, have == Slots::default());
         let branches = self.tree.branches(&self.links);
         let mut to = branches;
         if class == Class::Urgent {

@@ -4,13 +4,15 @@
 //!
 //! The root is the live member of the lowest short name. It begins a round from time to time; each round spreads along the
 //! shortest ways. A node whose parent is gone, and that has no neighbour that is surely not below it, waits for a new round,
-//! pushes to all its neighbours meanwhile, and lets the root know that somebody waits.
+//! pushes to all its neighbours meanwhile, and lets the root know that somebody waits. Who relays much tells some neighbours of
+//! longer ways than it has (see `load`).
 
 use core::time::Duration;
 
 use smallvec::SmallVec;
 
 use super::links::{Link, Links, MAX_LINKS, Slot, Slots};
+use super::load::Load;
 use super::{Broadcast, Intent};
 use crate::membership::Table;
 use crate::peer::Peer;
@@ -21,7 +23,7 @@ use crate::wire::overlay::Advert;
 /// How often the root begins a round.
 const ROUND: Duration = Duration::from_secs(10);
 /// And how often at most, when somebody waits for it.
-const HURRIED: Duration = Duration::from_millis(500);
+const HURRIED: Duration = Duration::from_millis(250);
 /// Who hears nothing of a root claims to be it after so long.
 const CLAIM: Duration = Duration::from_millis(500);
 /// For so long neighbours may know of a newer round before the parent does.
@@ -34,7 +36,7 @@ const FORGET: Duration = Duration::from_secs(20);
 /// What each hop costs besides its way, in units of the distance.
 const HOP: u32 = 4;
 /// The unit of distances.
-const UNIT: u128 = 64;
+pub(super) const UNIT: u128 = 64;
 
 /// A way to a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +62,13 @@ pub(super) struct Tree {
     lost_since: Option<Instant>,
     /// When the root was last asked for a round, or asked on behalf of others.
     hurried: Option<Instant>,
+    /// When to do so again: somebody wished for it too soon after that.
+    hurry_at: Option<Instant>,
     /// Somebody waits for a new round, which the parent has to be told.
     hurry: bool,
     /// When a node that knows of no root claims to be it; none while it has no neighbours.
     claim_at: Option<Instant>,
+    pub(super) load: Load,
     /// Something changed that the route depends on.
     pub(super) dirty: bool,
 }
@@ -92,8 +97,10 @@ impl Tree {
             stale_since: None,
             lost_since: None,
             hurried: None,
+            hurry_at: None,
             hurry: false,
             claim_at: None,
+            load: Load::default(),
             dirty: false,
         }
     }
@@ -122,6 +129,11 @@ impl Tree {
         self.dirty = true;
     }
 
+    /// Whether there is a parent.
+    pub(super) fn has_parent(&self) -> bool {
+        self.route.is_some_and(|route| route.parent.is_some())
+    }
+
     /// The next deadline.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let stale = self.stale_since.map(|since| since + STALE);
@@ -132,17 +144,20 @@ impl Tree {
             Some(_) => Some(self.next_round),
             None => self.claim_at,
         };
-        crate::time::earliest([stale, lost, round])
+        crate::time::earliest([stale, lost, round, self.hurry_at, self.load.poll_timeout()])
     }
 
     /// The way that a neighbour offers: none if it offers none, or if it might lead through this node.
-    fn offer<P: Peer>(&self, table: &Table<P>, me: u32, root: u32, link: &Link<P>) -> Option<u32> {
+    fn offer<P: Peer>(&self, table: &Table<P>, me: u32, root: u32, slot: Slot, link: &Link<P>) -> Option<u32> {
         let advert = link.advert.filter(|advert| advert.root == root && advert.root != me && !advert.parent)?;
         let distance = advert.distance?;
         table.find_live_short(advert.root)?;
         let (round, shortest) = self.feasible;
         let follows = shortest < u32::MAX && self.route.is_some_and(|route| route.root == root);
-        let feasible = !follows || is_ahead(advert.round, round) || advert.round == round && distance < shortest;
+        // The parent's way has become longer, but it does not lead through this node now (RFC 8966 §3.5.3).
+        let stays = self.route.is_some_and(|route| route.parent == Some(slot));
+        let feasible =
+            !follows || is_ahead(advert.round, round) || advert.round == round && (stays || distance < shortest);
         feasible.then(|| distance.saturating_add(length(table, link)))
     }
 
@@ -167,7 +182,7 @@ impl Tree {
         if self.route.is_none_or(|route| route.root != root) {
             self.feasible = (0, u32::MAX);
         }
-        let offers = links.iter().filter_map(|(slot, link)| Some((self.offer(table, me, root, link)?, slot)));
+        let offers = links.iter().filter_map(|(slot, link)| Some((self.offer(table, me, root, slot, link)?, slot)));
         let offers: SmallVec<[(u32, Slot); MAX_LINKS]> = offers.collect();
         let parent = self.route.filter(|route| route.root == root).and_then(|route| route.parent);
         let best = offers.iter().min().copied();
@@ -209,6 +224,10 @@ impl Tree {
 
     fn follow(&mut self, now: Instant, route: Route) {
         self.lost_since = if route.distance.is_some() { None } else { self.lost_since.or(Some(now)) };
+        if self.route.is_some_and(|before| before.round != route.round) {
+            // Here is the round that was wished for.
+            self.hurry_at = None;
+        }
         if let Some(distance) = route.distance {
             let (round, shortest) = self.feasible;
             let renewed = shortest == u32::MAX || is_newer(route.round, round);
@@ -250,10 +269,12 @@ impl<P: Peer> Broadcast<P> {
     }
 
     /// Somebody below has no way: asks the root for a new round, or begins it.
-    fn hurry(&mut self, cx: &mut Cx<'_, P>) {
-        if self.tree.hurried.is_some_and(|at| cx.now < at + HURRIED) {
+    pub(super) fn hurry(&mut self, cx: &mut Cx<'_, P>) {
+        if let Some(at) = self.tree.hurried.filter(|at| cx.now < *at + HURRIED) {
+            self.tree.hurry_at = Some(at + HURRIED);
             return;
         }
+        self.tree.hurry_at = None;
         self.tree.hurried = Some(cx.now);
         self.tree.hurry = true;
         if self.tree.route.is_some_and(|route| route.parent.is_none() && route.distance.is_some()) {
@@ -271,6 +292,10 @@ impl<P: Peer> Broadcast<P> {
         }
         self.tree.dirty = false;
         self.tree.forget_lost(cx.now);
+        if self.tree.hurry_at.is_some_and(|at| at <= cx.now) {
+            self.hurry(cx);
+        }
+        self.shift_children(cx);
         let is_root = |tree: &Tree| tree.route.is_some_and(|route| route.root == me);
         let Some(mut route) = self.tree.choose(cx.table, me, &self.links, cx.now) else {
             // Without neighbours: nor is this node the root any more, under the name that it had then.
@@ -286,7 +311,9 @@ impl<P: Peer> Broadcast<P> {
         if route.distance.is_none() {
             self.hurry(cx);
         }
+        let renewed = self.tree.route.is_none_or(|before| (before.root, before.round) != (route.root, route.round));
         self.tree.follow(cx.now, route);
+        self.burden_children(cx.now, renewed);
         self.tell_neighbours(cx, route);
     }
 
@@ -301,7 +328,7 @@ impl<P: Peer> Broadcast<P> {
                 hurry: hurry && (parent || route.distance.is_none()),
                 root: route.root,
                 round: route.round,
-                distance: route.distance,
+                distance: route.distance.map(|way| way.saturating_add(link.burden.way)),
             };
             if link.told.is_some_and(|told| !is_news(told, advert)) {
                 continue;
@@ -419,6 +446,14 @@ mod tests {
         }
     }
 
+    /// A node has so much to relay that it is a load.
+    fn relay(lab: &mut Lab, at: usize) {
+        let (broadcast, cx) = lab.parts(at);
+        let start = cx.now;
+        (0..300)
+            .for_each(|ms| broadcast.tree.dirty |= broadcast.tree.load.count(start + Duration::from_millis(ms), false));
+    }
+
     #[test]
     fn after_any_losses_and_in_any_order_the_tree_spans_all_without_a_loop() {
         for seed in 0..40 {
@@ -427,6 +462,9 @@ mod tests {
             let mut lab = linked(&graph(&mut rng, count), count);
             for _ in 0..2000 {
                 lab.now = lab.now + Duration::from_millis(5);
+                if seed % 2 == 1 {
+                    relay(&mut lab, rng.below(count));
+                }
                 lab.tend(rng.below(count));
                 for _ in 0..rng.below(6).min(lab.on_the_way.len()) {
                     let place = rng.below(lab.on_the_way.len());
