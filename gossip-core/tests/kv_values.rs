@@ -253,3 +253,46 @@ fn a_snapshot_carries_values_of_all_kinds_over() {
     let version: Vec<Version> = cluster.nodes[&1].kv().versions(SHARED, b"k");
     assert_eq!(version[0].generation(), 1);
 }
+
+#[test]
+fn siblings_that_fit_no_packet_together_reach_a_member_that_missed_both() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    cluster.cut = |_, _| true;
+    let now = cluster.now;
+    for at in [1, 2] {
+        cluster.node(at).kv_mut(now).set(SHARED, b"k", &[at as u8; 700]).unwrap();
+    }
+    cluster.run_for(Duration::from_millis(100));
+    cluster.cut = |a, b| a == 3 || b == 3;
+    cluster.run_for(Duration::from_secs(2));
+    cluster.cut = |_, _| false;
+    cluster.until(60, "all hold both", |cluster| {
+        cluster.nodes.values().all(|node| node.kv().siblings(SHARED, b"k").len() == 2)
+    });
+}
+
+#[test]
+fn sets_that_fit_no_packet_together_reach_a_member_that_missed_both() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    cluster.cut = |_, _| true;
+    let now = cluster.now;
+    for at in [1_u64, 2] {
+        for element in 0..15_u8 {
+            cluster
+                .node(at)
+                .kv_mut(now)
+                .update(SHARED, b"k", |content, pen| {
+                    content.set().add(pen, Blob::from([&[at as u8, element][..], &[7; 28]].concat().as_slice()))
+                })
+                .unwrap();
+        }
+    }
+    cluster.run_for(Duration::from_millis(100));
+    cluster.cut = |a, b| a == 3 || b == 3;
+    cluster.run_for(Duration::from_secs(2));
+    cluster.cut = |_, _| false;
+    cluster.until(60, "all hold the same", |cluster| {
+        let first = cluster.nodes[&1].kv().fingerprint();
+        cluster.nodes.values().all(|node| node.kv().fingerprint() == first && node.kv().len() == 1)
+    });
+}

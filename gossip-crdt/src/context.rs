@@ -125,7 +125,8 @@ impl<W: Writer> Context<W> {
         self.writers.values().map(SmallVec::len).sum()
     }
 
-    pub(crate) fn remove(&mut self, dot: &Dot<W>) {
+    /// Notes that a write was not seen after all.
+    pub fn remove(&mut self, dot: &Dot<W>) {
         let Some(runs) = self.writers.get_mut(&dot.writer) else { return };
         *runs = without(runs, &[(dot.counter, dot.counter)]);
         if runs.is_empty() {

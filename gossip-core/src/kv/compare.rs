@@ -151,29 +151,46 @@ impl<P: Peer> KvState<P> {
     pub(super) fn handle_states(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, states: States<'_>) {
         let mut gone: Vec<(Key, Item)> = Vec::new();
         for entry in states.entries.iter() {
-            let Some((key, item)) = read_entry(&entry, cx.now) else {
-                cx.stats.kv_malformed += 1;
-                continue;
-            };
-            self.check_memory(cx, entry.writer, entry.counter);
-            if !self.has_room(cx, &key, &item) {
-                continue;
-            }
-            let seen: SmallVec<[_; 2]> = item.dots().into_iter().filter(|dot| self.context.contains(dot)).collect();
-            if self.join(cx, &key, &item, cx.config.kv.max_entries) == Joined::Full {
-                cx.stats.kv_dropped += 1;
-                continue;
-            }
-            let mut known = self.store.open(&key).unwrap_or_default();
-            let shown = known.dots();
-            let mut outlived = seen.iter().filter(|dot| !shown.contains(dot)).peekable();
-            if states.wants_answer && outlived.peek().is_some() {
-                outlived.for_each(|dot| known.outlived(dot));
-                gone.push((key, known));
+            match read_entry(&entry, cx.now) {
+                Some((key, item)) => self.take_state(cx, key, &item, states.wants_answer, &mut gone),
+                None => cx.stats.kv_malformed += 1,
             }
         }
+        self.tell_gone(cx, from.addr.clone(), gone);
+    }
+
+    pub(super) fn tell_gone(&mut self, cx: &mut Cx<'_, P>, to: P, gone: Vec<(Key, Item)>) {
         if !gone.is_empty() {
-            self.send(cx, from.addr.clone(), Intent::Gone(gone));
+            self.send(cx, to, Intent::Gone(gone));
+        }
+    }
+
+    /// Takes over what another member knows of a key, and notes what of it is gone here.
+    pub(super) fn take_state(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        key: Key,
+        item: &Item,
+        wants_answer: bool,
+        gone: &mut Vec<(Key, Item)>,
+    ) {
+        for dot in item.dots() {
+            self.check_memory(cx, dot.writer, dot.counter);
+        }
+        if !self.has_room(cx, &key, item) {
+            return;
+        }
+        let seen: SmallVec<[_; 2]> = item.dots().into_iter().filter(|dot| self.context.contains(dot)).collect();
+        if self.join(cx, &key, item, cx.config.kv.max_entries) == Joined::Full {
+            cx.stats.kv_dropped += 1;
+            return;
+        }
+        let mut known = self.store.open(&key).unwrap_or_default();
+        let shown = known.dots();
+        let mut outlived = seen.iter().filter(|dot| !shown.contains(dot)).peekable();
+        if wants_answer && outlived.peek().is_some() {
+            outlived.for_each(|dot| known.outlived(dot));
+            gone.push((key, known));
         }
     }
 
@@ -226,7 +243,7 @@ impl<P: Peer> KvState<P> {
 
     /// Writes as many as find room, and passes over what finds none in an empty packet.
     fn write_states(&self, cx: &mut Cx<'_, P>, slots: &mut Vec<Slot>, packet: &mut Writer<'_>) {
-        let mut written = false;
+        let (mut written, mut too_long) = (false, None);
         _ = packet.section(tag::KV_STATES, |w| {
             w.u8(1)?;
             w.items(|w| {
@@ -244,8 +261,7 @@ impl<P: Peer> KvState<P> {
                         if written {
                             return Err(NoSpace);
                         }
-                        cx.stats.kv_dropped += 1;
-                        slots.pop();
+                        too_long = slots.pop();
                         return Err(NoSpace);
                     }
                     slots.pop();
@@ -256,6 +272,12 @@ impl<P: Peer> KvState<P> {
             });
             if written { Ok(()) } else { Err(NoSpace) }
         });
+        let Some((slot, held)) = too_long.and_then(|slot| Some((slot, self.store.at(slot)?))) else { return };
+        if let (Some(key), item) = (self.store.index().key(slot), held.open()) {
+            if let Some(head) = item.heads().first() {
+                _ = self.announce_parts(cx, key, &item, head, packet);
+            }
+        }
     }
 }
 

@@ -91,6 +91,16 @@ impl Context {
         true
     }
 
+    /// Notes that a write was not seen after all.
+    pub(crate) fn forget(&mut self, key: &ClusterKey, dot: &Dot<Identity>) {
+        let sum = |runs: &[(u64, u64)]| {
+            runs.iter().fold(0_u64, |sum, run| sum.wrapping_add(key.run(dot.writer, run.0, run.1)))
+        };
+        let before = sum(self.dots.of(&dot.writer));
+        self.dots.remove(dot);
+        self.fingerprint = self.fingerprint.wrapping_sub(before).wrapping_add(sum(self.dots.of(&dot.writer)));
+    }
+
     /// Equal on two members that have seen the same.
     pub(crate) fn fingerprint(&self) -> u64 {
         self.fingerprint

@@ -9,9 +9,9 @@ use crate::wire::kv::MAX_KEY;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KvError {
-    /// Key and value do not fit into one datagram.
+    /// The value, or all that the key would hold, is longer than `kv.max_value`.
     TooLarge {
-        /// The longest value for this key, in bytes.
+        /// The limit, in bytes.
         max: usize,
     },
     /// The key is longer than 255 bytes.
@@ -57,7 +57,7 @@ pub enum KvError {
 impl fmt::Display for KvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge { max } => write!(f, "value too large: at most {max} bytes with this key"),
+            Self::TooLarge { max } => write!(f, "value too large: at most {max} bytes"),
             Self::InvalidKey => write!(f, "a key has at most {MAX_KEY} bytes"),
             Self::ReservedKey => f.write_str("a shared key may not start with `@`"),
             Self::NotOwner => f.write_str("only its owner may write that key"),

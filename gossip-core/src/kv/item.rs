@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::Pen;
 use super::content::{Blob, Content, winner};
-use crate::identity::Identity;
+use crate::identity::{Identity, NodeId};
 use crate::time::Instant;
 
 /// What one replica knows of a key.
@@ -56,6 +56,11 @@ impl Item {
         &self.content
     }
 
+    /// How long it lives still, in milliseconds.
+    pub(crate) fn expires_in(&self, now: Instant) -> Option<u64> {
+        self.expires.map(|at| u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX - 1))
+    }
+
     /// Whether nothing at all is known.
     pub(crate) fn is_nothing(&self) -> bool {
         self.heads.is_empty() && self.content.is_empty()
@@ -76,6 +81,11 @@ impl Item {
         let mut dots: SmallVec<[Dot<Identity>; 2]> = SmallVec::from_slice(&self.heads);
         self.content.dots(&mut |writer, counter| dots.push(Dot::new(*writer, counter)));
         dots
+    }
+
+    /// Whether one member wrote all that it shows.
+    pub(crate) fn is_of(&self, id: NodeId) -> bool {
+        self.dots().iter().all(|dot| dot.writer.id == id)
     }
 
     /// Whether it shows a write of a writer from `first` on and before `end`.
@@ -157,7 +167,15 @@ impl Item {
     /// Takes over what another replica knows. `seen` is what was seen here of all keys.
     pub(crate) fn join(&mut self, seen: &Context<Identity>, other: &Self) {
         let theirs = other.context();
-        self.content.join(seen, &other.content, &theirs);
+        if other.heads.is_empty() || other.heads.iter().any(|head| !seen.contains(head)) {
+            self.content.join(seen, &other.content, &theirs);
+        } else {
+            // What others have written since knows of all this: what of it is new here either lives on with that, and comes
+            // with it, or does not.
+            let mut seen = seen.clone();
+            other.content.dots(&mut |writer, counter| seen.insert_run(*writer, counter, counter));
+            self.content.join(&seen, &other.content, &theirs);
+        }
         let mut before = core::mem::take(&mut self.heads);
         let is_new = |head: &&Dot<Identity>| !seen.contains(head) && !before.contains(head);
         let new: SmallVec<[Dot<Identity>; 1]> = other.heads.iter().filter(is_new).copied().collect();
@@ -190,7 +208,7 @@ impl Item {
 
     /// The dot, the stamp and the value, or that there is none, if that says all: there is one head, nothing before it
     /// that would have to be told, and at most a register with one value.
-    pub(crate) fn as_plain(&self) -> Option<(Dot<Identity>, Option<(Stamp, &Blob)>)> {
+    pub(crate) fn as_plain(&self) -> Option<Plain<'_>> {
         let [head] = *self.heads else { return None };
         if !self.past.is_empty() {
             return None;
@@ -249,6 +267,9 @@ fn read_dot(from: &mut Reader<'_>) -> Result<Dot<Identity>, DecodeError> {
     let (writer, counter) = (Identity::decode(from)?, u64::decode(from)?);
     if counter == 0 { Err(DecodeError::OutOfRange) } else { Ok(Dot::new(writer, counter)) }
 }
+
+/// The write, and stamp and value if it set one.
+pub(crate) type Plain<'a> = (Dot<Identity>, Option<(Stamp, &'a Blob)>);
 
 /// An item as it is kept: a register that was written once takes a quarter of the room.
 #[derive(Debug)]

@@ -15,6 +15,7 @@ mod error;
 mod facade;
 mod item;
 mod key;
+mod parts;
 mod persist;
 mod push;
 #[cfg(feature = "broadcast")]
@@ -38,13 +39,14 @@ pub use write::{Expect, KvMut, WriteOptions};
 
 use core::time::Duration;
 
-use gossip_crdt::{Clock, Dot};
+use gossip_crdt::{Clock, Codec as _, Dot};
 
 use self::acks::Awaiting;
 use self::compare::Comparison;
 use self::context::Context;
 use self::item::Item;
 use self::key::Key;
+use self::parts::Fetching;
 use self::push::{Hot, read_entry};
 #[cfg(feature = "broadcast")]
 pub(crate) use self::spread::{AT_ONCE, TOPIC, options as message_options};
@@ -60,10 +62,12 @@ use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::random::Rng;
 use crate::time::{Instant, earliest};
-use crate::wire::kv::{Entry as WireEntry, Receipt, Section};
-use crate::wire::{ClusterKey, List, Writer, tag};
+use crate::wire::kv::{Entry as WireEntry, Fetch, Receipt, Section};
+use crate::wire::{ClusterKey, Item as _, List, Writer, tag};
 
 const MAX_INTENTS: usize = 1024;
+/// What a key holds by what members wrote at the same time is so many times `kv.max_value` at most.
+const MAX_ITEM: usize = 8;
 /// How often at most it is told that a clock is wrong.
 const SKEW_PERIOD: Duration = Duration::from_secs(60);
 /// How often a deletion whose time is over is looked at, until everybody has seen it.
@@ -75,7 +79,9 @@ pub(crate) enum Intent {
     /// New entries.
     Push,
     /// A page of the context.
-    Context { reply: bool },
+    Context {
+        reply: bool,
+    },
     /// What the receiver has not seen.
     Delta(DeltaIntent),
     /// Awaited writes, and whether the receiver has them.
@@ -84,6 +90,9 @@ pub(crate) enum Intent {
     Receipt(Identity),
     /// A part of a comparison.
     Compare(compare::Intent),
+    /// Parts of what is known of a key: asked for, or sent.
+    Fetch(Fetch),
+    Parts(Fetch),
 }
 
 impl Urgency for Intent {}
@@ -118,6 +127,7 @@ pub(crate) struct KvState<P> {
     told: spread::Told,
     sync: Sync<P>,
     comparison: Comparison<P>,
+    fetching: Fetching<P>,
     stability: Stability,
     awaiting: Awaiting,
 }
@@ -139,6 +149,7 @@ impl<P: Peer> KvState<P> {
             told: spread::Told::new(Identity::new(NodeId::from_bytes([0; 16]), 0)),
             sync: Sync::new(now),
             comparison: Comparison::default(),
+            fetching: Fetching::default(),
             stability: Stability::default(),
             awaiting: Awaiting::default(),
         }
@@ -247,7 +258,18 @@ impl<P: Peer> KvState<P> {
         let covers = known || cx.config.keeps(Safeguard::Covering);
         after.join(if covers { self.context.dots() } else { &nothing }, other);
         after.prune(|dot| self.stability.is_stable(dot));
-        shown.iter().for_each(|dot| self.note(cx, dot));
+        if after.size() > MAX_ITEM * cx.config.kv.max_value && after.size() > before.size() {
+            return Joined::Full;
+        }
+        if after.heads().is_empty() {
+            // What the key shows still was known to what is gone: if it lives on, it comes again with what knows of it.
+            let me = self.writer(*cx.me);
+            for dot in after.dots().iter().filter(|dot| dot.writer != me) {
+                self.context.forget(cx.key, dot);
+            }
+            after = Item::default();
+        }
+        after.dots().iter().for_each(|dot| self.note(cx, dot));
         if after == before || !known && after.is_nothing() {
             return Joined::Known;
         }
@@ -411,6 +433,10 @@ impl<P: Peer> Protocol<P> for KvState<P> {
             Section::Answer(answer) if known => self.handle_answer(cx, from, answer),
             Section::Wants(wants) if known => self.handle_wants(cx, from, wants),
             Section::States(states) if known => self.handle_states(cx, from, states),
+            Section::Part(part) if known => self.handle_part(cx, from, part),
+            Section::Fetch(fetch) if known => {
+                self.intents.push(cx.stats, Target::answer(from), Intent::Parts(fetch));
+            }
             _ => (),
         }
     }
@@ -419,6 +445,7 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         self.push_if_due(cx);
         self.sync_if_due(cx);
         self.compare_if_due(cx);
+        self.fetch_if_due(cx);
         self.ask_if_due(cx);
         self.forget(cx);
     }
@@ -428,6 +455,7 @@ impl<P: Peer> Protocol<P> for KvState<P> {
             self.push_at,
             self.sync.poll_timeout(),
             self.comparison.poll_timeout(),
+            self.fetching.poll_timeout(),
             self.awaiting.poll_timeout(),
             self.store.poll_timeout(),
         ])
@@ -446,6 +474,8 @@ impl<P: Peer> Protocol<P> for KvState<P> {
             Intent::Push => self.write_push(cx, packet),
             Intent::Context { reply } => self.write_context(reply, packet),
             Intent::Compare(intent) => self.write_comparison(cx, to, intent, packet),
+            Intent::Fetch(fetch) => _ = packet.section(tag::KV_FETCH, |w| fetch.write(w)),
+            Intent::Parts(fetch) => self.write_parts(cx, to, fetch, packet),
             Intent::Delta(delta) => self.write_delta(cx, to, delta, packet),
             Intent::Ask(member) => self.write_question(cx, member, packet),
             Intent::Receipt(writer) => self.write_receipt(writer, packet),

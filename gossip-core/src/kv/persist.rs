@@ -120,7 +120,7 @@ fn put_run(out: &mut Vec<u8>, (writer, first, last): Range) {
     out.extend_from_slice(&last.to_be_bytes());
 }
 
-fn put_item(out: &mut Vec<u8>, now: Instant, key: &Key, item: &Item) {
+pub(super) fn put_item(out: &mut Vec<u8>, now: Instant, key: &Key, item: &Item) {
     match key.scope() {
         Scope::Shared => out.push(0),
         Scope::Own(owner) => {
@@ -129,7 +129,7 @@ fn put_item(out: &mut Vec<u8>, now: Instant, key: &Key, item: &Item) {
         }
     }
     put_blob(out, key.name());
-    let left = item.expires.map_or(u64::MAX, |at| u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX));
+    let left = item.expires_in(now).unwrap_or(u64::MAX);
     out.extend_from_slice(&left.to_be_bytes());
     put_blob(out, &item.to_bytes());
 }
@@ -157,6 +157,12 @@ fn blob<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     reader.bytes(usize::try_from(len).ok()?)
 }
 
+/// Reads an item from all of the bytes.
+pub(super) fn read_item(bytes: &[u8]) -> Option<(Key, Item, Option<Duration>)> {
+    let mut reader = Reader(bytes);
+    item(&mut reader).filter(|_| reader.0.is_empty())
+}
+
 fn item(reader: &mut Reader<'_>) -> Option<(Key, Item, Option<Duration>)> {
     let scope = match reader.array()? {
         [0_u8] => Scope::Shared,
@@ -165,6 +171,10 @@ fn item(reader: &mut Reader<'_>) -> Option<(Key, Item, Option<Duration>)> {
     };
     let key = blob(reader).filter(|key| key.len() <= MAX_KEY)?;
     let ttl = Some(u64(reader)?).filter(|left| *left < u64::MAX).map(Duration::from_millis);
-    let item = Item::from_bytes(blob(reader)?).ok()?;
+    let is_possible = |item: &Item| match scope {
+        Scope::Shared => true,
+        Scope::Own(owner) => item.is_of(owner),
+    };
+    let item = Item::from_bytes(blob(reader)?).ok().filter(is_possible)?;
     Some((Key::new(scope, key), item, ttl))
 }

@@ -86,7 +86,7 @@ pub(crate) fn write_entry(
             State::Full(&bytes)
         }
     };
-    let expires = item.expires.map(|at| u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX));
+    let expires = item.expires_in(now);
     let own = matches!(key.scope(), Scope::Own(_));
     Entry { writer: head.writer, counter: head.counter, own, expires, key: key.name(), state }.write(w)
 }
@@ -101,7 +101,7 @@ pub(crate) fn read_entry(entry: &Entry<'_>, now: Instant) -> Option<(Key, Item)>
         State::Full(bytes) => Item::from_bytes(bytes).ok().filter(|item| item.dots().contains(&head))?,
     };
     // Its owner alone writes an own key.
-    if entry.own && item.heads().iter().any(|other| other.writer.id != head.writer.id) {
+    if entry.own && !item.is_of(head.writer.id) {
         return None;
     }
     let ttl = entry.expires.map(core::time::Duration::from_millis);

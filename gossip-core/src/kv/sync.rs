@@ -230,7 +230,7 @@ impl<P: Peer> KvState<P> {
         packet: &mut Writer<'_>,
     ) {
         let DeltaIntent { mut ranges, packets, more } = intent;
-        let (mut done, mut passed_over, empty) = (0, 0, packet.len());
+        let (mut done, mut passed_over, mut empty) = (0, 0, packet.len());
         while let Some((writer, first, last)) = ranges.get(done).copied() {
             let through = self.write_range(cx.now, (writer, first, last), packets == 1 || more, packet);
             match through {
@@ -239,11 +239,16 @@ impl<P: Peer> KvState<P> {
                     ranges[done].1 = through + 1;
                     break;
                 }
-                // No packet of this node holds its first entry: that stays unseen there, and holds up no other.
+                // No packet of this node holds its first entry: that stays unseen there until its parts are, and holds up
+                // no other.
                 None if packet.len() == empty && passed_over < MAX_RANGES => {
                     passed_over += 1;
-                    cx.stats.kv_dropped += 1;
                     let entry = self.store.written(writer, first, last).next();
+                    if let Some((counter, key, item)) = &entry {
+                        if self.announce_parts(cx, key, item, &Dot::new(writer, *counter), packet).is_ok() {
+                            empty = packet.len();
+                        }
+                    }
                     match entry.map(|(counter, ..)| counter) {
                         Some(counter) if counter < last => ranges[done].1 = counter + 1,
                         _ => done += 1,

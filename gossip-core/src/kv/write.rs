@@ -15,9 +15,6 @@ use crate::peer::Peer;
 use crate::protocol::Cx;
 use crate::wire::kv::MAX_KEY;
 
-/// Everything of a packet but key and value, at its longest: header, list of ids, delta and entry.
-const OVERHEAD: usize = 144;
-
 /// What a write expects to find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
@@ -175,12 +172,8 @@ impl<'a, P: Peer> KvMut<'a, P> {
         if matches!(scope, Scope::Shared) && key.first() == Some(&b'@') {
             return Err(KvError::ReservedKey);
         }
-        let max = self.max_len(key);
+        let max = self.cx.config.kv.max_value;
         if len > max { Err(KvError::TooLarge { max }) } else { Ok(()) }
-    }
-
-    fn max_len(&self, key: &[u8]) -> usize {
-        self.cx.config.transport.datagram_mtu.saturating_sub(OVERHEAD + key.len())
     }
 
     /// Asks the other members whether they have a write, and sends it to those that have not, until as many acknowledged it
@@ -264,7 +257,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
         options: &WriteOptions,
         change: impl FnOnce(&mut Content, &mut Pen<'_>, Stamp) -> R,
     ) -> Result<(Version, R), KvError> {
-        let (name, key, state) = (key, Key::new(scope, key), &mut *self.state);
+        let (key, state) = (Key::new(scope, key), &mut *self.state);
         let known = state.store.open(&key);
         let max = self.cx.config.kv.max_entries;
         if known.is_none() && state.store.len() >= max {
@@ -284,7 +277,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
         let (before, was) = (self.state.counter(writer), item.is_visible());
         let written = item.write(writer, before, |content, pen| change(content, pen, stamp));
         let (result, counter) = written.ok_or(KvError::Exhausted)?;
-        self.check_item(name, &item)?;
+        self.check_item(&item)?;
         item.expires = options.expires.map(|ttl| self.cx.now + ttl);
         let version = Version::new(writer, counter);
         *self.cx.me = me;
@@ -296,7 +289,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
     }
 
     /// Whether others can be told of it.
-    fn check_item(&self, key: &[u8], item: &Item) -> Result<(), KvError> {
+    fn check_item(&self, item: &Item) -> Result<(), KvError> {
         if item.content().is_too_deep() {
             return Err(KvError::TooDeep);
         }
@@ -304,7 +297,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
             Some((_, value)) => value.map_or(0, |(_, value)| value.len()),
             None => item.size(),
         };
-        let max = self.max_len(key);
+        let max = self.cx.config.kv.max_value;
         if len > max && !item.is_deletion() { Err(KvError::TooLarge { max }) } else { Ok(()) }
     }
 }

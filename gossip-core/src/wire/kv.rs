@@ -28,6 +28,10 @@ pub enum Section<'a> {
     Wants(&'a [u8]),
     /// See [`tag::KV_STATES`].
     States(States<'a>),
+    /// See [`tag::KV_PART`].
+    Part(Part<'a>),
+    /// See [`tag::KV_FETCH`].
+    Fetch(Fetch),
 }
 
 impl<'a> Section<'a> {
@@ -42,6 +46,8 @@ impl<'a> Section<'a> {
             tag::KV_QUESTION => Self::Question(all(reader)?),
             tag::KV_ANSWER => Self::Answer(all(reader)?),
             tag::KV_WANTS => Self::Wants(all(reader)?),
+            tag::KV_PART => Self::Part(Part::read(reader)?),
+            tag::KV_FETCH => Self::Fetch(Fetch::read(reader)?),
             tag::KV_STATES => Self::States(States { wants_answer: reader.flag()?, entries: List::read(reader)? }),
             _ => return Ok(None),
         }))
@@ -59,6 +65,8 @@ impl<'a> Section<'a> {
             Self::Answer(_) => tag::KV_ANSWER,
             Self::Wants(_) => tag::KV_WANTS,
             Self::States(_) => tag::KV_STATES,
+            Self::Part(_) => tag::KV_PART,
+            Self::Fetch(_) => tag::KV_FETCH,
         }
     }
 
@@ -70,6 +78,8 @@ impl<'a> Section<'a> {
             Self::Context(page) => page.write(writer),
             Self::Delta(delta) => delta.write(writer),
             Self::Receipt(receipt) => writer.item(receipt),
+            Self::Part(part) => writer.item(part),
+            Self::Fetch(fetch) => writer.item(fetch),
             Self::Question(bytes) | Self::Answer(bytes) | Self::Wants(bytes) => writer.bytes(bytes),
             Self::States(states) => {
                 writer.u8(u8::from(states.wants_answer))?;
@@ -167,6 +177,79 @@ pub struct States<'a> {
     pub wants_answer: bool,
     /// The entries.
     pub entries: List<'a, Entry<'a>>,
+}
+
+/// A part of what is known of a key that fits no packet: the id of a writer, life (varint) and counter (varint, from 1) of a
+/// write that the key shows; in how many milliseconds it expires and one, or 0 (varint); the length of the whole (varint) and its checksum ([`super::ClusterKey::body`], 8 bytes); the
+/// number of the part (varint, from 0), and its bytes, to the section's end: 400 of each but the last. No bytes: it
+/// only says that there is such a thing. The whole is written as in a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part<'a> {
+    /// Who made a write that the key shows.
+    pub writer: Identity,
+    /// The number of the write.
+    pub counter: u64,
+    /// How long it lives still, in milliseconds; none: until it is deleted.
+    pub expires: Option<u64>,
+    /// How long the whole is.
+    pub total: usize,
+    /// Its checksum.
+    pub sum: u64,
+    /// Which part this is.
+    pub number: usize,
+    /// Its bytes; none: it is not here.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Item<'a> for Part<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let writer = Identity { id: reader.id()?, generation: reader.varint()? };
+        let (counter, expires) = (counter(reader)?, reader.varint()?.checked_sub(1));
+        let (total, sum) = (reader.varint_usize()?, reader.u64()?);
+        Ok(Self { writer, counter, expires, total, sum, number: reader.varint_usize()?, bytes: all(reader)? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.id(self.writer.id)?;
+        writer.varint(self.writer.generation)?;
+        writer.varint(self.counter)?;
+        writer.varint(self.expires.map_or(0, |left| left.saturating_add(1)))?;
+        writer.varint(self.total as u64)?;
+        writer.u64(self.sum)?;
+        writer.varint(self.number as u64)?;
+        writer.bytes(self.bytes)
+    }
+}
+
+/// Asks for parts of what is known of a key: the id of a writer, life (varint) and counter (varint, from 1) of a write that the
+/// key shows; the number of a part (varint), and which of the 32 from it on are wanted (4 bytes, the lowest bit is the
+/// first).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// Who made a write that the key shows.
+    pub writer: Identity,
+    /// The number of the write.
+    pub counter: u64,
+    /// The first part.
+    pub first: usize,
+    /// Which from it on.
+    pub mask: u32,
+}
+
+impl<'a> Item<'a> for Fetch {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        let writer = Identity { id: reader.id()?, generation: reader.varint()? };
+        let counter = counter(reader)?;
+        Ok(Self { writer, counter, first: reader.varint_usize()?, mask: reader.u32()? })
+    }
+
+    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
+        writer.id(self.writer.id)?;
+        writer.varint(self.writer.generation)?;
+        writer.varint(self.counter)?;
+        writer.varint(self.first as u64)?;
+        writer.u32(self.mask)
+    }
 }
 
 /// Which versions the sender has seen of the writers in a range: flags (1 byte: 1 the range begins after a writer, 2 it

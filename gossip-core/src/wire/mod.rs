@@ -54,6 +54,7 @@ pub mod tag {
                 | RUMOURS
                 | KV_QUESTION
                 | KV_WANTS
+                | KV_FETCH
         )
     }
 
@@ -140,6 +141,10 @@ pub mod tag {
     pub const KV_WANTS: u8 = 52;
     /// What the sender knows of keys in which the two differ: [`super::kv::States`].
     pub const KV_STATES: u8 = 53;
+    /// A part of what the sender knows of a key, or how long that is: [`super::kv::Part`].
+    pub const KV_PART: u8 = 54;
+    /// Asks for parts: [`super::kv::Fetch`].
+    pub const KV_FETCH: u8 = 55;
     /// Which bodies the sender wants: short ids. It is answered with `BODY_HAVE`, now and for a while when that changes.
     pub const BODY_WANT: u8 = 40;
     /// Which parts of a body the sender has: [`super::bulk::Have`].

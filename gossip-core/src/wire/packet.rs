@@ -211,7 +211,7 @@ fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'
             broadcast::Section::read(tag, body)?.map(Section::Broadcast)
         }
         tag::BODY_WANT..tag::DIRECT => bulk::Section::read(tag, body)?.map(Section::Bulk),
-        tag::KV_ENTRIES..tag::BODY_WANT | tag::KV_QUESTION..=tag::KV_STATES => {
+        tag::KV_ENTRIES..tag::BODY_WANT | tag::KV_QUESTION..=tag::KV_FETCH => {
             kv::Section::read(tag, body)?.map(Section::Kv)
         }
         _ => direct::Section::read(tag, body)?.map(Section::Direct),

@@ -30,7 +30,7 @@ pub(super) enum Name {
 
 /// Bytes of the key-value map's sections, with their tags and lengths.
 pub(super) fn kv_bytes(packet: &[u8]) -> usize {
-    let is_kv = |tag: u8| matches!(tag, tag::KV_ENTRIES..=tag::KV_RECEIPT | tag::KV_QUESTION..=tag::KV_STATES);
+    let is_kv = |tag: u8| matches!(tag, tag::KV_ENTRIES..=tag::KV_RECEIPT | tag::KV_QUESTION..=tag::KV_FETCH);
     section_sizes(packet).filter(|(tag, _)| is_kv(*tag)).map(|(_, bytes)| bytes).sum()
 }
 
