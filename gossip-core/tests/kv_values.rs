@@ -296,3 +296,48 @@ fn sets_that_fit_no_packet_together_reach_a_member_that_missed_both() {
         cluster.nodes.values().all(|node| node.kv().fingerprint() == first && node.kv().len() == 1)
     });
 }
+
+#[test]
+fn siblings_are_shown_as_the_function_of_their_prefix_merges_them() {
+    fn longest(_: &[u8], values: &[&[u8]]) -> Vec<u8> {
+        values.iter().max_by_key(|value| value.len()).unwrap_or(&&[][..]).to_vec()
+    }
+    fn all(_: &[u8], values: &[&[u8]]) -> Vec<u8> {
+        values.concat()
+    }
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    apart(&mut cluster, |at, node, now| {
+        for key in [&b"a/1"[..], b"a/all/1", b"b"] {
+            node.kv_mut(now).set(SHARED, key, &vec![at as u8; at as usize]).unwrap();
+        }
+    });
+    let now = cluster.now;
+    let mut kv = cluster.node(1).kv_mut(now);
+    kv.merge_with(b"a/", longest);
+    kv.merge_with(b"a/all/", all);
+    let kv = cluster.nodes[&1].kv();
+    assert_eq!(kv.merged(SHARED, b"a/1"), Some(vec![3; 3]));
+    assert_eq!(kv.merged(SHARED, b"a/all/1").unwrap().len(), 6);
+    assert_eq!(kv.merged(SHARED, b"b"), kv.get(SHARED, b"b").map(|entry| entry.value.to_vec()));
+    assert_eq!(kv.merged(SHARED, b"none"), None);
+}
+
+#[test]
+fn a_node_that_holds_nothing_gets_what_has_priority_first() {
+    let mut config = Config::lan();
+    config.kv.priority = vec!["config/".into()];
+    let mut cluster = Cluster::joined(2, &config);
+    for number in 0..2000_u32 {
+        let (now, prefix) = (cluster.now, if number % 20 == 7 { "config" } else { "other" });
+        cluster.node(1).kv_mut(now).set(SHARED, format!("{prefix}/{number}").as_bytes(), &[7; 32]).unwrap();
+    }
+    settle(&mut cluster);
+    cluster.start(3, 1, config);
+    let now = cluster.now;
+    cluster.node(3).join(now, 1).unwrap();
+    let mut others = 0;
+    cluster.until(20, "all with priority", |cluster| cluster.nodes[&3].kv().prefix(SHARED, b"config/").count() == 100);
+    others += cluster.nodes[&3].kv().prefix(SHARED, b"other/").count();
+    assert!(others < 500, "{others} others came before");
+    settle(&mut cluster);
+}

@@ -1,3 +1,5 @@
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{ConfigError, check, check_interval};
@@ -27,6 +29,9 @@ pub struct KvConfig {
     /// The longest value, in bytes, and about the most that a key may hold of other kinds of values: 64 to 1 048 576, default
     /// 65 536. What fits no datagram goes in parts.
     pub max_value: usize,
+    /// A node that holds nothing asks for the shared keys that begin with these first, at most 16 of 64 bytes each; none by
+    /// default.
+    pub priority: Vec<String>,
     /// The most entries, tombstones included, of all members: 16 at least, default 1 048 576. At the limit local writes of
     /// new keys are refused with `Full`; entries of others are left out, counted, and asked for again once there is room.
     /// What a snapshot holds is restored in any case.
@@ -49,6 +54,7 @@ impl Default for KvConfig {
             max_clock_drift: Duration::from_millis(500),
             tombstone_ttl: Duration::from_secs(24 * 3600),
             max_value: 1 << 16,
+            priority: Vec::new(),
             max_entries: 1 << 20,
             max_writers: 1 << 16,
             max_awaited: 256,
@@ -64,6 +70,8 @@ impl KvConfig {
         check(self.max_clock_drift <= Duration::from_secs(86_400), "kv.max_clock_drift", "be at most 1day")?;
         check(self.tombstone_ttl >= Duration::from_secs(60), "kv.tombstone_ttl", "be at least 60s")?;
         check((64..=1 << 20).contains(&self.max_value), "kv.max_value", "be between 64 and 1048576")?;
+        let priority = self.priority.len() <= 16 && self.priority.iter().all(|prefix| prefix.len() <= 64);
+        check(priority, "kv.priority", "be at most 16 prefixes of at most 64 bytes each")?;
         check(self.max_entries >= 16, "kv.max_entries", "be at least 16")?;
         check(self.max_writers >= 16, "kv.max_writers", "be at least 16")?;
         check((1..=1 << 16).contains(&self.max_awaited), "kv.max_awaited", "be between 1 and 65536")

@@ -2,6 +2,7 @@
 //! somebody heard of them. Which keys those are, `gossip-reconcile` finds, at the price of the difference; then each side
 //! tells what it knows of them. One side asks, and it alone remembers how far it has come.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -11,7 +12,7 @@ use smallvec::SmallVec;
 use super::item::Item;
 use super::key::Key;
 use super::push::{read_entry, write_entry};
-use super::{Joined, KvState};
+use super::{Joined, KvState, Scope};
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
@@ -75,6 +76,20 @@ impl<P: Peer> KvState<P> {
         let with = from.addr.clone();
         self.comparison.running = Some(Running { session, with, due: cx.now + RETRY, retries: 0 });
         self.send(cx, from.addr.clone(), Intent::Question);
+    }
+
+    /// A node that has seen nothing asks for what it needs first.
+    pub(super) fn ask_for_priority(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
+        let want = |prefix: &String| Want::Range {
+            range: Key::range(Scope::Shared, prefix.as_bytes()),
+            salt: 0,
+            tags: Vec::new(),
+            is_rest: true,
+        };
+        let wants: Vec<Want> = cx.config.kv.priority.iter().map(want).collect();
+        if !wants.is_empty() {
+            self.send(cx, from.addr.clone(), Intent::Wants(wants));
+        }
     }
 
     fn send(&mut self, cx: &mut Cx<'_, P>, to: P, intent: Intent) {

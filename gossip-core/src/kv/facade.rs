@@ -53,20 +53,25 @@ pub struct KvEvent {
     pub deleted: bool,
 }
 
+/// What several values of a key, which members set that did not know of each other, are taken for: the key, and the values in
+/// the order of their versions, which is the same everywhere. A member that computes something else sees something else.
+pub type Merge = fn(&[u8], &[&[u8]]) -> Vec<u8>;
+
 /// The map, to read; from [`crate::Node::kv`]. Cheap to make.
 #[derive(Clone, Copy, Debug)]
 pub struct Kv<'a> {
     pub(super) store: &'a Store,
     awaiting: &'a Awaiting,
     stability: &'a Stability,
+    merges: &'a [(Vec<u8>, Merge)],
     fingerprint: u64,
     pub(super) now: Instant,
 }
 
 impl<'a> Kv<'a> {
     pub(super) fn new<P: Peer>(state: &'a KvState<P>, now: Instant) -> Self {
-        let KvState { store, awaiting, stability, .. } = state;
-        Self { store, awaiting, stability, fingerprint: state.fingerprint(), now }
+        let KvState { store, awaiting, stability, merges, .. } = state;
+        Self { store, awaiting, stability, merges, fingerprint: state.fingerprint(), now }
     }
 
     /// A key's entry, if its value was set.
@@ -81,6 +86,22 @@ impl<'a> Kv<'a> {
         let register = item.as_ref().and_then(|item| item.content().siblings());
         let values = register.into_iter().flat_map(Register::values);
         values.map(|(dot, _, value)| (Version::from(dot), value.to_vec())).collect()
+    }
+
+    /// A key's value; if several were set by members that did not know of each other, what the function makes of them that
+    /// was registered for the longest prefix of the key with [`KvMut::merge_with`](super::KvMut::merge_with), or else
+    /// the one that is shown.
+    pub fn merged(&self, scope: Scope, key: &[u8]) -> Option<Vec<u8>> {
+        let siblings = self.siblings(scope, key);
+        let merge =
+            self.merges.iter().filter(|(prefix, _)| key.starts_with(prefix)).max_by_key(|(prefix, _)| prefix.len());
+        match (siblings.as_slice(), merge) {
+            ([_, _, ..], Some((_, merge))) => {
+                let values: Vec<&[u8]> = siblings.iter().map(|(_, value)| value.as_slice()).collect();
+                Some(merge(key, &values))
+            }
+            _ => self.get(scope, key).map(|entry| entry.value.to_vec()),
+        }
     }
 
     /// All that a key holds: also counters, sets and so on.

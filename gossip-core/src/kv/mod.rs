@@ -31,12 +31,13 @@ pub use gossip_crdt as crdt;
 pub use acks::{Acks, Quorum};
 pub use content::{Blob, Content, Typed};
 pub use error::KvError;
-pub use facade::{Entry, Kv, KvEvent};
+pub use facade::{Entry, Kv, KvEvent, Merge};
 pub(crate) use persist::Persisted;
 pub use persist::Writes;
 pub use version::{Pen, Scope, Version};
 pub use write::{Expect, KvMut, WriteOptions};
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use gossip_crdt::{Clock, Codec as _, Dot};
@@ -130,6 +131,8 @@ pub(crate) struct KvState<P> {
     fetching: Fetching<P>,
     stability: Stability,
     awaiting: Awaiting,
+    /// By prefix of the key.
+    merges: Vec<(Vec<u8>, Merge)>,
 }
 
 impl<P: Peer> KvState<P> {
@@ -152,6 +155,7 @@ impl<P: Peer> KvState<P> {
             fetching: Fetching::default(),
             stability: Stability::default(),
             awaiting: Awaiting::default(),
+            merges: Vec::new(),
         }
     }
 

@@ -74,6 +74,10 @@ impl<P: Peer> KvState<P> {
     /// random moment, so that not both ends ask.
     pub(super) fn mismatch(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
         self.sync.gap = None;
+        if self.context.writers() == 0 && self.sync.mismatches == 0 {
+            self.sync.mismatches = 1;
+            self.ask_for_priority(cx, from);
+        }
         self.compare_later(cx, from);
     }
 

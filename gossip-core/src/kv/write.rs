@@ -9,7 +9,7 @@ use super::content::{Blob, Content};
 use super::item::{Held, Item};
 use super::key::Key;
 use super::version::generation_of;
-use super::{KvError, KvState, Pen, Scope, Version};
+use super::{KvError, KvState, Merge, Pen, Scope, Version};
 use crate::membership::Membership;
 use crate::peer::Peer;
 use crate::protocol::Cx;
@@ -160,6 +160,13 @@ impl<'a, P: Peer> KvMut<'a, P> {
             }
         }
         last
+    }
+
+    /// From now on [`Kv::merged`](super::Kv::merged) makes of several values of a key that begins with this what the function
+    /// says; it takes the place of one that was registered for the same prefix. Nothing is written.
+    pub fn merge_with(&mut self, prefix: &[u8], merge: Merge) {
+        self.state.merges.retain(|(known, _)| known != prefix);
+        self.state.merges.push((prefix.to_vec(), merge));
     }
 
     /// Whether [`KvMut::set`] would take a value of that length, unless the map is full, or much is to be told of what it
