@@ -31,6 +31,38 @@ fn set(criterion: &mut Criterion) {
     group.finish();
 }
 
+const MILLION: u32 = 1_000_000;
+
+/// Sixteen bytes each.
+fn one_of_million(number: u32) -> [u8; 16] {
+    let mut key = *b"service/00000000";
+    key[12..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// A million keys of 16 bytes with values of 32: what each takes, and what a write of one more value takes.
+fn million(criterion: &mut Criterion) {
+    let mut known = Known::new(1);
+    let memory = allocation_counter::measure(|| {
+        for number in 0..MILLION {
+            let written = known.node.kv_mut(known.now).set(Scope::Shared, &one_of_million(number), &[7; 32]);
+            assert!(written.is_ok());
+            while known.node.poll_event().is_some() {}
+        }
+    });
+    let each = memory.bytes_current as f64 / f64::from(MILLION);
+    println!("a key of 16 bytes and a value of 32 take {each:.1} bytes, {:.2} times what they have and 64", each / 112.0);
+    let mut number = 0_u32;
+    criterion.bench_function("kv/set, 32 bytes/one of 1 000 000 keys", |bench| {
+        bench.iter(|| {
+            number = number.wrapping_add(7919) % MILLION;
+            let written = known.node.kv_mut(known.now).set(Scope::Shared, &one_of_million(number), &[8; 32]);
+            while known.node.poll_event().is_some() {}
+            written
+        });
+    });
+}
+
 fn delta(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("kv/full delta, 64 bytes a value");
     let known = Known::new(64);
@@ -77,5 +109,5 @@ fn deltas(known: &Known) -> (Vec<Sent>, u64) {
     (packets, entries)
 }
 
-criterion_group!(benches, set, delta);
+criterion_group!(benches, set, delta, million);
 criterion_main!(benches);
