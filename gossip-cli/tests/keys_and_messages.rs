@@ -183,7 +183,9 @@ fn an_agent_that_takes_some_topics_shows_nothing_of_others() {
     let a = site.start("a", &[]);
     site.file("gossip.toml", "preset = \"local\"\n[broadcast]\ntopics = [\"wanted\"]\n");
     let b = site.start("b", &["--join", a.addr()]);
-    [&a, &b].map(|agent| agent.wait_for_alive(&["a", "b"]));
+    for agent in [&a, &b] {
+        agent.wait_for_alive(&["a", "b"]);
+    }
     let reader = b.stream(&["subscribe"]);
     reader.next("the start", |line| line["event"] == "start");
     for topic in ["other", "wanted", "other", "wanted"] {
