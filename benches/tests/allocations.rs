@@ -93,14 +93,22 @@ fn an_equal_summary_of_the_map_is_handled_without_an_allocation() {
 
 #[test]
 fn a_broadcast_heard_before_is_dropped_without_an_allocation() {
-    let mut known = Known::new(SIZE);
-    let message = broadcast::Message::new(gossip_benches::identity(2), 1, broadcast::Class::Normal, b"news", &[5; 64]);
-    let packet =
-        known.write(1, true, |packet| _ = packet.list(tag::MESSAGES, once(|w: &mut Writer<'_>| w.item(&message))));
-    known.turn(&mut packet.clone());
-    while known.node.poll_event().is_some() {}
-    assert_eq!(allocations_of(&mut known, &packet), 0);
-    assert_eq!(known.node.stats().broadcast_duplicates, (WARM_UP + TIMES) as u64);
+    for bytes in [256, 64_000] {
+        let mut known = Known::new(SIZE);
+        let payload = vec![5; bytes];
+        let origin = gossip_benches::identity(2);
+        let message = broadcast::Message::new(origin, 1, broadcast::Class::Normal, b"news", &payload);
+        let (mut buffer, mut ids, key) = (vec![0; 65_507], Vec::new(), ClusterKey::new(""));
+        let mut packet = Writer::new(&mut buffer, &mut ids, &key, gossip_benches::identity(1), true).expect("room");
+        packet.section(tag::MESSAGES, |w| w.item(&message)).expect("room");
+        let len = packet.finish(&key);
+        buffer.truncate(len);
+        let packet = Sent { bytes: buffer, ..known.write(1, true, |_| ()) };
+        known.turn(&mut packet.clone());
+        while known.node.poll_event().is_some() {}
+        assert_eq!(allocations_of(&mut known, &packet), 0, "{bytes} bytes");
+        assert_eq!(known.node.stats().broadcast_duplicates, (WARM_UP + TIMES) as u64);
+    }
 }
 
 #[test]

@@ -22,3 +22,16 @@ fn a_member_takes_224_bytes_at_most_besides_its_metadata() {
         assert!(each <= 224.0, "{members} members: {each:.1} bytes each");
     }
 }
+
+#[test]
+fn a_topic_that_is_idle_takes_less_than_8_kb() {
+    let mut known = Known::new(64);
+    let topics: Vec<String> = (0..60).map(|at| format!("topic-of-some-length-{at}")).collect();
+    let counted = allocation_counter::measure(|| {
+        let mut broadcasts = known.node.broadcasts_mut(known.now);
+        topics.iter().for_each(|topic| broadcasts.subscribe(topic.as_bytes()).expect("room for a topic"));
+    });
+    let each = counted.bytes_current as f64 / topics.len() as f64;
+    println!("{each:.1} bytes each");
+    assert!((1.0..8192.0).contains(&each), "{each:.1} bytes each");
+}

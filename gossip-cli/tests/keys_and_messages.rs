@@ -162,3 +162,36 @@ fn options_of_publish_that_cannot_be_are_refused() {
         agent.run(&[&["publish", "t", "p"][..], options].concat()).refused(2, &[why]);
     }
 }
+
+#[test]
+fn a_message_is_taken_back_once_and_by_its_own_agent() {
+    let site = Site::new();
+    let (a, b) = two(&site);
+    let published = a.ask(&["publish", "t", "p"]);
+    let message = published["version"].as_str().unwrap();
+    b.run(&["cancel", message]).refused(2, &["not one that this node sent", "hint"]);
+    let told = a.ask(&["cancel", message]);
+    assert_eq!(told["version"], published["version"]);
+    assert!(told["taken_back_by"].is_string());
+    a.run(&["cancel", message]).refused(1, &["taken back before"]);
+    a.run(&["cancel", "nonsense"]).refused(2, &["is no message", "gossip publish"]);
+}
+
+#[test]
+fn an_agent_that_takes_some_topics_shows_nothing_of_others() {
+    let site = Site::new();
+    let a = site.start("a", &[]);
+    site.file("gossip.toml", "preset = \"local\"\n[broadcast]\ntopics = [\"wanted\"]\n");
+    let b = site.start("b", &["--join", a.addr()]);
+    for agent in [&a, &b] {
+        agent.wait_for_alive(&["a", "b"]);
+    }
+    let reader = b.stream(&["subscribe"]);
+    reader.next("the start", |line| line["event"] == "start");
+    for topic in ["other", "wanted", "other", "wanted"] {
+        a.run(&["publish", topic, "p", "--ordered"]).ok();
+    }
+    for _ in 0..2 {
+        assert_eq!(reader.next("a message", |line| line["event"] == "message")["topic"], "wanted");
+    }
+}

@@ -81,6 +81,10 @@ pub struct Stats {
     pub broadcast_expired: u64,
     /// Broadcast messages that were not delivered because they had expired, or been replaced or taken back, before they came.
     pub broadcast_withdrawn: u64,
+    /// Broadcast messages that came without their content, because nobody here or behind seemed to want their topic.
+    pub broadcast_left_out: u64,
+    /// Questions for the content of such messages that was wanted after all.
+    pub broadcast_fetches: u64,
     /// Ordered broadcast messages that came after a later one of their origin had been delivered without them; they are not.
     pub broadcast_late: u64,
     /// Times that the application was told of missing broadcast messages.
@@ -183,6 +187,9 @@ pub struct BroadcastQueues {
     /// Announced messages that are waited for. At the limit further announcements are passed over;
     /// [`Stats::broadcast_announcements_ignored`].
     pub announced: Fill,
+    /// Messages whose content is fetched, because it was left out and is wanted. At the limit others are given up, and told as a
+    /// gap.
+    pub fetched: Fill,
     /// Bytes of messages that wait for those that they come after. At the limit the oldest are delivered without.
     pub ordered_bytes: Fill,
     /// Bytes of messages kept for those who missed them. At the limit the oldest are forgotten.

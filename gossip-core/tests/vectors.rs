@@ -16,7 +16,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 51] = [
+const TAGS: [u8; 52] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -67,6 +67,7 @@ const TAGS: [u8; 51] = [
     tag::NOTICES,
     tag::RECORD_REQUEST,
     tag::RUMOURS,
+    tag::INTERESTS,
     tag::IDS,
 ];
 
@@ -131,6 +132,7 @@ fn the_hashes_that_all_members_compute_alike_are_fixed() {
             "member" => format!("{:016x}", key.member(identity(), number(3))),
             "body" => format!("{:016x}", key.body(words.get(1).map_or(&[][..], |text| text.as_bytes()))),
             "head" => format!("{:016x}", key.head(identity(), number(3))),
+            "topic" => format!("{:08x}", key.topic(words.get(1).map_or(&[][..], |text| text.as_bytes())).0),
             "run" => format!("{:016x}", key.run(identity(), number(3), number(4))),
             other => panic!("no such hash: {other}"),
         };

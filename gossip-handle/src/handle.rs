@@ -176,6 +176,22 @@ impl<P: Peer> Handle<P> {
         })
     }
 
+    /// Takes messages of this topic, and of no others but those named before; see
+    /// [`BroadcastsMut::subscribe`](gossip_core::broadcast::BroadcastsMut::subscribe).
+    pub fn subscribe(&self, topic: &[u8]) -> Result<(), BroadcastError> {
+        self.run(|state, now| state.node.broadcasts_mut(now).subscribe(topic))
+    }
+
+    /// Takes no more messages of this topic.
+    pub fn unsubscribe(&self, topic: &[u8]) {
+        self.run(|state, now| state.node.broadcasts_mut(now).unsubscribe(topic));
+    }
+
+    /// Takes messages of all topics, as in the beginning.
+    pub fn subscribe_all(&self) {
+        self.run(|state, now| state.node.broadcasts_mut(now).subscribe_all());
+    }
+
     /// What is known of how far a message got that is kept; see
     /// [`Broadcasts::delivery`](gossip_core::broadcast::Broadcasts::delivery).
     pub fn delivery(&self, id: MessageId) -> Option<Delivery> {

@@ -51,6 +51,7 @@ pub fn builtin() -> &'static [(&'static str, &'static str)] {
         "broadcast/rapid",
         "broadcast/partition",
         "broadcast/bulk",
+        "broadcast/topics",
         "broadcast/textbook-push",
         "broadcast/textbook-pull",
         "broadcast/textbook-push-pull",

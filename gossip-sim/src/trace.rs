@@ -42,6 +42,10 @@ pub(crate) enum Observation<'a> {
     Payload { message: usize, bytes: usize },
     /// A node sent a message to all. Messages are numbered in this order, from 0. One that is not measured warms up.
     Broadcast { node: usize, bytes: usize, class: Class, measured: bool },
+    /// Nodes that do not want the message that was sent last, ascending, its sender not among them.
+    Unwanted { by: &'a [usize] },
+    /// As `Payload`, with the way: where some topics are not wanted by all.
+    Carried { message: usize, from: usize, to: usize, bytes: usize },
     /// The application got a message.
     Delivered { message: usize, node: usize, hops: u32 },
     /// A node accepted a write. `seen` are the writes of this key that it held right before.

@@ -19,6 +19,9 @@ _gossip() {
             gossip,agent)
                 cmd="gossip__subcmd__agent"
                 ;;
+            gossip,cancel)
+                cmd="gossip__subcmd__cancel"
+                ;;
             gossip,completions)
                 cmd="gossip__subcmd__completions"
                 ;;
@@ -117,6 +120,9 @@ _gossip() {
                 ;;
             gossip__subcmd__help,agent)
                 cmd="gossip__subcmd__help__subcmd__agent"
+                ;;
+            gossip__subcmd__help,cancel)
+                cmd="gossip__subcmd__help__subcmd__cancel"
                 ;;
             gossip__subcmd__help,completions)
                 cmd="gossip__subcmd__help__subcmd__completions"
@@ -242,7 +248,7 @@ _gossip() {
 
     case "${cmd}" in
         gossip)
-            opts="-h -V --socket --json --help --version agent config demo sim completions man members rtt info join leave force-leave set get delete list import export publish subscribe watch send inbox query reachability events help"
+            opts="-h -V --socket --json --help --version agent config demo sim completions man members rtt info join leave force-leave set get delete list import export publish cancel subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -314,6 +320,24 @@ _gossip() {
                     COMPREPLY=($(compgen -W "off error warn info debug trace" -- "${cur}"))
                     return 0
                     ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__cancel)
+            opts="-h --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -590,7 +614,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help)
-            opts="agent config demo sim completions man members rtt info join leave force-leave set get delete list import export publish subscribe watch send inbox query reachability events help"
+            opts="agent config demo sim completions man members rtt info join leave force-leave set get delete list import export publish cancel subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -604,6 +628,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help__subcmd__agent)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__cancel)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

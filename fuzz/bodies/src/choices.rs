@@ -2,7 +2,7 @@
 
 use gossip_core::wire::broadcast::{
     Announcement, Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed, Rumour, ShortId,
-    Wanted,
+    TopicHash, Wanted,
 };
 use gossip_core::wire::bulk::{MAX_PARTS, Part, Run};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
@@ -33,8 +33,8 @@ const SHORT_IDS: [u8; 8] = [
 impl<'a> Model<'a> {
     /// What stands under which number is what the corpora mean by it.
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(48) {
-            kind @ (14..=16 | 29..=41) => Self::broadcast(kind, input),
+        match input.below(49) {
+            kind @ (14..=16 | 29..=41 | 48) => Self::broadcast(kind, input),
             kind @ 43..=47 => Self::comparison(kind, input),
             kind @ 17..=24 => Self::map_or_direct(kind, input),
             kind => Self::membership(kind, input),
@@ -110,6 +110,13 @@ impl<'a> Model<'a> {
             40 => {
                 let (token, bits) = (u16::from_be_bytes(input.array()), input.bytes(8));
                 Self::ReceiptSaid(token, if bits.is_empty() { &[1] } else { bits })
+            }
+            48 => {
+                let mut topics: Vec<u32> = many(input, Input::u32);
+                topics.sort_unstable();
+                topics.dedup();
+                let topics = topics.into_iter().map(TopicHash).collect();
+                Self::Interests(input.flag(), input.flag().then_some(topics))
             }
             _ => Self::Rumours(many(input, |input| Rumour {
                 message: ShortId(input.u32()),
@@ -215,7 +222,8 @@ fn body<'a>(input: &mut Input<'a>) -> Body<'a> {
     let choices = input.byte();
     let chosen = |bit: u8| choices >> bit & 1 == 1;
     if chosen(0) {
-        return Body::Withdrawn { back: 0 };
+        let topic = TopicHash(if chosen(4) { input.u32() } else { 0 });
+        return if chosen(4) { Body::LeftOut { topic } } else { Body::Withdrawn { back: 0 } };
     }
     let order = chosen(1).then(|| {
         let after = input.bytes(4 * MAX_AFTER);

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use gossip_core::wire::broadcast::MAX_INTERESTS;
 use gossip_core::wire::{
-    ClusterKey, Packet, Section, broadcast, bulk, direct, kv, membership, message_payload_bytes, section_sizes, tag,
+    ClusterKey, List, Packet, Section, broadcast, bulk, direct, kv, membership, message_payload_bytes, section_sizes,
+    tag,
 };
 use gossip_core::{NodeId, Peer};
 
@@ -66,6 +68,10 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
             return list.iter().map(|pushed| pushed.payload().len()).sum();
         }
         Section::Broadcast(broadcast::Section::Rumours(list)) => _ = list.iter().count(),
+        Section::Broadcast(broadcast::Section::Interests(told)) => {
+            let topics: Vec<_> = told.topics.iter().flat_map(List::iter).collect();
+            assert!(topics.len() <= MAX_INTERESTS && topics.is_sorted_by(|a, b| a < b));
+        }
         Section::Broadcast(
             broadcast::Section::Recent(ids)
             | broadcast::Section::Ack(ids)

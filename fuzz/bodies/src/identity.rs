@@ -97,6 +97,9 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
             broadcast::Section::Receipt(broadcast::Receipt::Answer { token, bits }) => Model::ReceiptSaid(*token, bits),
             broadcast::Section::Pull(list) => Model::Wanted(list.iter().collect()),
             broadcast::Section::Rumours(list) => Model::Rumours(list.iter().collect()),
+            broadcast::Section::Interests(told) => {
+                Model::Interests(told.of_answer, told.topics.map(|topics| topics.iter().collect()))
+            }
             broadcast::Section::Link(link) => Model::Link(*link),
             broadcast::Section::Advert(advert) => Model::Advert(*advert),
             broadcast::Section::Push(list) => Model::Push(list.iter().collect()),

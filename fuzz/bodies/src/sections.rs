@@ -1,7 +1,9 @@
 //! What a section holds, and how it is written.
 
 use gossip_core::NodeId;
-use gossip_core::wire::broadcast::{Announcement, Message, Pushed, Receipt as Asked, Rumour, ShortId, Wanted};
+use gossip_core::wire::broadcast::{
+    Announcement, Interests, Message, Pushed, Receipt as Asked, Rumour, ShortId, TopicHash, Wanted,
+};
 use gossip_core::wire::bulk::{Part, Run};
 use gossip_core::wire::direct::{Answer, Message as Direct};
 use gossip_core::wire::kv::{Entry, Receipt};
@@ -45,6 +47,8 @@ pub(crate) enum Model<'a> {
     ReceiptSaid(u16, &'a [u8]),
     Wanted(Vec<Wanted>),
     Rumours(Vec<Rumour>),
+    /// Whether of the answer, and which topics.
+    Interests(bool, Option<Vec<TopicHash>>),
     Link(LinkSection),
     Advert(Advert),
     Push(Vec<Pushed<'a>>),
@@ -122,6 +126,7 @@ impl<'a> Model<'a> {
             Self::ReceiptAsked(..) | Self::ReceiptSaid(..) => tag::MESSAGE_RECEIPT,
             Self::Wanted(_) => tag::MESSAGE_PULL,
             Self::Rumours(_) => tag::RUMOURS,
+            Self::Interests(..) => tag::INTERESTS,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
             Self::Push(_) => tag::PUSH,
@@ -185,6 +190,7 @@ impl<'a> Model<'a> {
             Self::Fingerprint(fingerprint) => w.u32(*fingerprint),
             Self::Wanted(wanted) => all(w, wanted),
             Self::Rumours(rumours) => all(w, rumours),
+            Self::Interests(of_answer, topics) => Interests::tell(*of_answer, topics.as_deref(), w),
             Self::Link(link) => w.item(link),
             Self::Advert(advert) => w.item(advert),
             Self::Push(pushed) => all(w, pushed),

@@ -9,9 +9,13 @@ use gossip_core::{Identity, NodeId};
 use super::address;
 use super::datadir::{DataDir, Journal, Start};
 use super::settings::Settings;
+use super::{query, reach};
 use crate::args::AgentArgs;
 use crate::exit::Failure;
 use crate::profile;
+
+/// The topics of what agents say among themselves.
+const OWN_TOPICS: [&[u8]; 3] = [query::TOPIC, reach::ASK, reach::TELL];
 
 /// Everything that can be checked before anything is touched.
 pub(super) struct Setup {
@@ -65,6 +69,7 @@ impl Setup {
         let mut options = Options::new(identity, settings.file.node.clone());
         // Without a stream lane if it says so.
         options.config.transport = settings.file.node.transport.clone();
+        take_own_topics(&mut options.config.broadcast.topics);
         options.advertise = self.advertise;
         let (dir, mut start) = disk.unzip();
         options.snapshot = start.as_mut().and_then(|start| start.state.take());
@@ -81,6 +86,13 @@ impl Setup {
             .with(|node, now| node.set_metadata(now, &metadata))
             .map_err(|error| Failure::input(format!("name and tags: {error}")))?;
         Ok((node, Opened { name, disk }))
+    }
+}
+
+/// An agent that takes some topics alone takes those of agents, too: it is to be asked.
+fn take_own_topics(topics: &mut Vec<String>) {
+    if !topics.is_empty() {
+        topics.extend(OWN_TOPICS.map(|topic| String::from_utf8_lossy(topic).into_owned()));
     }
 }
 

@@ -93,6 +93,12 @@ With --wait-coverage a sample of the members is asked, as large as it takes to s
 that goes in parts it is the announcement that counts. After --timeout it ends with exit code 4, and
 the message goes on spreading. Where too much waits to be sent nothing is published and the exit code
 is 6. An ordered message must fit one datagram, others may have 32 MiB as configured at first.";
+const CANCEL_EXAMPLES: &str = "\
+Examples:
+  gossip cancel 6e87284d.1763700000000.5
+  gossip cancel \"$(gossip publish deploy 'v1.4.2 is out')\"
+
+Who has it keeps it; nobody else gets it any more. It prints the name of the message that says so.";
 const SUBSCRIBE_EXAMPLES: &str = "\
 Examples:
   gossip subscribe deploy
@@ -153,6 +159,8 @@ pub(crate) enum ClientCommand {
     Export(ExportArgs),
     /// Send a message to all members
     Publish(PublishArgs),
+    /// Take back a message of this agent where it has not arrived yet
+    Cancel(CancelArgs),
     /// Print messages as they arrive
     Subscribe(SubscribeArgs),
     /// Print changes of keys as they happen
@@ -368,6 +376,13 @@ pub(crate) struct PublishArgs {
     /// How long to wait, at most 60s, such as 500ms or 5s. Default: 10s
     #[arg(long, value_name = "TIME", requires = "wait_coverage", value_parser = duration::parse)]
     pub(crate) timeout: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = CANCEL_EXAMPLES)]
+pub(crate) struct CancelArgs {
+    /// The message, as `gossip publish` printed it
+    pub(crate) message: String,
 }
 
 #[derive(Args, Debug)]

@@ -14,8 +14,8 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use agent::{AgentArgs, LogLevel};
 pub(crate) use client::{
-    ClientCommand, DeleteArgs, EventsArgs, ExportArgs, ForceLeaveArgs, GetArgs, ImportArgs, JoinArgs, ListArgs,
-    MembersArgs, PublishArgs, RttArgs, SetArgs, SubscribeArgs, WaitArgs, WatchArgs,
+    CancelArgs, ClientCommand, DeleteArgs, EventsArgs, ExportArgs, ForceLeaveArgs, GetArgs, ImportArgs, JoinArgs,
+    ListArgs, MembersArgs, PublishArgs, RttArgs, SetArgs, SubscribeArgs, WaitArgs, WatchArgs,
 };
 pub(crate) use demo::DemoArgs;
 pub(crate) use direct::{InboxArgs, QueryArgs, ReachabilityArgs, SendArgs};

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::argument_or_stdin;
 use super::http::{Client, Query};
 use super::members::text;
-use crate::args::{DeleteArgs, GetArgs, ListArgs, PublishArgs, SetArgs, WaitArgs};
+use crate::args::{CancelArgs, DeleteArgs, GetArgs, ListArgs, PublishArgs, SetArgs, WaitArgs};
 use crate::exit::Failure;
 use crate::output;
 
@@ -74,6 +74,11 @@ pub(super) async fn publish(client: &Client, args: &PublishArgs, json: bool) -> 
     let answer = client.post("/v1/publish", &body).await?;
     version(&answer, json)?;
     covered(&answer["coverage"], json)
+}
+
+pub(super) async fn cancel(client: &Client, args: &CancelArgs, json: bool) -> Result<(), Failure> {
+    let answer = client.post("/v1/cancel", &json!({ "version": args.message })).await?;
+    if json { output::json(&answer) } else { output::line(&text(&answer["taken_back_by"])) }
 }
 
 /// Says how far a message got, if that was waited for.

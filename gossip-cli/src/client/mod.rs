@@ -39,6 +39,7 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
         ClientCommand::Import(args) => transfer::import(&client, &args, json).await,
         ClientCommand::Export(args) => transfer::export(&client, &args).await,
         ClientCommand::Publish(args) => keys::publish(&client, &args, json).await,
+        ClientCommand::Cancel(args) => keys::cancel(&client, &args, json).await,
         ClientCommand::Subscribe(args) => stream::subscribe(&client, &args, json).await,
         ClientCommand::Watch(args) => watch::watch(&client, &args, json).await,
         ClientCommand::Send(args) => direct::send(&client, &args, json).await,

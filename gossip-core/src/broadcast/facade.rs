@@ -8,6 +8,7 @@ use super::coverage::Survey;
 use super::history::History;
 use super::message::{MessageId, SendOptions};
 use super::receipts::{Delivery, Receipts};
+use super::topics::Topics;
 use crate::bulk::Bulk;
 use crate::config::Config;
 use crate::peer::Peer;
@@ -41,6 +42,11 @@ pub enum BroadcastError {
     NotOwn,
     /// A message to take back has expired, was replaced or taken back before, or is not kept any more.
     Gone,
+    /// The node restricts itself to `broadcast.max_topics` topics already; see [`BroadcastsMut::subscribe_all`].
+    TooManyTopics {
+        /// How many there may be.
+        max: usize,
+    },
     /// Too much waits to be sent, or too many large payloads are held for others: nothing was sent, and it may be tried again.
     Busy {
         /// How long what waits has waited: after about that long there is room again, unless the network got slower. Large payloads
@@ -65,6 +71,9 @@ impl fmt::Display for BroadcastError {
             Self::Gone => {
                 f.write_str("the message has expired, was replaced or taken back before, or is not kept any more")
             }
+            Self::TooManyTopics { max } => {
+                write!(f, "a node restricts itself to {max} topics at most; it may take all instead")
+            }
             Self::Busy { retry_after } => {
                 write!(
                     f,
@@ -85,19 +94,31 @@ impl core::error::Error for BroadcastError {}
 pub struct Broadcasts<'a> {
     history: &'a History,
     receipts: &'a Receipts,
+    topics: &'a Topics,
     bulk_bytes: usize,
     mtu: usize,
 }
 
 impl<'a> Broadcasts<'a> {
-    pub(super) fn new(history: &'a History, receipts: &'a Receipts, bulk_bytes: usize, config: &Config) -> Self {
-        Self { history, receipts, bulk_bytes, mtu: config.transport.datagram_mtu }
+    pub(super) fn new(
+        history: &'a History,
+        receipts: &'a Receipts,
+        topics: &'a Topics,
+        bulk_bytes: usize,
+        config: &Config,
+    ) -> Self {
+        Self { history, receipts, topics, bulk_bytes, mtu: config.transport.datagram_mtu }
     }
 
     /// What is known of how far a message got that is kept: mostly one of this node's own, for as long as `broadcast.history` says.
     pub fn delivery(&self, id: MessageId) -> Option<Delivery> {
         let (pushed, acknowledged) = self.history.delivery(self.history.find(id)?)?;
         Some(Delivery { pushed, acknowledged, coverage: self.receipts.coverage(id) })
+    }
+
+    /// The topics that this node restricts itself to; none: it takes all.
+    pub fn topics(&self) -> Option<impl Iterator<Item = &'a [u8]> + use<'a>> {
+        self.topics.names().map(|names| names.iter().map(|name| &**name))
     }
 
     /// How many messages are kept for those who missed them.
@@ -247,6 +268,48 @@ impl<'a, P: Peer> BroadcastsMut<'a, P> {
     pub fn survey(&mut self, id: MessageId, survey: Survey) -> Result<(), BroadcastError> {
         self.is_running()?;
         self.state.survey(&mut self.cx, id, survey)
+    }
+
+    /// Takes messages of this topic, and no others but those of the topics named before. Until the first call a node takes
+    /// messages of all topics. It passes on what its neighbours want all the same, and gets of everything else no more than
+    /// the names. Messages of a topic that went by before are not fetched.
+    ///
+    /// # Errors
+    /// [`BroadcastError::TopicLength`], [`BroadcastError::ReservedTopic`], [`BroadcastError::TooManyTopics`].
+    pub fn subscribe(&mut self, topic: &[u8]) -> Result<(), BroadcastError> {
+        let mut names = self.state.topics.names().cloned().unwrap_or_default();
+        if topic.len() > MAX_TOPIC {
+            return Err(BroadcastError::TopicLength);
+        }
+        if topic.first() == Some(&0) {
+            return Err(BroadcastError::ReservedTopic);
+        }
+        if names.contains(topic) {
+            return Ok(());
+        }
+        let max = self.cx.config.broadcast.max_topics;
+        if names.len() >= max {
+            return Err(BroadcastError::TooManyTopics { max });
+        }
+        names.insert(topic.into());
+        self.state.restrict(&mut self.cx, Some(names));
+        Ok(())
+    }
+
+    /// Takes no more messages of this topic, if it was named by [`Self::subscribe`]. Without any that is left the node takes none,
+    /// and still sends what it likes.
+    pub fn unsubscribe(&mut self, topic: &[u8]) {
+        let Some(mut names) = self.state.topics.names().cloned() else { return };
+        if names.remove(topic) {
+            self.state.restrict(&mut self.cx, Some(names));
+        }
+    }
+
+    /// Takes messages of all topics, as in the beginning.
+    pub fn subscribe_all(&mut self) {
+        if self.state.topics.names().is_some() {
+            self.state.restrict(&mut self.cx, None);
+        }
     }
 
     fn has_room(&mut self, class: Class) -> Result<(), BroadcastError> {

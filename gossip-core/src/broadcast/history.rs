@@ -1,22 +1,20 @@
 //! Messages kept for those who missed them: in the order of their arrival, found by id, bounded in bytes and in time. What
-//! expired, was replaced or taken back stays as a mere name, so that ranges have no holes and fingerprints agree.
+//! expired, was replaced, taken back or left out stays as a mere name, so that ranges have no holes and fingerprints agree.
 
-use alloc::collections::{BinaryHeap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 use core::time::Duration;
 
 use hashbrown::HashTable;
 
 use super::before;
 use super::message::{Held, Message, MessageId};
+use super::schedule::Schedule;
 use crate::random::MapHasher;
 use crate::time::Instant;
 use crate::wire;
-use crate::wire::broadcast::{Class, ShortId};
+use crate::wire::broadcast::{Body, Class, ShortId, TopicHash};
 
-/// So many messages that are gone may still stand among those that leave the fingerprint, and as many as are kept twice.
-const SLACK: usize = 64;
 /// What a message is taken to have while none is kept.
 const USUAL: usize = 512;
 /// What a message takes besides its topic and payload, about.
@@ -41,15 +39,21 @@ struct Kept {
 }
 
 impl Kept {
-    fn to_wire<O>(&self, now: Instant, origin: O) -> wire::broadcast::Message<'_, O> {
+    /// As it is passed on; without its content to whoever does not want that.
+    fn to_wire<O>(&self, now: Instant, origin: O, leave_out: LeaveOut<'_>) -> wire::broadcast::Message<'_, O> {
         let (sequence, class) = (self.held.id().sequence, self.held.class());
-        wire::broadcast::Message { origin, sequence, class, age: age(now, self.born), body: self.held.to_wire(now) }
+        let topic = if let Held::Content(message, _) = &self.held { leave_out(message) } else { None };
+        let body = topic.map_or_else(|| self.held.to_wire(now), |topic| Body::LeftOut { topic });
+        wire::broadcast::Message { origin, sequence, class, age: age(now, self.born), body }
     }
 
     fn short(&self) -> ShortId {
         ShortId::of(self.origin, self.held.id().sequence)
     }
 }
+
+/// Of a message whose content the receiver does not want its topic.
+pub(crate) type LeaveOut<'a> = &'a dyn Fn(&Message) -> Option<TopicHash>;
 
 /// What became of a message that was put into the history.
 #[derive(Clone, Copy, Debug)]
@@ -81,33 +85,12 @@ pub(crate) struct History {
     displacing: HashTable<(u64, Place)>,
     /// Messages that were withdrawn and whose payload goes in parts.
     bodiless: Vec<ShortId>,
+    /// How many messages are kept whose content was left out.
+    left_out: usize,
     hasher: MapHasher,
     bytes: usize,
     /// The most that they ever were, once room was made.
     peak: usize,
-}
-
-/// What happens to messages at certain moments.
-#[derive(Debug, Default)]
-struct Schedule(BinaryHeap<Reverse<(Instant, Place)>>);
-
-impl Schedule {
-    fn push(&mut self, at: Instant, place: Place) {
-        self.0.push(Reverse((at, place)));
-    }
-
-    /// The next whose moment is before `now`.
-    fn pop(&mut self, now: Instant) -> Option<Place> {
-        let Reverse((at, _)) = self.0.peek()?;
-        if *at < now { self.0.pop().map(|Reverse((_, place))| place) } else { None }
-    }
-
-    /// Forgets those that are gone, once they are many.
-    fn shed(&mut self, front: Place, kept: usize) {
-        if self.0.len() > 2 * kept + SLACK {
-            self.0.retain(|Reverse((_, place))| *place >= front);
-        }
-    }
 }
 
 impl History {
@@ -123,6 +106,7 @@ impl History {
             expiring: Schedule::default(),
             displacing: HashTable::new(),
             bodiless: Vec::new(),
+            left_out: 0,
             hasher,
             bytes: 0,
             peak: 0,
@@ -141,6 +125,7 @@ impl History {
             self.expiring.push(*dies, place);
         }
         self.bytes += size(&held);
+        self.left_out += usize::from(held.is_left_out());
         self.kept.push_back(Kept {
             held,
             displaces,
@@ -178,6 +163,10 @@ impl History {
                 }
                 (hash, last)
             }
+            Held::LeftOut { .. } => {
+                let back = !self.displacing.is_empty() && self.displacer(self.taken_back(id)).is_some();
+                return (0, back, false);
+            }
             Held::Withdrawn { back: 0, .. } => return (0, false, false),
             Held::Withdrawn { back, .. } => {
                 let other = MessageId { sequence: id.sequence.saturating_sub(*back), ..id };
@@ -204,16 +193,53 @@ impl History {
     pub(crate) fn withdraw(&mut self, place: Place) -> bool {
         let at = place.checked_sub(self.front).and_then(|at| usize::try_from(at).ok());
         let Some(kept) = at.and_then(|at| self.kept.get_mut(at)) else { return false };
-        if matches!(kept.held, Held::Withdrawn { .. }) {
-            return false;
-        }
+        let content = match &kept.held {
+            Held::Withdrawn { .. } => return false,
+            Held::LeftOut { .. } => false,
+            Held::Content(..) => true,
+        };
         self.bytes -= size(&kept.held);
+        self.left_out -= usize::from(kept.held.is_left_out());
         if matches!(&kept.held, Held::Content(message, _) if message.is_in_parts()) {
             self.bodiless.push(kept.short());
         }
         kept.held = Held::Withdrawn { id: kept.held.id(), class: kept.held.class(), back: 0 };
         self.bytes += size(&kept.held);
-        true
+        content
+    }
+
+    /// Puts what came now in the place of a message whose content was left out; whether it displaced another one.
+    pub(crate) fn fill(&mut self, place: Place, mut held: Held) -> bool {
+        let (displaces, late, displaced) = self.displace(place, &held);
+        if late {
+            held = Held::Withdrawn { id: held.id(), class: held.class(), back: 0 };
+        }
+        if let Held::Content(_, Some(dies)) = &held {
+            self.expiring.push(*dies, place);
+        }
+        let bytes = size(&held);
+        let Some(kept) = self.kept_mut(place) else { return displaced };
+        let before = core::mem::replace(&mut kept.held, held);
+        kept.displaces = displaces;
+        self.bytes = self.bytes + bytes - size(&before);
+        self.left_out -= usize::from(before.is_left_out());
+        displaced
+    }
+
+    /// The topic of a message whose content was left out.
+    pub(crate) fn left_out(&self, place: Place) -> Option<TopicHash> {
+        if self.left_out == 0 {
+            return None;
+        }
+        match self.kept(place)?.held {
+            Held::LeftOut { topic, .. } => Some(topic),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a message whose content was left out.
+    pub(crate) fn has_left_out(&self) -> bool {
+        self.left_out > 0
     }
 
     /// Those that were withdrawn since, and whose payload goes in parts.
@@ -238,7 +264,7 @@ impl History {
     pub(crate) fn get(&self, place: Place) -> Option<&Message> {
         match &self.kept(place)?.held {
             Held::Content(message, _) => Some(message),
-            Held::Withdrawn { .. } => None,
+            Held::Withdrawn { .. } | Held::LeftOut { .. } => None,
         }
     }
 
@@ -247,15 +273,25 @@ impl History {
     }
 
     /// A message as it is pulled.
-    pub(crate) fn to_wire(&self, now: Instant, place: Place) -> Option<wire::broadcast::Message<'_>> {
+    pub(crate) fn to_wire(
+        &self,
+        now: Instant,
+        place: Place,
+        leave_out: LeaveOut<'_>,
+    ) -> Option<wire::broadcast::Message<'_>> {
         let kept = self.kept(place)?;
-        Some(kept.to_wire(now, kept.held.id().origin()))
+        Some(kept.to_wire(now, kept.held.id().origin(), leave_out))
     }
 
     /// A message as it is pushed.
-    pub(crate) fn to_pushed(&self, now: Instant, place: Place) -> Option<wire::broadcast::Pushed<'_>> {
+    pub(crate) fn to_pushed(
+        &self,
+        now: Instant,
+        place: Place,
+        leave_out: LeaveOut<'_>,
+    ) -> Option<wire::broadcast::Pushed<'_>> {
         let kept = self.kept(place)?;
-        Some(kept.to_wire(now, kept.origin))
+        Some(kept.to_wire(now, kept.origin, leave_out))
     }
 
     /// Sums up what is held and was sent `kept` ago at most.
@@ -315,6 +351,7 @@ impl History {
         self.front += 1;
         self.aged = self.aged.max(self.front);
         self.bytes -= size(&oldest.held);
+        self.left_out -= usize::from(oldest.held.is_left_out());
         // What goes for want of room leaves nothing behind.
         self.leaving.shed(self.front, self.kept.len());
         self.expiring.shed(self.front, self.kept.len());
@@ -429,7 +466,7 @@ mod tests {
         }
         let held = history.len();
         for schedule in [&history.leaving, &history.expiring] {
-            assert!(held < 1000 && schedule.0.len() <= 2 * held + SLACK + 1, "{held}, {}", schedule.0.len());
+            assert!(held < 1000 && schedule.len() <= 2 * held + 65, "{held}, {}", schedule.len());
         }
         let summed = history.kept.iter().filter(|kept| kept.summed).fold(0, |sum, kept| sum ^ kept.short().0);
         assert_eq!(history.fingerprint(Instant::from_micros(20_000_000), Duration::from_secs(120)), summed);

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::interests::Interests;
 use super::load::Burden;
 use super::outbox::Outbox;
 use crate::identity::Identity;
@@ -142,6 +143,9 @@ pub(super) struct Link<P> {
     pub(super) child: bool,
     pub(super) burden: Burden,
     pub(super) outbox: Outbox,
+    /// Which topics are wanted on the neighbour's side, and what it was told of this one; none: nothing, which means all.
+    pub(super) wanted: Interests,
+    pub(super) told_wanted: Option<Interests>,
 }
 
 impl<P> Link<P> {
@@ -161,6 +165,8 @@ impl<P> Link<P> {
             child: false,
             burden: Burden::default(),
             outbox: Outbox::default(),
+            wanted: Interests::All,
+            told_wanted: None,
         }
     }
 }

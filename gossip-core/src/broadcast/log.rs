@@ -96,6 +96,15 @@ impl Log {
         origin.is_some_and(|origin| origin.last_ordered > id.sequence)
     }
 
+    /// The numbers below this one that have not come, but for those before the last ordered message that was delivered.
+    pub(super) fn missing_before(&self, id: MessageId) -> impl Iterator<Item = u64> + '_ {
+        let origin = self.origins.get(&id.origin).filter(|origin| origin.generation == id.generation);
+        origin.into_iter().flat_map(move |origin| {
+            let first = origin.from.max(origin.last_ordered.saturating_add(1));
+            origin.missing(first, id.sequence.saturating_sub(1))
+        })
+    }
+
     /// An ordered message is delivered.
     pub(super) fn note_ordered(&mut self, id: MessageId) {
         if let Some(origin) = self.origins.get_mut(&id.origin).filter(|origin| origin.generation == id.generation) {

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use crate::identity::{Identity, NodeId};
 use crate::time::Instant;
-use crate::wire::broadcast::{Body, Class, Content, Order, ShortId};
+use crate::wire::broadcast::{Body, Class, Content, Order, ShortId, TopicHash};
 
 /// Names a message for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,6 +126,8 @@ pub(crate) enum Held {
     Content(Message, Option<Instant>),
     /// That it is not delivered any more; and how much lower the number of the one is that it takes back, if not 0.
     Withdrawn { id: MessageId, class: Class, back: u64 },
+    /// That its content was left out, since nobody here seemed to want its topic.
+    LeftOut { id: MessageId, class: Class, topic: TopicHash },
 }
 
 impl Held {
@@ -137,20 +139,25 @@ impl Held {
                 Self::Content(Message::new(id, class, content), dies)
             }
             Body::Withdrawn { back } => Self::Withdrawn { id, class, back: *back },
+            Body::LeftOut { topic } => Self::LeftOut { id, class, topic: *topic },
         }
     }
 
     pub(super) fn id(&self) -> MessageId {
         match self {
             Self::Content(message, _) => message.id,
-            Self::Withdrawn { id, .. } => *id,
+            Self::Withdrawn { id, .. } | Self::LeftOut { id, .. } => *id,
         }
+    }
+
+    pub(super) fn is_left_out(&self) -> bool {
+        matches!(self, Self::LeftOut { .. })
     }
 
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Content(message, _) => message.class,
-            Self::Withdrawn { class, .. } => *class,
+            Self::Withdrawn { class, .. } | Self::LeftOut { class, .. } => *class,
         }
     }
 
@@ -162,6 +169,7 @@ impl Held {
                 expires => Body::Content(message.to_wire(expires)),
             },
             Self::Withdrawn { back, .. } => Body::Withdrawn { back: *back },
+            Self::LeftOut { topic, .. } => Body::LeftOut { topic: *topic },
         }
     }
 }

@@ -5,11 +5,13 @@
 //! Or as `broadcast.mode` says, in one of the textbook's ways (`modes`).
 //!
 //! `overlay` and `upkeep` keep the neighbours, `tree` chooses the branches, `push` and `lazy` are the two ways along links, `pull`
-//! is the certainty, `log` is what was received.
+//! is the certainty, `log` is what was received; `topics` and `fetch` see to it that content goes where it is wanted.
 
 mod coverage;
 mod facade;
+mod fetch;
 mod history;
+mod interests;
 #[cfg(test)]
 mod lab;
 mod lazy;
@@ -18,6 +20,7 @@ mod load;
 mod log;
 mod message;
 mod modes;
+mod neighbour;
 mod order;
 mod origin;
 mod outbox;
@@ -26,7 +29,9 @@ mod pressure;
 mod pull;
 mod push;
 mod receipts;
+mod schedule;
 mod taking;
+mod topics;
 mod tree;
 mod upkeep;
 
@@ -40,6 +45,7 @@ pub(crate) use links::Way;
 pub use message::{Message, MessageId, SendOptions};
 pub use receipts::Delivery;
 
+use self::fetch::Fetches;
 use self::history::Place;
 use self::lazy::Lazy;
 use self::links::{Links, Slot};
@@ -49,6 +55,7 @@ use self::order::Order;
 use self::overlay::Overlay;
 use self::push::Flights;
 use self::receipts::Receipts;
+use self::topics::Topics;
 use self::tree::Tree;
 use crate::config::{BroadcastConfig, BroadcastMode, Config};
 use crate::membership::MemberIndex;
@@ -59,9 +66,9 @@ use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::random::Rng;
 use crate::time::{Instant, earliest};
 pub use crate::wire::broadcast::Class;
-use crate::wire::broadcast::{Pushed, Receipt, Section, ShortId, Wanted};
-use crate::wire::overlay::{Advert, LinkKind, LinkSection};
-use crate::wire::{Item as _, List, Writer, tag};
+use crate::wire::broadcast::{Receipt, Section, ShortId, Wanted};
+use crate::wire::overlay::{Advert, LinkSection};
+use crate::wire::{Item as _, Writer, tag};
 
 const MAX_INTENTS: usize = 8192;
 
@@ -73,7 +80,11 @@ pub(crate) enum Intent {
     /// What waits for a neighbour.
     Outbox(Slot),
     Messages(SmallVec<[Place; 4]>),
+    /// Of messages whose content the receiver does not want.
+    Names(SmallVec<[Place; 4]>),
     Pull(SmallVec<[Wanted; 1]>),
+    /// As `Pull`, of content that was left out.
+    Fetch(SmallVec<[Wanted; 1]>),
     /// Asks whether a member has messages, or answers that of so many.
     Question(u16, SmallVec<[ShortId; 1]>),
     Receipt {
@@ -123,6 +134,8 @@ pub(crate) struct Broadcast<P> {
     receipts: Receipts,
     gossip: Gossip,
     order: Order,
+    topics: Topics,
+    fetches: Fetches,
     /// This node's last ordered message.
     ordered: Option<MessageId>,
     /// This node's last message, in which of its lives.
@@ -153,6 +166,8 @@ impl<P: Peer> Broadcast<P> {
             receipts: Receipts::default(),
             gossip: Gossip::new(rng, now, config),
             order: Order::default(),
+            topics: Topics::new(),
+            fetches: Fetches::default(),
             ordered: None,
             sent: (0, 0),
             differed: None,
@@ -165,7 +180,7 @@ impl<P: Peer> Broadcast<P> {
     }
 
     pub(crate) fn facade(&self, bulk_bytes: usize, config: &Config) -> Broadcasts<'_> {
-        Broadcasts::new(&self.log.history, &self.receipts, bulk_bytes, config)
+        Broadcasts::new(&self.log.history, &self.receipts, &self.topics, bulk_bytes, config)
     }
 
     /// A message that is kept.
@@ -183,6 +198,11 @@ impl<P: Peer> Broadcast<P> {
         self.log.history.take_bodiless()
     }
 
+    /// Whether anybody around wants less than everything.
+    pub(crate) fn tells_topics(&self) -> bool {
+        self.topics.is_active()
+    }
+
     pub(crate) fn neighbour_rows(&self) -> impl Iterator<Item = MemberIndex> {
         self.links.iter().map(|(_, link)| link.row)
     }
@@ -190,105 +210,6 @@ impl<P: Peer> Broadcast<P> {
     /// The neighbours' addresses.
     pub(crate) fn neighbours(&self) -> impl Iterator<Item = &P> {
         self.links.iter().map(|(_, link)| &link.addr)
-    }
-
-    fn handle_pushed(
-        &mut self,
-        cx: &mut Cx<'_, P>,
-        from: &Source<'_, P>,
-        slot: Option<Slot>,
-        pushed: List<'_, Pushed<'_>>,
-    ) {
-        for wire in pushed.iter() {
-            let short = ShortId::of(wire.origin, wire.sequence);
-            // Before the payload is touched: a copy costs a look-up.
-            if let Some(place) = self.log.history.find_short(short) {
-                match slot {
-                    Some(slot) => self.handle_copy(cx, slot, place, short),
-                    None => cx.stats.broadcast_duplicates += 1,
-                }
-                continue;
-            }
-            let Some(row) = cx.table.find_only_short(wire.origin) else {
-                slot.into_iter().for_each(|slot| self.note(cx, slot, tag::GRAFT_NAMED, short));
-                continue;
-            };
-            let id = MessageId::new(cx.table.row(row).member, wire.sequence);
-            slot.into_iter().for_each(|slot| self.acknowledge(cx, slot, tag::PUSH_ACK, short));
-            if self.log.knows(id) || id.origin == cx.me.id {
-                cx.stats.broadcast_duplicates += 1;
-                continue;
-            }
-            self.receive(cx, id, &wire, from.addr, slot);
-        }
-    }
-
-    /// A message came again: where the link is not one of the tree, its other end should know.
-    fn handle_copy(&mut self, cx: &mut Cx<'_, P>, slot: Slot, place: Place, short: ShortId) {
-        cx.stats.broadcast_duplicates += 1;
-        let mut again = false;
-        if let Some(flight) = self.flights.get_mut(place) {
-            again = flight.have.contains(slot) && !flight.pending.contains(slot);
-            flight.have.insert(slot);
-        }
-        let branch = self.tree.branches(&self.links).contains(slot);
-        let tag = if branch || again { tag::PUSH_ACK } else { tag::PRUNE };
-        self.acknowledge(cx, slot, tag, short);
-    }
-
-    /// A section of a neighbour, or of one who takes this node for one.
-    fn handle_neighbour(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, section: Section<'_>) {
-        let Some(row) = from.row.filter(|row| cx.table.is_live_at(*row, from.addr)) else {
-            cx.stats.broadcast_strangers += 1;
-            return;
-        };
-        let Some(slot) = self.links.find(row) else {
-            cx.stats.broadcast_strangers += 1;
-            // Once for all sections of a packet.
-            let told = self.told_off.replace((cx.now, row)) == Some((cx.now, row));
-            if !told && !self.awaits(row) {
-                self.tell_link(cx, Target { row: Some(row), ..Target::answer(from) }, LinkKind::Drop, 0);
-            }
-            // A message is one all the same: that a link is gone its two ends learn one after the other.
-            if let Section::Push(pushed) = section {
-                self.handle_pushed(cx, from, None, pushed);
-            }
-            return;
-        };
-        if let Some(link) = self.links.get_mut(slot) {
-            link.heard = cx.now;
-        }
-        match section {
-            Section::Advert(advert) => self.handle_advert(cx, slot, advert),
-            Section::Push(pushed) => self.handle_pushed(cx, from, Some(slot), pushed),
-            Section::Ack(ids) => ids.iter().for_each(|id| self.acknowledged(cx, slot, id)),
-            Section::Prune(ids) => self.handle_pruned(cx, slot, ids),
-            Section::IHave(ids) => self.handle_announced(cx, slot, ids, false),
-            Section::Ask(ids) => self.handle_announced(cx, slot, ids, true),
-            Section::Graft(ids) => ids.iter().for_each(|id| self.handle_graft(cx, slot, id)),
-            Section::GraftNamed(ids) => self.handle_graft_named(cx, from, slot, ids),
-            _ => (),
-        }
-    }
-
-    /// The neighbour had the messages, and the link is none of its tree: the two do not see it alike.
-    fn handle_pruned(&mut self, cx: &mut Cx<'_, P>, slot: Slot, ids: List<'_, ShortId>) {
-        ids.iter().for_each(|id| self.acknowledged(cx, slot, id));
-        if let Some(link) = self.links.get_mut(slot) {
-            link.child = false;
-            link.told = None;
-            self.tree.dirty = true;
-        }
-    }
-
-    fn write_outbox(&mut self, cx: &mut Cx<'_, P>, to: &Target<P>, slot: Slot, packet: &mut Writer<'_>) {
-        let Some(link) = self.links.get_mut(slot).filter(|link| link.addr == to.addr) else { return };
-        link.outbox.queued = false;
-        let (due, flights) = (cx.now + link.way.timeout(), &mut self.flights);
-        link.outbox.write(cx.now, &self.log.history, packet, cx.stats, |place| flights.written(place, slot, due));
-        if !link.outbox.is_empty() {
-            self.flush(cx, slot);
-        }
     }
 }
 
@@ -307,9 +228,20 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         match section {
             Section::Messages(messages) => self.handle_messages(cx, from, messages),
             Section::Digest(digest) if known => self.handle_digest(cx, from.addr, digest),
-            Section::Pull(wanted) if known => self.handle_pull(cx, from.addr, wanted),
+            Section::Pull(wanted) if known => {
+                let asked = self.topics.asked(cx.now, from.row);
+                self.handle_pull(cx, from.addr, &asked, wanted);
+            }
             Section::Compare(digest) if known => self.handle_compare(cx, from.addr, digest),
-            Section::Recent(ids) if known => self.handle_recent(cx, from.addr, ids),
+            Section::Recent(ids) if known => {
+                let asked = self.topics.asked(cx.now, from.row);
+                self.handle_recent(cx, from.addr, &asked, ids);
+            }
+            Section::Interests(told) if told.of_answer => {
+                if known {
+                    self.note_asker(cx, from, &told);
+                }
+            }
             Section::Fingerprint(fingerprint) if known && cx.config.broadcast.repair => {
                 self.handle_fingerprint(cx, from.addr, fingerprint);
             }
@@ -323,7 +255,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             Section::Link(link) => self.handle_link(cx, from, link),
             section => self.handle_neighbour(cx, from, section),
         }
-        self.tend_tree(cx);
+        self.tend_links(cx);
     }
 
     fn handle_timeout(&mut self, cx: &mut Cx<'_, P>) {
@@ -334,6 +266,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         self.tend_order(cx);
         if cx.config.broadcast.mode != BroadcastMode::Tree {
             self.tend_receipts(cx);
+            self.fetch(cx);
             return self.begin_round(cx);
         }
         self.look_after_links(cx);
@@ -341,13 +274,15 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         self.repeat_pushes(cx);
         self.announce(cx);
         self.graft(cx);
+        self.fetch(cx);
         self.tend_receipts(cx);
-        self.tend_tree(cx);
+        self.tend_links(cx);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         if let Some(round) = self.gossip.poll_timeout() {
-            return earliest([Some(round), self.receipts.poll_timeout(), self.order.poll_timeout()]);
+            let others = [self.receipts.poll_timeout(), self.order.poll_timeout(), self.fetches.poll_timeout()];
+            return earliest([Some(round), earliest(others)]);
         }
         let checks = self.links.iter().filter_map(|(_, link)| link.check.map(|check| check.due)).min();
         earliest([
@@ -358,6 +293,7 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             self.lazy.poll_timeout(),
             self.receipts.poll_timeout(),
             self.order.poll_timeout(),
+            self.fetches.poll_timeout(),
         ])
     }
 
@@ -373,13 +309,19 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
         // What finds no room is lost, as packets may be.
         match intent {
             Intent::Link(link) => _ = packet.section(tag::LINK, |w| link.write(w)),
-            Intent::Advert(advert) => _ = packet.section(tag::TREE_ADVERT, |w| advert.write(w)),
+            Intent::Advert(advert) => {
+                // First what is wanted: what follows from the advert depends on it.
+                self.write_wanted(to, packet);
+                _ = packet.section(tag::TREE_ADVERT, |w| advert.write(w));
+            }
             Intent::Outbox(slot) => self.write_outbox(cx, to, slot, packet),
             Intent::Messages(places) => self.write_messages(cx, to, &places, packet),
+            Intent::Names(places) => self.write_names(cx, to, &places, packet),
             Intent::Pull(wanted) => {
-                let mut wanted = wanted.iter();
-                packet.list(tag::MESSAGE_PULL, |w| wanted.next().map_or(Ok(false), |one| one.write(w).map(|()| true)));
+                self.write_asked(packet);
+                write_pull(&wanted, packet);
             }
+            Intent::Fetch(wanted) => write_pull(&wanted, packet),
             Intent::Question(token, ids) => {
                 _ = packet.section(tag::MESSAGE_RECEIPT, |w| Receipt::ask(token, &ids, w));
             }
@@ -407,6 +349,11 @@ impl<P: Peer> Protocol<P> for Broadcast<P> {
             self.write_fingerprint(cx, packet);
         }
     }
+}
+
+fn write_pull(wanted: &[Wanted], packet: &mut Writer<'_>) {
+    let mut wanted = wanted.iter();
+    packet.list(tag::MESSAGE_PULL, |w| wanted.next().map_or(Ok(false), |one| one.write(w).map(|()| true)));
 }
 
 /// The moment `ago` before `now`.

@@ -18,6 +18,9 @@ use crate::wire::broadcast::ShortId;
 /// What a message takes while it waits, besides its own bytes, about.
 const OVERHEAD: usize = 192;
 
+/// Of so many at most it is waited for what is hidden behind one whose content was left out.
+const MAX_HIDDEN: usize = 16;
+
 #[derive(Debug)]
 struct Waiting {
     message: Message,
@@ -91,7 +94,7 @@ impl<P: Peer> Broadcast<P> {
     pub(super) fn deliver(&mut self, cx: &mut Cx<'_, P>, place: Place, message: Message) {
         let Some(short) = self.log.history.short(place) else { return };
         let Some((previous, after)) = message.order() else {
-            cx.events.push(Event::Broadcast(message));
+            self.tell(cx, message);
             return self.settle(cx, short);
         };
         if self.log.is_after_its_successor(message.id) {
@@ -100,10 +103,11 @@ impl<P: Peer> Broadcast<P> {
         }
         let mut missing: SmallVec<[ShortId; 1]> = SmallVec::new();
         if let Some(previous) = previous
-            && (!self.log.knows(previous) || self.order.waiting.contains_key(&previous))
+            && (!self.log.knows(previous) || self.is_awaited(previous))
         {
             missing.push(ShortId::of(cx.key.short(message.id.origin()), previous.sequence));
         }
+        missing.extend(self.hidden_behind(cx, previous));
         missing.extend(after.filter(|id| !self.was_delivered(*id)));
         if missing.is_empty() {
             return self.deliver_now(cx, message, short);
@@ -119,9 +123,25 @@ impl<P: Peer> Broadcast<P> {
         self.order.peak = self.order.peak.max(self.order.bytes);
     }
 
+    /// A message whose content was left out does not say which one it comes after: what is to be delivered before it may be any
+    /// that has not come, or waits.
+    fn hidden_behind(&self, cx: &Cx<'_, P>, previous: Option<MessageId>) -> SmallVec<[ShortId; 1]> {
+        let Some(of) = previous.filter(|id| self.find_left_out(*id).is_some()) else { return SmallVec::new() };
+        let waiting = self.order.waiting.range(MessageId { sequence: 0, ..of }..of).map(|(id, _)| id.sequence);
+        let awaited = self.awaited_before(of).map(|id| id.sequence);
+        let unknown = self.log.missing_before(of).take(MAX_HIDDEN);
+        let origin = cx.key.short(of.origin());
+        waiting.chain(awaited).chain(unknown).map(|sequence| ShortId::of(origin, sequence)).collect()
+    }
+
     fn was_delivered(&self, short: ShortId) -> bool {
         let id = self.log.history.find_short(short).and_then(|place| self.log.history.id(place));
-        id.is_some_and(|id| !self.order.waiting.contains_key(&id))
+        id.is_some_and(|id| !self.is_awaited(id))
+    }
+
+    /// Whether a message that is known is still to be delivered.
+    fn is_awaited(&self, id: MessageId) -> bool {
+        self.order.waiting.contains_key(&id) || self.awaits_content(id)
     }
 
     fn deliver_now(&mut self, cx: &mut Cx<'_, P>, message: Message, short: ShortId) {
@@ -137,9 +157,14 @@ impl<P: Peer> Broadcast<P> {
         let mut settled: Vec<ShortId> = alloc::vec![short];
         while let Some(short) = settled.pop() {
             for id in self.order.settle(short) {
-                let Some(Waiting { message, short, .. }) = self.order.release(id) else { continue };
-                self.deliver_freed(cx, message);
-                settled.push(short);
+                let Some(waiting) = self.order.release(id) else { continue };
+                let hidden = self.hidden_behind(cx, waiting.message.order().and_then(|(previous, _)| previous));
+                if !hidden.is_empty() {
+                    self.order.hold(Waiting { missing: hidden, ..waiting });
+                    continue;
+                }
+                self.deliver_freed(cx, waiting.message);
+                settled.push(waiting.short);
             }
         }
     }
@@ -151,7 +176,7 @@ impl<P: Peer> Broadcast<P> {
         if withdrawn {
             cx.stats.broadcast_withdrawn += 1;
         } else {
-            cx.events.push(Event::Broadcast(message));
+            self.tell(cx, message);
         }
     }
 
@@ -167,6 +192,13 @@ impl<P: Peer> Broadcast<P> {
                 cx.events.push(Event::Gap { origin, first: last + 1, last: previous.sequence });
             }
             self.deliver_now(cx, message, short);
+        }
+    }
+
+    /// Tells the application, if it wants that topic: what it does not want is passed on, and comes before others all the same.
+    fn tell(&self, cx: &mut Cx<'_, P>, message: Message) {
+        if self.topics.wants(&message) {
+            cx.events.push(Event::Broadcast(message));
         }
     }
 

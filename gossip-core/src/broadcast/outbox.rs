@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::history::{History, Place};
+use super::history::{History, LeaveOut, Place};
 use crate::stats::Stats;
 use crate::time::Instant;
 use crate::wire::broadcast::{Class, ShortId};
@@ -90,13 +90,15 @@ impl Outbox {
     }
 
     /// Writes what fits into a packet that is empty yet. A message that does not fit even so never will: it is dropped, and
-    /// does not hold up the others. `done` hears of each that waits no more.
+    /// does not hold up the others. `leave_out` says which content the neighbour does not want, `done` hears of each that waits
+    /// no more.
     pub(super) fn write(
         &mut self,
         now: Instant,
         history: &History,
         packet: &mut Writer<'_>,
         stats: &mut Stats,
+        leave_out: LeaveOut<'_>,
         mut done: impl FnMut(Place),
     ) {
         let before = packet.len();
@@ -112,7 +114,7 @@ impl Outbox {
                     class = order.next();
                     continue;
                 };
-                let message = history.to_pushed(now, place);
+                let message = history.to_pushed(now, place, leave_out);
                 if let Some(message) = &message {
                     message.write(w)?;
                 } else {
@@ -174,7 +176,7 @@ mod tests {
         for _ in 0..8 {
             let (mut buf, mut ids) = ([0; 600], Vec::new());
             let mut packet = Writer::new(&mut buf, &mut ids, &ClusterKey::new(""), me, true).unwrap();
-            outbox.write(now, &history, &mut packet, &mut Stats::default(), |_| ());
+            outbox.write(now, &history, &mut packet, &mut Stats::default(), &|_| None, |_| ());
         }
         assert_eq!(Class::ALL.map(|class| 20 - outbox.waiting(class)), [6, 1, 1]);
     }
@@ -196,7 +198,7 @@ mod tests {
             let mut packet = Writer::new(&mut buf, &mut ids, &ClusterKey::new(""), me, true).unwrap();
             let header = packet.len();
             let mut stats = Stats::default();
-            outbox.write(now, &history, &mut packet, &mut stats, |_| ());
+            outbox.write(now, &history, &mut packet, &mut stats, &|_| None, |_| ());
             (stats.broadcast_unfit, packet.len() > header, outbox.is_empty())
         };
         assert_eq!(write(), (1, false, false));

@@ -324,6 +324,7 @@ impl<P: Peer> Broadcast<P> {
         self.links.remove(slot);
         self.flights.forget_link(slot);
         self.lazy.forget_link(slot);
+        self.fetches.forget_link(slot);
         self.tree.forget_link(slot);
     }
 

@@ -43,6 +43,7 @@ impl<P: Peer> Broadcast<P> {
             intents: self.intents.fill(),
             flights: self.flights.fill(),
             announced: self.lazy.fill(),
+            fetched: self.fetches.fill(),
             ordered_bytes: self.order.fill(config.broadcast.ordered_bytes),
             history_bytes: Fill { peak: self.log.history.peak(), limit: config.broadcast.history_bytes },
         }

@@ -6,9 +6,11 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::history::Place;
+use super::history::{LeaveOut, Place};
+use super::interests::Interests;
 use super::links::Slot;
 use super::push::Flight;
+use super::taking::Came;
 use super::{Broadcast, Intent, MessageId};
 use crate::config::BroadcastMode;
 use crate::peer::Peer;
@@ -46,6 +48,11 @@ impl<P: Peer> Broadcast<P> {
         for wire in messages.iter() {
             let id = MessageId::new(wire.origin, wire.sequence);
             // Before the payload is touched.
+            if let Some(place) = self.find_left_out(id)
+                && self.fill(cx, place, &wire, slot)
+            {
+                continue;
+            }
             if self.log.knows(id) || wire.origin.id == cx.me.id {
                 cx.stats.broadcast_duplicates += 1;
                 if cx.config.broadcast.mode == BroadcastMode::Rumour {
@@ -53,7 +60,7 @@ impl<P: Peer> Broadcast<P> {
                 }
                 continue;
             }
-            self.receive(cx, id, &wire, from.addr, slot);
+            self.receive(cx, id, &wire, &Came { from: from.addr, slot, pushed: false });
         }
         if !had.is_empty() && from.answer == usize::MAX {
             self.intents.push(cx.stats, Target::to(from.addr.clone()), Intent::Feedback(had));
@@ -67,19 +74,40 @@ impl<P: Peer> Broadcast<P> {
         places: &[Place],
         packet: &mut Writer<'_>,
     ) {
-        let rest = &places[self.write_places(cx, places, packet)..];
+        let rest = &places[self.write_places(cx, places, packet, &|_| None)..];
         if !rest.is_empty() {
             self.intents.push(cx.stats, to.clone(), Intent::Messages(SmallVec::from_slice(rest)));
         }
     }
 
+    /// The names of messages alone.
+    pub(super) fn write_names(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        to: &Target<P>,
+        places: &[Place],
+        packet: &mut Writer<'_>,
+    ) {
+        let key = cx.key;
+        let rest = &places[self.write_places(cx, places, packet, &|message| Some(key.topic(message.topic())))..];
+        if !rest.is_empty() {
+            self.intents.push(cx.stats, to.clone(), Intent::Names(SmallVec::from_slice(rest)));
+        }
+    }
+
     /// Writes the first of these messages, as many as fit; how many are done with.
-    pub(super) fn write_places(&self, cx: &mut Cx<'_, P>, places: &[Place], packet: &mut Writer<'_>) -> usize {
+    pub(super) fn write_places(
+        &self,
+        cx: &mut Cx<'_, P>,
+        places: &[Place],
+        packet: &mut Writer<'_>,
+        leave_out: LeaveOut<'_>,
+    ) -> usize {
         let (mut done, mut outdated) = (0, 0);
         packet.list(tag::MESSAGES, |w| {
             // What has fallen out of the history meanwhile is left out.
             while let Some(place) = places.get(done) {
-                if let Some(message) = self.log.history.to_wire(cx.now, *place) {
+                if let Some(message) = self.log.history.to_wire(cx.now, *place, leave_out) {
                     message.write(w)?;
                     done += 1;
                     return Ok(true);
@@ -105,7 +133,8 @@ impl<P: Peer> Broadcast<P> {
     ) {
         let mut places: SmallVec<[Place; 4]> =
             ids.iter().take(MAX_PULLED).filter_map(|id| self.log.history.find_short(id)).collect();
-        places.retain(|place| self.may_graft(cx, slot, *place));
+        // What was left out here, too, others have.
+        places.retain(|place| self.log.history.left_out(*place).is_none() && self.may_graft(cx, slot, *place));
         for place in &places {
             if let Some(flight) = self.flights.get_mut(*place) {
                 flight.have.insert(slot);
@@ -155,14 +184,20 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
-    pub(super) fn handle_pull(&mut self, cx: &mut Cx<'_, P>, from: &P, wanted: List<'_, Wanted>) {
+    pub(super) fn handle_pull(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        from: &P,
+        interests: &Interests,
+        wanted: List<'_, Wanted>,
+    ) {
         let ids = wanted.iter().flat_map(|one| one.sequences().map(move |at| MessageId::new(one.origin, at)));
         let places = ids.take(4 * MAX_PULLED).filter_map(|id| self.log.history.find(id)).take(MAX_PULLED);
         let places: SmallVec<[Place; 4]> = places.collect();
         if !places.is_empty() {
             let many = places.len() > MANY_PULLED;
             let to = if many { Target::patient(cx, from.clone()) } else { Target::to(from.clone()) };
-            self.intents.push(cx.stats, to, Intent::Messages(places));
+            self.send_places(cx, to, places, interests);
         }
     }
 
@@ -197,21 +232,26 @@ impl<P: Peer> Broadcast<P> {
     }
 
     pub(super) fn write_recent(&mut self, cx: &Cx<'_, P>, packet: &mut Writer<'_>) {
+        self.write_asked(packet);
         let mut recent = self.flights.recent(cx.now, RECENT);
         _ = packet.section(tag::MESSAGE_RECENT, |w| recent.try_for_each(|(_, flight)| flight.short.write(w)));
     }
 
     /// A member tells what it received of late: it gets what else there was, and is told if it has more.
-    pub(super) fn handle_recent(&mut self, cx: &mut Cx<'_, P>, from: &P, ids: List<'_, ShortId>) {
+    pub(super) fn handle_recent(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        from: &P,
+        interests: &Interests,
+        ids: List<'_, ShortId>,
+    ) {
         let known: SmallVec<[ShortId; 16]> = ids.iter().take(MAX_PULLED).collect();
         // What is younger is on its way.
         let due = |flight: &Flight| cx.now >= flight.since + cx.config.broadcast.announce_after;
         let recent = self.flights.recent(cx.now, RECENT).filter(|(_, flight)| due(flight));
         let lacking = recent.filter(|(_, flight)| !known.contains(&flight.short)).map(|(place, _)| place);
         let places: SmallVec<[Place; 4]> = lacking.take(MANY_PULLED).collect();
-        if !places.is_empty() {
-            self.intents.push(cx.stats, Target::to(from.clone()), Intent::Messages(places));
-        }
+        self.send_places(cx, Target::to(from.clone()), places, interests);
         if known.iter().any(|id| self.log.history.find_short(*id).is_none()) {
             self.tell_recent(cx, from);
         }

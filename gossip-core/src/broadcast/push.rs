@@ -141,6 +141,12 @@ impl Flights {
         }
     }
 
+    /// What waits for a neighbour is sent then at the latest.
+    pub(super) fn collect(&mut self, slot: Slot, at: Instant) {
+        self.collecting.insert(slot);
+        self.collected_at = Some(self.collected_at.map_or(at, |due| due.min(at)));
+    }
+
     /// The newest first.
     pub(super) fn newest_mut(&mut self) -> impl Iterator<Item = (Place, &mut Flight)> {
         (self.first..self.first + self.flights.len() as u64).rev().zip(self.flights.iter_mut().rev())
@@ -172,8 +178,17 @@ impl<P: Peer> Broadcast<P> {
         if class == Class::Urgent {
             to = to.and(self.shortest_besides(branches));
         }
+        let topic = self.topic_of(cx, place);
         for slot in to.without(have).iter() {
-            self.push_to(cx, slot, class, place);
+            match topic {
+                Some(topic) if !self.links.get(slot).is_some_and(|link| link.wanted.contains(topic)) => {
+                    if branches.contains(slot) {
+                        self.push_named(cx, slot, class, place);
+                    }
+                }
+                Some(_) if self.is_fetched(place) => (),
+                _ => self.push_to(cx, slot, class, place),
+            }
         }
     }
 
@@ -188,18 +203,24 @@ impl<P: Peer> Broadcast<P> {
 
     /// Pushes a message to a neighbour, and expects it to be acknowledged.
     pub(super) fn push_to(&mut self, cx: &mut Cx<'_, P>, slot: Slot, class: Class, place: Place) {
-        let Some(link) = self.links.get_mut(slot) else { return };
+        if self.enqueue(cx, slot, class, place) {
+            self.flush(cx, slot);
+        }
+    }
+
+    /// A message waits for a neighbour from now on, and for its acknowledgement; false if it did before, or there is no room.
+    pub(super) fn enqueue(&mut self, cx: &mut Cx<'_, P>, slot: Slot, class: Class, place: Place) -> bool {
+        let Some(link) = self.links.get_mut(slot) else { return false };
         if self.flights.get_mut(place).is_some_and(|flight| flight.queued.contains(slot)) {
-            return;
+            return false;
         }
         if !link.outbox.push(class, place, self.log.history.bytes_of(place)) {
             cx.stats.broadcast_outbox_full += 1;
-            return;
+            return false;
         }
         self.outbox_peak = self.outbox_peak.max(link.outbox.waiting(class));
         let due = cx.now + link.way.timeout();
-        self.flush(cx, slot);
-        let Some(flight) = self.flights.get_mut(place) else { return };
+        let Some(flight) = self.flights.get_mut(place) else { return true };
         let waits = flight.pending.contains(slot);
         flight.pending.insert(slot);
         flight.queued.insert(slot);
@@ -211,6 +232,7 @@ impl<P: Peer> Broadcast<P> {
         if !waits {
             self.flights.due.push(Reverse((due, place, slot)));
         }
+        true
     }
 
     /// A neighbour asks for a message.
@@ -267,8 +289,7 @@ impl<P: Peer> Broadcast<P> {
         if !self.flights.is_busy(cx.now) {
             self.note(cx, slot, tag, id);
         } else if self.keep_note(cx, slot, tag, id) {
-            self.flights.collecting.insert(slot);
-            self.flights.collected_at.get_or_insert(cx.now + COLLECT);
+            self.flights.collect(slot, cx.now + COLLECT);
         }
     }
 

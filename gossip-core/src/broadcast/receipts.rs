@@ -204,7 +204,9 @@ impl<P: Peer> Broadcast<P> {
         }
         match receipt {
             Receipt::Question { token, ids } => {
-                let has = |id| self.log.history.find_short(id).is_some();
+                // What was left out is nothing to those who do not want it.
+                let wants = |place| self.log.history.left_out(place).is_some_and(|topic| self.topics.may_want(topic));
+                let has = |id| self.log.history.find_short(id).is_some_and(|place| !wants(place));
                 let bits = ids.iter().enumerate().fold(0, |bits, (at, id)| bits | u64::from(has(id)) << at);
                 let answer = Intent::Receipt { token, count: ids.iter().count() as u8, has: bits };
                 self.intents.push(cx.stats, Target::answer(from), answer);

@@ -19,6 +19,13 @@ use crate::wire::broadcast::{Body, Content, Message as WireMessage, Order, Short
 /// What nobody around holds is given up after so long.
 const GONE: Duration = Duration::from_secs(30);
 
+/// How a message came: from where, along which link, and whether it was pushed and not pulled.
+pub(super) struct Came<'a, P> {
+    pub(super) from: &'a P,
+    pub(super) slot: Option<Slot>,
+    pub(super) pushed: bool,
+}
+
 impl<P: Peer> Broadcast<P> {
     pub(super) fn send(
         &mut self,
@@ -33,7 +40,7 @@ impl<P: Peer> Broadcast<P> {
         let after: SmallVec<[u8; 4]> = options.after.iter().filter_map(|id| self.short_of(*id)).flatten().collect();
         let order = options.ordered.then(|| Order { previous: self.next_ordered(id), after: &after });
         let body = Body::Content(Content { expires, key, order, in_parts, topic, payload, ..Content::default() });
-        self.take(cx, Held::new(cx.now, id, options.class, &body), 0, None, None);
+        self.take(cx, Held::new(cx.now, id, options.class, &body), 0, None);
         id
     }
 
@@ -42,7 +49,7 @@ impl<P: Peer> Broadcast<P> {
         let class = self.log.history.find(other).and_then(|place| self.log.history.get(place))?.class;
         let id = self.next_id(cx);
         let held = Held::Withdrawn { id, class, back: id.sequence - other.sequence };
-        self.take(cx, held, 0, None, None);
+        self.take(cx, held, 0, None);
         Some(id)
     }
 
@@ -65,14 +72,7 @@ impl<P: Peer> Broadcast<P> {
     }
 
     /// Takes a message in that was not seen before, and passes it on. Where it is now, if it was new.
-    fn take(
-        &mut self,
-        cx: &mut Cx<'_, P>,
-        held: Held,
-        age: u16,
-        from: Option<&P>,
-        slot: Option<Slot>,
-    ) -> Option<Place> {
+    fn take(&mut self, cx: &mut Cx<'_, P>, held: Held, age: u16, came: Option<&Came<'_, P>>) -> Option<Place> {
         let (id, class) = (held.id(), held.class());
         let short = cx.key.short(id.origin());
         let own = id.origin == cx.me.id;
@@ -88,19 +88,20 @@ impl<P: Peer> Broadcast<P> {
         }
         stats.broadcast_displaced += u64::from(placed.displaced);
         let named = ShortId::of(short, id.sequence);
-        let mut have: Slots = slot.into_iter().collect();
+        let mut have: Slots = came.and_then(|came| came.slot).into_iter().collect();
         // A neighbour has what it sent itself.
         let origin = cx.table.find(id.origin);
         have = have.and(origin.and_then(|row| self.links.find(row)).into_iter().collect());
         self.flights.begin(cx.now, placed.place, named, have);
         self.lazy.came(cx.now, named);
+        came.into_iter().for_each(|came| self.fetch_if_wanted(cx, placed.place, came));
         if cx.config.broadcast.mode != BroadcastMode::Tree {
             self.keep_spreading(cx, placed.place, age);
         } else if self.links.len() > 0 {
             self.push(cx, class, placed.place, have);
             self.announce_later(cx);
         } else {
-            self.push_at_random(cx, placed.place, origin, from);
+            self.push_at_random(cx, placed.place, origin, came.map(|came| came.from));
         }
         if own {
             self.watch(cx, id, placed.place);
@@ -125,19 +126,27 @@ impl<P: Peer> Broadcast<P> {
         cx: &mut Cx<'_, P>,
         id: MessageId,
         wire: &WireMessage<'_, O>,
-        from: &P,
-        slot: Option<Slot>,
+        came: &Came<'_, P>,
     ) {
         let takes_back = matches!(wire.body, Body::Withdrawn { back: 1.. });
         let held = Held::new(cx.now, id, wire.class, &wire.body);
-        let Some(place) = self.take(cx, held, wire.age, Some(from), slot) else {
+        let Some(place) = self.take(cx, held, wire.age, Some(came)) else {
             cx.stats.broadcast_origins_full += 1;
             return;
         };
+        if !self.awaits_content(id) {
+            self.tell_application(cx, place, takes_back);
+        }
+    }
+
+    /// A message is here, or its name: it is delivered if it is wanted, and what comes after it waits for it no longer.
+    pub(super) fn tell_application(&mut self, cx: &mut Cx<'_, P>, place: Place, takes_back: bool) {
         match self.log.history.get(place).cloned() {
             Some(message) if !message.is_in_parts() => return self.deliver(cx, place, message),
             // What comes after one in parts does not wait for its payload.
-            Some(message) => self.manifests.push(message),
+            Some(message) if self.topics.wants(&message) => self.manifests.push(message),
+            Some(_) => (),
+            None if self.log.history.left_out(place).is_some() => (),
             None => cx.stats.broadcast_withdrawn += u64::from(!takes_back),
         }
         if let Some(short) = self.log.history.short(place) {

@@ -110,7 +110,7 @@ impl Tree {
     }
 
     /// Whether the node has its place in the tree.
-    fn is_attached(&self) -> bool {
+    pub(super) fn is_attached(&self) -> bool {
         self.route.is_some_and(|route| route.distance.is_some())
     }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 use smallvec::SmallVec;
 
 use super::bits::Bits;
-use super::body::Completion;
+use super::body::{Body, Completion};
 use super::partners::{Asked, Partner, Slot};
 use super::telling::MAX_WANTED;
 use super::{ALL, Bulk};
@@ -58,13 +58,29 @@ impl<P: Peer> Bulk<P> {
         }
     }
 
-    /// Random members besides those there are.
+    /// Random members besides those there are; and the origin of what none of those had anything of.
     pub(super) fn find_partners(&mut self, cx: &mut Cx<'_, P>) {
         let mine = self.partners.iter().filter(|(_, partner)| partner.mine).count();
         let missing = PARTNERS.saturating_sub(mine);
+        if missing > 0 {
+            self.turn_to_origins(cx);
+        }
+        let missing = PARTNERS.saturating_sub(self.partners.iter().filter(|(_, partner)| partner.mine).count());
         let asked = |row| self.partners.iter().any(|(_, partner)| partner.row == row && partner.mine);
         for row in cx.table.pick(cx.rng, missing, |row| !asked(row)) {
             self.engage(cx, row);
+        }
+    }
+
+    fn turn_to_origins(&mut self, cx: &mut Cx<'_, P>) {
+        let alone = |body: &Body| !body.is_whole() && cx.now >= body.since + USELESS && body.have.is_empty();
+        let alone = self.bodies.values().filter(|body| alone(body) && body.held.iter().all(Option::is_none));
+        let origins: SmallVec<[MemberIndex; 4]> =
+            alone.filter_map(|body| cx.table.find(body.head.id.origin)).take(4).collect();
+        for row in origins {
+            if cx.table.is_live_at(row, &cx.table.row(row).addr) {
+                self.engage(cx, row);
+            }
         }
     }
 

@@ -121,15 +121,17 @@ impl<P: Peer> Bulk<P> {
     /// Follows what became of messages whose payload goes in parts: it is fetched, or is of no use any more.
     pub(crate) fn follow(&mut self, cx: &mut Cx<'_, P>, broadcast: &mut Broadcast<P>) {
         for head in broadcast.take_manifests() {
-            self.begin(cx, head, broadcast.neighbour_rows());
+            // Where topics go to some alone, those around may have nothing of it.
+            let origin = cx.table.find(head.id.origin).filter(|_| broadcast.tells_topics());
+            self.begin(cx, head, origin.into_iter().chain(broadcast.neighbour_rows()));
         }
         for short in broadcast.take_bodiless() {
             self.forget(short);
         }
     }
 
-    /// Goes for a payload: of neighbours, and of others.
-    fn begin(&mut self, cx: &mut Cx<'_, P>, head: Message, neighbours: impl Iterator<Item = MemberIndex>) {
+    /// Goes for a payload: of these, and of others.
+    fn begin(&mut self, cx: &mut Cx<'_, P>, head: Message, near: impl Iterator<Item = MemberIndex>) {
         let Ok(manifest) = Manifest::decode(head.payload()) else {
             cx.stats.bulk_refused += 1;
             return;
@@ -143,7 +145,7 @@ impl<P: Peer> Bulk<P> {
             return;
         }
         self.insert(short, Body::wanted(cx.now, head, manifest));
-        for row in neighbours {
+        for row in near {
             self.engage(cx, row);
         }
         self.partners.iter_mut().for_each(|(_, partner)| partner.ask_at = cx.now);

@@ -1,3 +1,5 @@
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::{ConfigError, check, check_interval};
@@ -103,6 +105,12 @@ pub struct BroadcastConfig {
     /// silent for longer than `history` is forgotten; while there is none, messages of further origins are left out and
     /// counted.
     pub max_origins: usize,
+    /// The most topics that a node may restrict itself to: 1 to 60, default 60. Where those of a node and of what is behind it are
+    /// more than 64 together, those of protocols included, its neighbours send it messages of all topics.
+    pub max_topics: usize,
+    /// The topics that the node takes messages of from the start, at most `max_topics`; none, the default: all. See
+    /// [`crate::broadcast::BroadcastsMut::subscribe`].
+    pub topics: Vec<String>,
 }
 
 impl Default for BroadcastConfig {
@@ -128,6 +136,8 @@ impl Default for BroadcastConfig {
             ordered_wait: Duration::from_secs(5),
             ordered_bytes: 1 << 20,
             max_origins: 16_384,
+            max_topics: 60,
+            topics: Vec::new(),
         }
     }
 }
@@ -148,6 +158,12 @@ impl BroadcastConfig {
         check(self.max_unsent_bytes >= 16 << 10, "broadcast.max_unsent_bytes", "be at least 16384")?;
         check_interval(self.ordered_wait, "broadcast.ordered_wait")?;
         check(self.ordered_bytes >= 16 << 10, "broadcast.ordered_bytes", "be at least 16384")?;
-        check((16..=1 << 20).contains(&self.max_origins), "broadcast.max_origins", "be between 16 and 1048576")
+        check((16..=1 << 20).contains(&self.max_origins), "broadcast.max_origins", "be between 16 and 1048576")?;
+        check((1..=60).contains(&self.max_topics), "broadcast.max_topics", "be between 1 and 60")?;
+        check(self.topics.len() <= self.max_topics, "broadcast.topics", "be at most broadcast.max_topics")?;
+        let short = self.topics.iter().all(|topic| topic.len() <= 255);
+        check(short, "broadcast.topics", "have at most 255 bytes each")?;
+        let own = self.topics.iter().all(|topic| !topic.starts_with('\0'));
+        check(own, "broadcast.topics", "not begin with a zero byte")
     }
 }

@@ -168,6 +168,8 @@ impl<P: Peer> Node<P> {
                 config,
             },
         };
+        #[cfg(feature = "broadcast")]
+        node.broadcast.restrict_as_configured(&mut node.shared.cx(now));
         if !node.shared.config.membership.zone.is_empty() {
             // A node that was just made takes commands, and nothing is too long.
             _ = node.membership.set_profile(&mut node.shared.cx(now), None, None);

@@ -1,6 +1,7 @@
 //! Sections of broadcast.
 
 use super::codec::{DecodeError, Item, List, NoSpace, Reader};
+pub use super::interests::{Interests, MAX_INTERESTS, TopicHash};
 use super::message::sequence;
 pub use super::message::{Body, Class, Content, MAX_AFTER, MAX_MESSAGE_KEY, MAX_TOPIC, Message, Order, Pushed};
 use super::overlay::{Advert, LinkSection};
@@ -27,6 +28,8 @@ pub enum Section<'a> {
     Receipt(Receipt<'a>),
     /// See [`tag::RUMOURS`].
     Rumours(List<'a, Rumour>),
+    /// See [`tag::INTERESTS`].
+    Interests(Interests<'a>),
     /// See [`tag::LINK`].
     Link(LinkSection),
     /// See [`tag::TREE_ADVERT`].
@@ -59,6 +62,7 @@ impl<'a> Section<'a> {
             tag::MESSAGE_RECENT => Self::Recent(List::read(reader)?),
             tag::MESSAGE_RECEIPT => Self::Receipt(Receipt::read(reader)?),
             tag::RUMOURS => Self::Rumours(List::read(reader)?),
+            tag::INTERESTS => Self::Interests(Interests::read(reader)?),
             tag::LINK => Self::Link(LinkSection::read(reader)?),
             tag::TREE_ADVERT => Self::Advert(Advert::read(reader)?),
             tag::PUSH => Self::Push(List::read(reader)?),
@@ -83,6 +87,7 @@ impl<'a> Section<'a> {
             Self::Recent(_) => tag::MESSAGE_RECENT,
             Self::Receipt(_) => tag::MESSAGE_RECEIPT,
             Self::Rumours(_) => tag::RUMOURS,
+            Self::Interests(_) => tag::INTERESTS,
             Self::Link(_) => tag::LINK,
             Self::Advert(_) => tag::TREE_ADVERT,
             Self::Push(_) => tag::PUSH,
@@ -104,6 +109,7 @@ impl<'a> Section<'a> {
             Self::Pull(wanted) => wanted.write(writer),
             Self::Receipt(receipt) => receipt.write(writer),
             Self::Rumours(rumours) => rumours.write(writer),
+            Self::Interests(interests) => interests.write(writer),
             Self::Link(link) => link.write(writer),
             Self::Advert(advert) => advert.write(writer),
             Self::Push(pushed) => pushed.write(writer),

@@ -5,6 +5,7 @@ use core::hash::Hasher as _;
 use siphasher::sip::SipHasher13;
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
+use super::broadcast::TopicHash;
 use crate::identity::{Identity, NodeId};
 
 /// A packet so short is copied to hash it.
@@ -45,6 +46,14 @@ impl ClusterKey {
         hasher.write(b"B");
         hasher.write(payload);
         hasher.finish()
+    }
+
+    /// A topic as others are told that it is wanted: the low half of the hash of `W` and its bytes.
+    pub fn topic(&self, topic: &[u8]) -> TopicHash {
+        let mut hasher = self.0;
+        hasher.write(b"W");
+        hasher.write(topic);
+        TopicHash(hasher.finish() as u32)
     }
 
     /// The short name of a sender: the low half of the hash of `S`, id and generation.

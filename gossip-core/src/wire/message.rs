@@ -4,10 +4,11 @@
 //! origin | sequence | flags 1 | age 2?
 //!   | expires? | key? | previous, after? | hops | topic | payload      of one that is to be delivered
 //!   | back                                                             of one that is not any more
+//!   | topic 4                                                          of one that is left out here
 //! ```
 
 use super::Writer;
-use super::broadcast::ShortId;
+use super::broadcast::{ShortId, TopicHash};
 use super::codec::{DecodeError, Item, NoSpace, Reader};
 use crate::identity::Identity;
 
@@ -36,6 +37,8 @@ const ORDERED: u8 = 0x04;
 const IN_PARTS: u8 = 0x08;
 /// The flag of a message that is not to be delivered any more.
 const WITHDRAWN: u8 = 0x10;
+/// The flags of a message whose content is left out.
+const LEFT_OUT: u8 = WITHDRAWN | IN_PARTS;
 /// The flag of a message with a key.
 const KEYED: u8 = 0x20;
 /// The flag of a message whose life ends.
@@ -81,6 +84,11 @@ pub enum Body<'a> {
         /// How much lower the number of the message of the same origin is that this one takes back (varint, below its own
         /// number); 0: none.
         back: u64,
+    },
+    /// Nothing here (flags 16 and 8): who sends it thinks that the receiver does not want the topic. Who does asks for it.
+    LeftOut {
+        /// The hash of the topic (4 bytes).
+        topic: TopicHash,
     },
 }
 
@@ -129,11 +137,11 @@ impl<'a, O> Message<'a, O> {
         Self { origin, sequence, class, age: 0, body: Body::Content(content) }
     }
 
-    /// The payload; empty if it was withdrawn.
+    /// The payload; empty if it was withdrawn, or left out.
     pub fn payload(&self) -> &'a [u8] {
         match self.body {
             Body::Content(content) => content.payload,
-            Body::Withdrawn { .. } => &[],
+            Body::Withdrawn { .. } | Body::LeftOut { .. } => &[],
         }
     }
 
@@ -145,10 +153,12 @@ impl<'a, O> Message<'a, O> {
         let age = if flags & AGED == 0 { 0 } else { not_zero(reader.u16()?)? };
         let body = if flags & WITHDRAWN == 0 {
             Body::Content(Content::read(flags, sequence, reader)?)
-        } else if flags & (EXPIRES | KEYED | ORDERED | IN_PARTS) == 0 {
+        } else if flags & (EXPIRES | KEYED | ORDERED) != 0 {
+            return Err(DecodeError::NonCanonical);
+        } else if flags & IN_PARTS == 0 {
             Body::Withdrawn { back: below(sequence, reader)? }
         } else {
-            return Err(DecodeError::NonCanonical);
+            Body::LeftOut { topic: TopicHash::read(reader)? }
         };
         Ok(Self { origin, sequence, class, age, body })
     }
@@ -215,6 +225,7 @@ impl<'a, O: Item<'a>> Item<'a> for Message<'a, O> {
         let body = match &self.body {
             Body::Content(content) => content.flags(),
             Body::Withdrawn { .. } => WITHDRAWN,
+            Body::LeftOut { .. } => LEFT_OUT,
         };
         writer.u8(self.class as u8 | aged | body)?;
         if self.age > 0 {
@@ -223,6 +234,7 @@ impl<'a, O: Item<'a>> Item<'a> for Message<'a, O> {
         match &self.body {
             Body::Content(content) => content.write(writer),
             Body::Withdrawn { back } => writer.varint(*back),
+            Body::LeftOut { topic } => topic.write(writer),
         }
     }
 }

@@ -15,6 +15,7 @@ mod cluster;
 mod codec;
 mod coordinate;
 pub mod direct;
+mod interests;
 pub mod kv;
 pub mod membership;
 mod message;
@@ -165,6 +166,9 @@ pub mod tag {
     pub const RECORD_REQUEST: u8 = 66;
     /// How far the rumours of this packet have spread: [`super::broadcast::Rumour`]s. An empty one asks for the receiver's.
     pub const RUMOURS: u8 = 96;
+    /// Which topics are wanted on the sender's side of a link, or of the answer to this packet:
+    /// [`Interests`](super::broadcast::Interests).
+    pub const INTERESTS: u8 = 97;
     /// The ids that sections refer to; the last section, if there are any.
     pub const IDS: u8 = 127;
 }

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use gossip_core::wire::broadcast::{
-    Announcement, Body, Class, Content, Receipt as Asked, Section as Broadcast, ShortId,
+    Announcement, Body, Class, Content, Interests, Receipt as Asked, Section as Broadcast, ShortId,
 };
 use gossip_core::wire::bulk::{Get, Have, Held, Part, Run, Section as Bulk};
 use gossip_core::wire::direct::Section as Direct;
@@ -114,6 +114,15 @@ fn broadcast(section: &Broadcast<'_>, names: Names<'_>) -> Vec<String> {
                 format!("wants {} sequences={}", identity(wanted.origin, names), sequences.join(","))
             }),
         ),
+        Broadcast::Interests(Interests { of_answer, topics }) => {
+            let of = if *of_answer { " of_answer" } else { "" };
+            match topics {
+                None => vec![format!("interests{of} all")],
+                Some(topics) => {
+                    items(format!("interests{of}"), topics.iter().map(|topic| format!("topic {:08x}", topic.0)))
+                }
+            }
+        }
         Broadcast::Link(LinkSection { kind, token }) => vec![format!("link {kind:?} token={token:04x}")],
         Broadcast::Advert(advert) => vec![tree_advert(advert)],
         Broadcast::Push(list) => items(
@@ -139,6 +148,7 @@ fn message(origin: &str, sequence: u64, class: Class, age: u16, body: &Body<'_>)
     let Content { expires, key, order, in_parts, hops, topic, payload } = match body {
         Body::Content(content) => *content,
         Body::Withdrawn { back } => return format!("{head} withdrawn back={back}"),
+        Body::LeftOut { topic } => return format!("{head} left_out topic={:08x}", topic.0),
     };
     let expires = if expires > 0 { format!(" expires={expires}") } else { String::new() };
     let key = if key.is_empty() { String::new() } else { format!(" key={}", bytes(key)) };

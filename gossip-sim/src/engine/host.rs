@@ -1,5 +1,6 @@
 //! One machine: the process that runs on it, if one does, and the loop that drives its node.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gossip_core::kv::{Entry, Kv};
@@ -24,6 +25,8 @@ pub(super) struct Host {
     /// The process is stopped in its tracks.
     halted: bool,
     buffer: Vec<u8>,
+    /// The topics that its processes take messages of; none: of all.
+    topics: Option<BTreeSet<Vec<u8>>>,
 }
 
 struct Process {
@@ -81,6 +84,9 @@ impl Host {
         if !start.metadata.is_empty() {
             node.set_metadata(now, start.metadata).map_err(|error| format!("refused its metadata: {error}"))?;
         }
+        if let Some(topics) = &self.topics {
+            restrict(&mut node, now, topics)?;
+        }
         if let Some(contact) = start.contact {
             node.join(now, contact as u64).map_err(|error| format!("refused to join: {error}"))?;
         }
@@ -100,6 +106,19 @@ impl Host {
         process.rescan(number, stage);
         self.process = Some(Box::new(process));
         self.drain(stage)
+    }
+
+    /// Its processes take messages of these topics alone from now on.
+    pub(super) fn subscribe(&mut self, stage: &mut Stage, topics: &[String]) -> Result<(), String> {
+        let topics = topics.iter().map(|topic| topic.as_bytes().to_vec()).collect::<BTreeSet<_>>();
+        let restricted = self.command(stage, |node, now| restrict(node, now, &topics));
+        self.topics = Some(topics);
+        restricted.transpose()?;
+        self.drain(stage)
+    }
+
+    pub(super) fn wants(&self, topic: &[u8]) -> bool {
+        self.topics.as_ref().is_none_or(|topics| topics.contains(topic))
     }
 
     /// Ends the process, if one runs, without another word.
@@ -328,12 +347,30 @@ fn live_writes(kv: Kv<'_>, stage: &Stage) -> Result<Vec<usize>, String> {
     Ok(writes)
 }
 
+/// Makes a node take messages of these topics alone.
+fn restrict(node: &mut Node<u64>, now: Instant, topics: &BTreeSet<Vec<u8>>) -> Result<(), String> {
+    let former = node.broadcasts().topics().map(|all| all.map(<[u8]>::to_vec).collect::<Vec<_>>()).unwrap_or_default();
+    let mut broadcasts = node.broadcasts_mut(now);
+    // It wants none, if nothing else follows.
+    broadcasts.subscribe(b"").map_err(|error| format!("refused to restrict itself: {error}"))?;
+    for topic in former.iter().chain([&Vec::new()]).filter(|topic| !topics.contains(*topic)) {
+        broadcasts.unsubscribe(topic);
+    }
+    for topic in topics {
+        broadcasts.subscribe(topic).map_err(|error| format!("refused to take a topic: {error}"))?;
+    }
+    Ok(())
+}
+
 impl Process {
     fn take_event(&mut self, number: usize, stage: &mut Stage, event: &Event<u64>) -> Result<(), String> {
         match event {
             Event::Members(batch) => batch.iter().for_each(|change| self.take_change(number, stage, change)),
             Event::Left => self.left = true,
             Event::Broadcast(message) => {
+                if self.node.broadcasts().topics().is_some_and(|mut topics| !topics.any(|of| of == message.topic())) {
+                    return Err(format!("delivered the message {:?}, whose topic it does not want", message.id));
+                }
                 let (message, hops) = (stage.ledger.check_message(message)?, message.hops);
                 stage.observe(&Observation::Delivered { message, node: number, hops });
             }

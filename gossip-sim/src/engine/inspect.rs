@@ -11,6 +11,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, section_sizes, tag};
 
 /// All tags that broadcast has or may get, and those of the exchange of parts.
 const BROADCAST: RangeInclusive<u8> = 16..=31;
+const BROADCAST_TOO: RangeInclusive<u8> = tag::RUMOURS..=tag::INTERESTS;
 const BULK: RangeInclusive<u8> = tag::BODY_WANT..=tag::BODY_PART;
 /// Those of its sections, and of the map's, that hold what nodes spread, and do not merely speak of it.
 const CONTENT: [u8; 6] = [tag::MESSAGES, tag::PUSH, tag::BODY_PART, tag::KV_ENTRIES, tag::KV_DELTA, tag::KV_STATES];
@@ -43,7 +44,7 @@ pub(super) fn is_content(packet: &[u8]) -> bool {
 /// tells; else broadcast's sections, and the ids that they name, even where others name them too. Tells `each` of the
 /// messages in it, with the length of the payload that is there.
 pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut each: impl FnMut(Name, usize)) -> usize {
-    let is_broadcast = |tag: u8| BROADCAST.contains(&tag) || tag == tag::RUMOURS || BULK.contains(&tag);
+    let is_broadcast = |tag: u8| BROADCAST.contains(&tag) || BROADCAST_TOO.contains(&tag) || BULK.contains(&tag);
     let own = section_sizes(packet).filter(|(tag, _)| is_broadcast(*tag)).map(|(_, bytes)| bytes).sum::<usize>();
     if own == 0 {
         return 0;
@@ -79,6 +80,7 @@ pub(super) fn broadcast(key: &ClusterKey, sender: NodeId, packet: &[u8], mut eac
             | BroadcastSection::Recent(_)
             | BroadcastSection::Receipt(_)
             | BroadcastSection::Rumours(_)
+            | BroadcastSection::Interests(_)
             | BroadcastSection::Link(_)
             | BroadcastSection::Advert(_)
             | BroadcastSection::Ack(_)

@@ -10,7 +10,7 @@ use super::forge::FORGERY;
 use super::ledger::Ledger;
 use super::stage::Step;
 use crate::random::mix;
-use crate::scenario::spec::{Action, Broadcast, From, Kv, Op};
+use crate::scenario::spec::{Action, Broadcast, From, Kv, Op, Subscribe};
 use crate::trace::Observation;
 
 /// An accepted write, and the version that was there before.
@@ -61,6 +61,13 @@ impl World<'_> {
         }
     }
 
+    pub(super) fn subscribe(&mut self, event: usize, spec: &Subscribe) -> Result<(), String> {
+        for node in self.draw(event, &spec.who) {
+            self.hosts[node].subscribe(&mut self.stage, &spec.topics).map_err(|what| format!("n{node} {what}"))?;
+        }
+        Ok(())
+    }
+
     fn broadcast(&mut self, event: usize, round: usize, spec: &Broadcast) -> Result<(), String> {
         for node in self.actors(event, &spec.from) {
             let salt = salt(event, round, node);
@@ -74,6 +81,11 @@ impl World<'_> {
             let measured = round >= spec.warmup;
             let (bytes, class) = (spec.bytes, spec.class);
             self.stage.observe(&Observation::Broadcast { node, bytes, class, measured });
+            let unwanted = |other: &usize| *other != node && !self.hosts[*other].wants(spec.topic.as_bytes());
+            let unwanted = (0..self.hosts.len()).filter(unwanted).collect::<Vec<_>>();
+            if !unwanted.is_empty() {
+                self.stage.observe(&Observation::Unwanted { by: &unwanted });
+            }
             self.drain(node)?;
         }
         Ok(())

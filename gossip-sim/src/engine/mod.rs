@@ -218,6 +218,7 @@ impl<'a> World<'a> {
             Action::Byzantine(byzantine) => self.begin_forgery(event, byzantine)?,
             Action::Churn(_) => self.begin_churn(event)?,
             Action::Loss(share) => self.stage.network.lose(*share),
+            Action::Subscribe(subscribe) => self.subscribe(event, subscribe)?,
             Action::Broadcast(_) | Action::Kv(_) => self.round(event, 0)?,
         }
         Ok(())

@@ -15,7 +15,7 @@ use super::{inspect, rounds};
 use crate::metrics::{Metrics, Plan};
 use crate::random::{Random, Stream};
 use crate::scenario::Spec;
-use crate::scenario::spec::{Op, Order, State};
+use crate::scenario::spec::{Action, Op, Order, State};
 use crate::trace::{Observation, Parts};
 
 /// The Unix time in milliseconds at the beginning of every run.
@@ -31,6 +31,8 @@ pub(super) struct Stage {
     pub(super) ledger: Ledger,
     metrics: Metrics,
     plan: Plan,
+    /// Whether some nodes do not want all topics.
+    topics: bool,
     ids: Vec<NodeId>,
     /// Looked up only, never walked through: its order must not matter.
     numbers: HashMap<NodeId, usize>,
@@ -114,6 +116,7 @@ impl Stage {
             network: Network::new(&spec.network, ids.len(), seed),
             ledger: Ledger::default(),
             metrics: Metrics::new(&plan),
+            topics: spec.events.iter().any(|event| matches!(event.action, Action::Subscribe(_))),
             plan,
             numbers: ids.iter().enumerate().map(|(number, id)| (*id, number)).collect(),
             ids,
@@ -176,7 +179,7 @@ impl Stage {
     /// Takes a packet from a node to the network.
     pub(super) fn transmit(&mut self, from: usize, to: u64, packet: &[u8]) {
         let kv = if self.plan.kv { inspect::kv_bytes(packet) } else { 0 };
-        let broadcast = if self.plan.broadcast { self.observe_broadcast(from, packet) } else { 0 };
+        let broadcast = if self.plan.broadcast { self.observe_broadcast(from, to, packet) } else { 0 };
         self.observe(&Observation::Sent { node: from, bytes: packet.len(), of: Parts { kv, broadcast } });
         let Some(to) = usize::try_from(to).ok().filter(|to| *to < self.ids.len()) else { return };
         for delivery in self.network.send(self.now, from, to, packet.len()).into_iter().flatten() {
@@ -195,11 +198,14 @@ impl Stage {
     }
 
     /// Tells of the messages in a packet; answers how much of it is broadcast's.
-    fn observe_broadcast(&mut self, from: usize, packet: &[u8]) -> usize {
-        let Self { now, metrics, ledger, cluster, ids, .. } = self;
+    fn observe_broadcast(&mut self, from: usize, to: u64, packet: &[u8]) -> usize {
+        let Self { now, metrics, ledger, cluster, ids, topics, .. } = self;
         inspect::broadcast(cluster, ids[from], packet, |name, bytes| {
             if let Some(message) = ledger.message(name) {
                 metrics.observe(*now, &Observation::Payload { message, bytes });
+                if *topics {
+                    metrics.observe(*now, &Observation::Carried { message, from, to: to as usize, bytes });
+                }
             }
         })
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::error::{ScenarioError, suggestion};
 use super::read::{read_node, read_nodes};
-use super::read_fault::read_fault;
+use super::read_fault::{read_fault, read_who};
 use super::reader::{Field, Section};
-use super::spec::{Action, Broadcast, Class, Event, From, Kv, Op};
+use super::spec::{Action, Broadcast, Class, Event, From, Kv, Op, Subscribe};
 
-const ACTIONS: [&str; 13] = [
+const ACTIONS: [&str; 14] = [
     "crash",
     "restart",
     "leave",
@@ -20,12 +20,15 @@ const ACTIONS: [&str; 13] = [
     "churn",
     "byzantine",
     "loss",
+    "subscribe",
     "broadcast",
     "kv",
 ];
 const NOT_BUILT: [&str; 1] = ["aggregate"];
 
 const MANY: usize = 1_000_000;
+/// A node restricts itself to so many topics at most.
+const MAX_TOPICS: usize = 59;
 /// The longest payload of a message, in bytes.
 const LONGEST: usize = 100_000_000;
 
@@ -73,12 +76,22 @@ fn read_action(key: &str, field: &Field<'_>, nodes: usize, at: Duration) -> Resu
     }
     let mut section = field.section()?;
     let action = match key {
+        "subscribe" => Action::Subscribe(read_subscribe(&mut section, nodes)?),
         "broadcast" => Action::Broadcast(read_broadcast(&mut section, nodes)?),
         "kv" => Action::Kv(read_kv(&mut section, nodes)?),
         fault => read_fault(fault, &mut section, nodes, at)?,
     };
     section.finish()?;
     Ok(action)
+}
+
+fn read_subscribe(section: &mut Section<'_>, nodes: usize) -> Result<Subscribe, ScenarioError> {
+    let field = section.required("topics")?;
+    let topics = field.items()?.map(|item| item.text().map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+    if topics.len() > MAX_TOPICS {
+        return Err(field.error(format!("are more than {MAX_TOPICS} topics: a node that wants more takes all")));
+    }
+    Ok(Subscribe { who: read_who(section, nodes)?, topics })
 }
 
 fn read_broadcast(section: &mut Section<'_>, nodes: usize) -> Result<Broadcast, ScenarioError> {

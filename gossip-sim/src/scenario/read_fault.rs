@@ -33,7 +33,7 @@ pub(super) fn read_fault(
     })
 }
 
-fn read_who(section: &mut Section<'_>, nodes: usize) -> Result<Who, ScenarioError> {
+pub(super) fn read_who(section: &mut Section<'_>, nodes: usize) -> Result<Who, ScenarioError> {
     let named = section.optional("nodes").map(|field| read_nodes(&field, nodes).map(Pick::Nodes));
     let count = section.optional("count").map(|field| field.count(1..=nodes).map(Pick::Count));
     let fraction = section.optional("fraction").map(|field| match field.share()? {

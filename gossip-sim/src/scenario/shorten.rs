@@ -76,6 +76,7 @@ pub(super) fn shortened(spec: &Spec) -> Spec {
                 byzantine.lasts = byzantine.lasts.map(|lasts| lasts.mul_f64(pace));
             }
             Action::Loss(_) => {}
+            Action::Subscribe(subscribe) => who(&mut subscribe.who),
             Action::Broadcast(broadcast) => {
                 actor(&mut broadcast.from);
                 let times = broadcast.times.min(TIMES);

@@ -107,6 +107,7 @@ pub(crate) enum Action {
     Byzantine(Byzantine),
     /// From then on the network loses this share of all packets.
     Loss(f64),
+    Subscribe(Subscribe),
     Broadcast(Broadcast),
     Kv(Kv),
 }
@@ -230,6 +231,13 @@ pub(crate) enum Behaviour {
     ForgeSuspicion,
     /// It declares that node down.
     ForgeVerdict,
+}
+
+/// From then on these nodes take messages of these topics alone.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Subscribe {
+    pub(crate) who: Who,
+    pub(crate) topics: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

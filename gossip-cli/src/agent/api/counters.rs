@@ -88,6 +88,8 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     broadcast_displaced: "broadcast_ended_total"["replaced"], "Kept messages that are not passed on any more.";
     broadcast_expired: "broadcast_ended_total"["expired"], "Kept messages that are not passed on any more.";
     broadcast_withdrawn: "broadcast_withdrawn_total", "Messages that were over before they came, and were not delivered.";
+    broadcast_left_out: "broadcast_left_out_total", "Messages that came without content, since nobody here or behind seemed to want them.";
+    broadcast_fetches: "broadcast_fetches_total", "Questions for content that was left out and is wanted after all.";
     broadcast_links_lost: "broadcast_links_lost_total", "Neighbours given up because they did not answer.";
     direct_sent: "direct_sent_total", "Direct messages sent, repetitions not counted.";
     direct_repeated: "direct_repeated_total", "Repetitions of direct messages.";

@@ -92,6 +92,16 @@ pub(super) fn of_survey(version: &str, error: BroadcastError) -> ApiError {
     ApiError::from(told.hint("it goes on spreading: do not publish it again; fewer at a time with --wait-coverage"))
 }
 
+/// Why a message is not taken back.
+pub(super) fn of_cancel(version: &str, error: BroadcastError) -> ApiError {
+    let message = format!("cannot take back {version}: {error}");
+    match error {
+        BroadcastError::NotOwn => ApiError::input(message).hint("ask the agent that published it"),
+        BroadcastError::Gone => ApiError::failed(message).with_status(StatusCode::NOT_FOUND),
+        other => of_message(other),
+    }
+}
+
 /// What broadcast refuses.
 pub(super) fn of_message(error: BroadcastError) -> ApiError {
     let message = format!("cannot publish: {error}");

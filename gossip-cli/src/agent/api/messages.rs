@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use gossip_core::broadcast::{Class, SendOptions};
+use gossip_core::broadcast::{BroadcastError, Class, MessageId, SendOptions};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::error::{ApiError, of_message, of_survey};
+use super::error::{ApiError, of_cancel, of_message, of_survey};
 use super::request::Body;
 use super::{Answer, State};
 use crate::agent::{feed, query};
@@ -112,4 +112,33 @@ pub(super) async fn publish(state: &State, body: Body) -> Result<Answer, ApiErro
         });
     }
     Ok(answer.into())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cancel {
+    version: String,
+}
+
+pub(super) async fn cancel(state: &State, body: Body) -> Result<Answer, ApiError> {
+    let Cancel { version } = body.json().await?;
+    let id = own_message(state, &version)?;
+    let by = state.handle.cancel(id).map_err(|error| of_cancel(&version, error))?;
+    Ok(json!({ "version": version, "taken_back_by": feed::message_id(by) }).into())
+}
+
+/// The message of this agent that `publish` called so.
+fn own_message(state: &State, version: &str) -> Result<MessageId, ApiError> {
+    let me = state.handle.with(|node, _| node.identity());
+    let mut parts = version.splitn(3, '.');
+    let mut next = || parts.next().unwrap_or_default();
+    let (origin, generation, sequence) = (next(), next().parse(), next().parse());
+    let (Ok(generation), Ok(sequence)) = (generation, sequence) else {
+        return Err(ApiError::input(format!("{version:?} is no message"))
+            .hint("messages are named as `gossip publish` prints them, such as 6e87284d.1763700000000.5"));
+    };
+    if origin != &me.id.to_string()[..8] {
+        return Err(of_cancel(version, BroadcastError::NotOwn));
+    }
+    Ok(MessageId { origin: me.id, generation, sequence })
 }

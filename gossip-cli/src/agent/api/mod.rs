@@ -12,6 +12,7 @@
 //! DELETE /v1/key?key=&own=&wait=&timeout_ms=
 //! GET    /v1/keys?prefix=&own=    POST /v1/keys {"entries": [[key, value]..], "own"}
 //! POST   /v1/publish              {"topic", "payload"}
+//! POST   /v1/cancel               {"version"}
 //! GET    /v1/watch?prefix=&own=&from=&list=    changes of keys, one JSON object a line
 //! POST   /v1/send                 {"to", "data"}
 //! GET    /v1/inbox?count=         one JSON object a line, for one reader at a time

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// What can be asked for, by method and path.
-pub(super) static ROUTES: [Route; 21] = [
+pub(super) static ROUTES: [Route; 22] = [
     Route::new(Method::GET, "/v1/info", Operation::Info),
     Route::new(Method::GET, "/v1/config", Operation::Config),
     Route::new(Method::GET, "/v1/members", Operation::Members),
@@ -31,6 +31,7 @@ pub(super) static ROUTES: [Route; 21] = [
     Route::new(Method::GET, "/v1/keys", Operation::ListKeys),
     Route::new(Method::POST, "/v1/keys", Operation::ImportKeys),
     Route::new(Method::POST, "/v1/publish", Operation::Publish),
+    Route::new(Method::POST, "/v1/cancel", Operation::Cancel),
     Route::new(Method::GET, "/v1/watch", Operation::Watch),
     Route::new(Method::POST, "/v1/send", Operation::Send),
     Route::new(Method::GET, "/v1/inbox", Operation::Inbox),
@@ -63,6 +64,7 @@ enum Operation {
     ListKeys,
     ImportKeys,
     Publish,
+    Cancel,
     Watch,
     Send,
     Inbox,
@@ -114,6 +116,7 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
         Operation::ListKeys => keys::list(state, query),
         Operation::ImportKeys => keys::import(state, body).await,
         Operation::Publish => messages::publish(state, body).await,
+        Operation::Cancel => messages::cancel(state, body).await,
         Operation::Watch => watch::watch(state, query),
         Operation::Send => direct::send(state, body).await,
         Operation::Inbox => direct::inbox(state, query),

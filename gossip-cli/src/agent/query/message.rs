@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// Topics that begin so are the agents' own.
 const RESERVED: &[u8] = b"@gossip/";
 /// The topic of questions.
-pub(super) const TOPIC: &[u8] = b"@gossip/query";
+pub(in crate::agent) const TOPIC: &[u8] = b"@gossip/query";
 /// The port of replies.
 pub(super) const PORT: u8 = 1;
 /// What a reply takes besides its answer.

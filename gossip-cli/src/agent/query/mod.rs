@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 pub(super) use answer::{local, spawn};
 pub(super) use ask::{Asked, Question};
-pub(super) use message::is_reserved;
+pub(super) use message::{TOPIC, is_reserved};
 
 use super::hooks::Counts;
 use crate::exit::Failure;

@@ -37,9 +37,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The port of tokens and reports.
 const PORT: u8 = 2;
 /// The topic of questions.
-const ASK: &[u8] = b"@gossip/reach";
+pub(super) const ASK: &[u8] = b"@gossip/reach";
 /// The topic of reports that do not get through to the asker.
-const TELL: &[u8] = b"@gossip/reach-report";
+pub(super) const TELL: &[u8] = b"@gossip/reach-report";
 /// Tokens and reports that wait to be sorted.
 const INBOX: usize = 1024;
 /// Parts of reports that wait for who asked.

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::broadcast::history::Place;
+use crate::broadcast::interests::Interests;
 use crate::broadcast::pull::{MAX_PULLED, RECENT};
 use crate::broadcast::{Broadcast, Intent};
 use crate::config::BroadcastMode;
@@ -23,15 +24,19 @@ impl<P: Peer> Broadcast<P> {
 
     /// A member tells what it received of late: it gets what else there was, and if it has more, is told what is known here. Who was
     /// called answers; its answer is not answered again.
-    pub(super) fn give_at_once(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, ids: List<'_, ShortId>) {
+    pub(super) fn give_at_once(
+        &mut self,
+        cx: &mut Cx<'_, P>,
+        from: &Source<'_, P>,
+        interests: &Interests,
+        ids: List<'_, ShortId>,
+    ) {
         let known: SmallVec<[ShortId; 16]> = ids.iter().take(MAX_PULLED).collect();
         // What is older may be too old to be told, and there all the same.
         let recent = self.flights.recent(cx.now, RECENT / 2).take(MAX_PULLED);
         let lacking = recent.filter(|(_, flight)| !known.contains(&flight.short)).map(|(place, _)| place);
         let places: SmallVec<[Place; 4]> = lacking.collect();
-        if !places.is_empty() {
-            self.intents.push(cx.stats, Target::answer(from), Intent::Messages(places));
-        }
+        self.send_places(cx, Target::answer(from), places, interests);
         let called = from.row.is_some() && self.gossip.called == from.row;
         if !called && known.iter().any(|id| self.log.history.find_short(*id).is_none()) {
             self.intents.push(cx.stats, Target::answer(from), Intent::Recent);

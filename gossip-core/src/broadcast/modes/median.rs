@@ -126,7 +126,7 @@ impl<P: Peer> Broadcast<P> {
         let together: SmallVec<[Place; MAX_TOGETHER]> = hot.map(|hot| hot.place).take(MAX_TOGETHER).collect();
         let share = packet.room().saturating_sub(HEAD + EACH * together.len());
         let mut done = 0;
-        packet.with_share(share, |packet| done = self.write_places(cx, &together, packet));
+        packet.with_share(share, |packet| done = self.write_places(cx, &together, packet, &|_| None));
         let mut rumours = together[..done].iter().filter_map(|place| {
             let message = self.log.history.short(*place)?;
             let Some(Heat::Median(Median { phase, age, .. })) = self.gossip.find(*place) else { return None };

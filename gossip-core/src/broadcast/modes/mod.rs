@@ -127,16 +127,18 @@ impl<P: Peer> Broadcast<P> {
     pub(super) fn handle_gossip(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, section: Section<'_>) {
         let mode = cx.config.broadcast.mode;
         let known = from.answer == usize::MAX;
+        let asked = self.topics.asked(cx.now, from.row);
         match section {
             Section::Messages(messages) => self.handle_messages(cx, from, messages),
             Section::Receipt(receipt) => self.handle_receipt(cx, from, receipt),
             // Whoever is no member gets nothing.
             _ if !known => (),
+            Section::Interests(told) => self.note_asker(cx, from, &told),
             Section::Digest(digest) => self.handle_digest(cx, from.addr, digest),
             Section::Compare(digest) => self.handle_compare(cx, from.addr, digest),
-            Section::Pull(wanted) => self.handle_pull(cx, from.addr, wanted),
-            Section::Recent(ids) if mode == BroadcastMode::EagerPushPull => self.give_at_once(cx, from, ids),
-            Section::Recent(ids) => self.handle_recent(cx, from.addr, ids),
+            Section::Pull(wanted) => self.handle_pull(cx, from.addr, &asked, wanted),
+            Section::Recent(ids) if mode == BroadcastMode::EagerPushPull => self.give_at_once(cx, from, &asked, ids),
+            Section::Recent(ids) => self.handle_recent(cx, from.addr, &asked, ids),
             Section::Fingerprint(fingerprint) if mode.compares() => self.answer_call(cx, from, fingerprint),
             Section::Fingerprint(fingerprint) if cx.config.broadcast.repair => {
                 self.handle_fingerprint(cx, from.addr, fingerprint);

@@ -1,7 +1,7 @@
 //! `broadcast.*`: whom messages reach, when, and at what price.
 //!
-//! A message is due to every node that is live from its sending to the end, but for its sender, who has it. The
-//! sender counts as a live node where bytes are shared out over those.
+//! A message is due to every node that is live from its sending to the end and wanted its topic then, but for its sender, who
+//! has it. The sender counts as a live node where bytes are shared out over those.
 
 mod cost;
 mod heal;
@@ -9,6 +9,7 @@ mod isolation;
 mod names;
 mod rounds;
 mod stepped;
+mod unwanted;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use self::heal::Heal;
 use self::isolation::Isolation;
 use self::names::Names;
 use self::rounds::Round;
+use self::unwanted::Bystanders;
 use super::{Cluster, Plan, Results, mean};
 use crate::scenario::spec::Class;
 use crate::trace::Observation;
@@ -55,6 +57,12 @@ impl Broadcast {
             Observation::Broadcast { node, bytes, class, measured } => {
                 self.rounds.push(Round::new(at, node, bytes, class, measured, cluster));
             }
+            Observation::Unwanted { by } => {
+                if let Some(round) = self.rounds.last_mut() {
+                    round.bystanders = Bystanders::new(by);
+                }
+            }
+            Observation::Carried { message, from, to, bytes } => self.rounds[message].bystanders.carry(from, to, bytes),
             Observation::Payload { message, bytes } => self.rounds[message].pay(at, bytes),
             Observation::Delivered { message, node, hops } => {
                 let again = self.rounds[message].deliver(at, node, hops, cluster.starts(node));
@@ -77,6 +85,7 @@ impl Broadcast {
             }
             slowdown(&measured, cluster, results);
         }
+        unwanted::judge(&measured, cluster, results);
         if let Some(step) = self.step {
             stepped::judge(step, &measured, results);
         }

@@ -3,6 +3,7 @@
 use gossip_core::Instant;
 
 use super::super::{Cluster, millis};
+use super::unwanted::Bystanders;
 use crate::scenario::spec::Class;
 
 /// One message. There may be many: a node takes a few bytes of each.
@@ -22,6 +23,8 @@ pub(super) struct Round {
     paid: (Instant, u64),
     /// What of them was sent before the last partition ended.
     pub(super) payload_bytes_apart: u64,
+    /// Those that do not want it.
+    pub(super) bystanders: Bystanders,
     /// By node: its first delivery.
     arrivals: Vec<Arrival>,
 }
@@ -68,6 +71,7 @@ impl Round {
             payload_bytes_to_last: 0,
             paid: (at, 0),
             payload_bytes_apart: 0,
+            bystanders: Bystanders::default(),
             arrivals,
         }
     }
@@ -102,9 +106,9 @@ impl Round {
         std::mem::replace(&mut arrival.starts, starts) == starts
     }
 
-    /// Whether the message should be at a node: one that is live from the sending to the end, but for the sender.
+    /// Whether the message should be at a node: one that is live from the sending to the end and wants it, but for the sender.
     pub(super) fn is_due(&self, node: usize, cluster: &Cluster) -> bool {
-        node != self.sender && cluster.live_since(node, self.at)
+        node != self.sender && !self.bystanders.contains(node) && cluster.live_since(node, self.at)
     }
 
     /// When it arrived at a node.
