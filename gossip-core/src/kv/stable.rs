@@ -48,11 +48,17 @@ impl Stability {
 
     /// A member has seen all that this node has.
     pub(super) fn has_all(&mut self, member: Identity) {
-        self.seen.insert(member, self.number);
+        // Where all are known to have seen all there is nothing to keep.
+        if self.number > self.reached {
+            self.seen.insert(member, self.number);
+        }
     }
 
     /// A member sums up to this.
     pub(super) fn has(&mut self, member: Identity, summary: u64) {
+        if self.number == self.reached {
+            return;
+        }
         if let Some((_, number)) = self.former.iter().rev().find(|(former, _)| *former == summary) {
             let seen = self.seen.entry(member).or_default();
             *seen = (*seen).max(*number);
@@ -61,7 +67,7 @@ impl Stability {
 
     /// What was seen sums up to this now.
     fn note(&mut self, summary: u64) {
-        if self.former.back().is_none_or(|(last, _)| *last != summary) {
+        if self.former.back().map_or(0, |(last, _)| *last) != summary {
             self.number += 1;
             if self.former.len() == MAX_FORMER {
                 self.former.pop_front();
@@ -96,6 +102,9 @@ impl<P: Peer> KvState<P> {
         if slowest.is_none_or(|slowest| slowest >= *number) {
             if let Some((number, stable)) = stability.next.take() {
                 (stability.reached, stability.stable) = (number, stable);
+            }
+            if stability.reached == stability.number {
+                stability.seen = BTreeMap::new();
             }
             stability.seen.retain(|member, _| cx.table.find(member.id).is_some());
         }
