@@ -16,7 +16,7 @@ use gossip_core::wire::{ClusterKey, Packet, Section, Sender, Writer, section_siz
 use gossip_core::{Identity, NodeId, Peer};
 
 /// Every tag that this version knows.
-const TAGS: [u8; 52] = [
+const TAGS: [u8; 54] = [
     tag::PING,
     tag::ACK,
     tag::PING_REQUEST,
@@ -57,6 +57,8 @@ const TAGS: [u8; 52] = [
     tag::KV_ANSWER,
     tag::KV_WANTS,
     tag::KV_STATES,
+    tag::KV_PART,
+    tag::KV_FETCH,
     tag::BODY_WANT,
     tag::BODY_HAVE,
     tag::BODY_GET,

@@ -6,7 +6,7 @@ use gossip_core::wire::broadcast::{
 };
 use gossip_core::wire::bulk::{MAX_PARTS, Part, Run};
 use gossip_core::wire::direct::{Answer, Message as Direct, PORTS};
-use gossip_core::wire::kv::{Entry, MAX_KEY, State};
+use gossip_core::wire::kv::{Entry, Fetch, MAX_KEY, Part as KvPart, State};
 use gossip_core::wire::membership::{
     Claim, Coordinate, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
@@ -33,9 +33,9 @@ const SHORT_IDS: [u8; 8] = [
 impl<'a> Model<'a> {
     /// What stands under which number is what the corpora mean by it.
     pub(crate) fn choose(input: &mut Input<'a>) -> Self {
-        match input.below(49) {
+        match input.below(51) {
             kind @ (14..=16 | 29..=41 | 48) => Self::broadcast(kind, input),
-            kind @ 43..=47 => Self::comparison(kind, input),
+            kind @ (43..=47 | 49 | 50) => Self::comparison(kind, input),
             kind @ 17..=24 => Self::map_or_direct(kind, input),
             kind => Self::membership(kind, input),
         }
@@ -157,6 +157,21 @@ impl<'a> Model<'a> {
             43 => Self::Comparison(tag::KV_QUESTION, input.bytes(255)),
             44 => Self::Comparison(tag::KV_ANSWER, input.bytes(255)),
             45 => Self::Comparison(tag::KV_WANTS, input.bytes(255)),
+            49 => Self::KvPart(KvPart {
+                writer: input.identity(),
+                counter: input.counter(),
+                expires: input.flag().then(|| input.number().min(u64::MAX - 1)),
+                total: input.number() as usize,
+                sum: input.number(),
+                number: input.number() as usize,
+                bytes: input.bytes(255),
+            }),
+            50 => Self::Fetch(Fetch {
+                writer: input.identity(),
+                counter: input.counter(),
+                first: input.number() as usize,
+                mask: input.u32(),
+            }),
             _ => Self::States { wants_answer: input.flag(), entries: many(input, entry) },
         }
     }

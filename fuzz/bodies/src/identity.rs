@@ -147,6 +147,8 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
             kv::Section::States(kv::States { wants_answer, entries }) => {
                 Model::States { wants_answer: *wants_answer, entries: entries.iter().collect() }
             }
+            kv::Section::Part(part) => Model::KvPart(*part),
+            kv::Section::Fetch(fetch) => Model::Fetch(*fetch),
         },
         Section::Unknown(tag, _) => panic!("tag {tag} was not written"),
     }

@@ -10,6 +10,10 @@ use crate::input::Input;
 const ENTRY_IN_SNAPSHOT: usize = 38;
 /// What the bytes of a snapshot take in memory: its smallest parts are runs of one counter, each a writer of its own.
 const RESTORED: usize = 16;
+/// What is known of a key takes so many times the longest value: eight of them by its bytes, and what stands around the small ones.
+const ITEM: usize = 32;
+/// What parts may make up beyond the longest value, the waiting ones, and a message of new writes.
+const FETCHED: usize = 256 << 10;
 /// The room that the queues keep for 4096, 8192, 1024 and 4096 intents, at most, and all that is small.
 const QUEUES: usize = 3 << 20;
 /// The members that parts are exchanged with, and what each was asked for and asks for.
@@ -58,6 +62,7 @@ pub(crate) fn small_config(input: &mut Input<'_>) -> Config {
     config.kv.max_entries = 16;
     config.kv.max_writers = 16;
     config.kv.max_awaited = 4;
+    config.kv.max_value = 1024;
     config.direct.max_pending = 8;
     config.direct.max_pending_per_peer = 4;
     config.direct.max_senders = 16;
@@ -79,8 +84,10 @@ pub(crate) fn at_rest(config: &Config, given: Given) -> usize {
     let packet = longest_packet(config);
     // A row with its profile of 512 and 256 bytes, its places in the indexes, its suspicion, its grave.
     let members = config.membership.max_members * 3072;
-    // Key and value, a place in two trees, a grave.
-    let entries = config.kv.max_entries * (255 + packet + 768);
+    // Key and values, a place in two trees, a grave.
+    let entries = config.kv.max_entries * (255 + ITEM * config.kv.max_value + 768);
+    // The one that is fetched, and what waits for that.
+    let fetched = config.kv.max_value + FETCHED;
     // 1024 runs with holes between them.
     let writers = config.kv.max_writers * (1024 * 32 + 512);
     let origins = config.broadcast.max_origins * 512;
@@ -96,6 +103,7 @@ pub(crate) fn at_rest(config: &Config, given: Given) -> usize {
     let queues = QUEUES.min(FEW_INTENTS + given.most * ROOM_FOR_A_BYTE);
     members
         + entries
+        + fetched
         + writers
         + awaited
         + direct

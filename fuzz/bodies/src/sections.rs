@@ -6,7 +6,7 @@ use gossip_core::wire::broadcast::{
 };
 use gossip_core::wire::bulk::{Part, Run};
 use gossip_core::wire::direct::{Answer, Message as Direct};
-use gossip_core::wire::kv::{Entry, Receipt};
+use gossip_core::wire::kv::{Entry, Fetch, Part as KvPart, Receipt};
 use gossip_core::wire::membership::{
     Coordinate, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
@@ -84,6 +84,8 @@ pub(crate) enum Model<'a> {
         wants_answer: bool,
         entries: Vec<Entry<'a>>,
     },
+    KvPart(KvPart<'a>),
+    Fetch(Fetch),
 }
 
 /// What was seen of a writer, as runs with holes between them.
@@ -143,6 +145,8 @@ impl<'a> Model<'a> {
             Self::Question(_) | Self::Answer(_) => tag::KV_RECEIPT,
             Self::Comparison(tag, _) => *tag,
             Self::States { .. } => tag::KV_STATES,
+            Self::KvPart(_) => tag::KV_PART,
+            Self::Fetch(_) => tag::KV_FETCH,
         }
     }
 
@@ -233,6 +237,8 @@ impl<'a> Model<'a> {
             Self::Answer(seen) => w.u8(1).and_then(|()| seen.write(w)),
             Self::Comparison(_, bytes) => w.bytes(bytes),
             Self::States { wants_answer, entries } => w.u8(u8::from(*wants_answer)).and_then(|()| all(w, entries)),
+            Self::KvPart(part) => w.item(part),
+            Self::Fetch(fetch) => w.item(fetch),
         }
     }
 }

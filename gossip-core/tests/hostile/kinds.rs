@@ -2,7 +2,7 @@
 
 use gossip_core::wire::broadcast::{Announcement, Class, Message, Pushed, Receipt as Asked, ShortId, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct};
-use gossip_core::wire::kv::{Entry, Receipt, State};
+use gossip_core::wire::kv::{Entry, Fetch, Part as KvPart, Receipt, State};
 use gossip_core::wire::membership::{
     Claim, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
@@ -137,6 +137,9 @@ fn others(full: bool) -> Vec<Kind> {
     let one = |name, tag, body: &Body<'_>| one(full, name, tag, body);
     let state = State::Value { stamp: 1 << 40, value: b"v" };
     let entry = Entry { writer: stranger(), counter: 1, own: false, expires: None, key: b"k", state };
+    let (writer, total) = (stranger(), 100_000);
+    let part = KvPart { writer, counter: 1, expires: None, total, sum: 7, number: 0, bytes: b"" };
+    let fetch = Fetch { writer: node(1), counter: 1, first: 0, mask: u32::MAX };
     let direct = Direct { to: short(1), port: 0, sequence: 1, payload: b"p" };
     vec![
         one("direct", tag::DIRECT, &|w| w.item(&direct)),
@@ -179,6 +182,9 @@ fn others(full: bool) -> Vec<Kind> {
             w.u8(1)?;
             w.item(&Entry { state: State::Gone, ..entry })
         }),
+        one("kv_part, that there is one", tag::KV_PART, &|w| w.item(&part)),
+        one("kv_part", tag::KV_PART, &|w| w.item(&KvPart { bytes: b"v", ..part })),
+        one("kv_fetch", tag::KV_FETCH, &|w| w.item(&fetch)),
     ]
 }
 

@@ -7,7 +7,9 @@ use gossip_core::wire::broadcast::{
 };
 use gossip_core::wire::bulk::{Get, Have, Held, Part, Run, Section as Bulk};
 use gossip_core::wire::direct::Section as Direct;
-use gossip_core::wire::kv::{ContextPage, Delta, Entry, Receipt, Section as Kv, Seen, State, States};
+use gossip_core::wire::kv::{
+    ContextPage, Delta, Entry, Fetch, Part as KvPart, Receipt, Section as Kv, Seen, State, States,
+};
 use gossip_core::wire::membership::{Claim, Coordinate, Ping, Record, Section as Membership, Suspicion};
 use gossip_core::wire::overlay::{Advert, LinkSection};
 use gossip_core::wire::{List, Section};
@@ -206,22 +208,30 @@ fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
             let mut head = format!("kv_context seen={seen:016x} held={held:016x}");
             head += if *cut { " cut" } else { "" };
             head += if *reply { " reply" } else { "" };
-            head += &after.map_or_else(String::new, |after| format!(" after={}", identity(after, names)));
-            items(head, writers.iter().map(|s| format!("seen {} runs={}", identity(s.writer, names), runs(&s))))
+            head += &after.map_or_else(String::new, |after| format!(" after={}", life(after, names)));
+            items(head, writers.iter().map(|s| format!("seen {} runs={}", life(s.writer, names), runs(&s))))
         }
         Kv::Delta(Delta { more, writer, after, through, entries: list }) => {
             let more = if *more { " more" } else { "" };
-            entries(format!("kv_delta{more} {} after={after} through={through}", identity(*writer, names)), list)
+            entries(format!("kv_delta{more} {} after={after} through={through}", life(*writer, names)), list)
         }
-        Kv::Receipt(Receipt::Question(writer)) => vec![format!("kv_receipt? {}", identity(*writer, names))],
+        Kv::Receipt(Receipt::Question(writer)) => vec![format!("kv_receipt? {}", life(*writer, names))],
         Kv::Receipt(Receipt::Answer(seen)) => {
-            vec![format!("kv_receipt {} runs={}", identity(seen.writer, names), runs(seen))]
+            vec![format!("kv_receipt {} runs={}", life(seen.writer, names), runs(seen))]
         }
         Kv::Question(question) => vec![format!("kv_question {}", hex(question))],
         Kv::Answer(answer) => vec![format!("kv_answer {}", hex(answer))],
         Kv::Wants(wants) => vec![format!("kv_wants {}", hex(wants))],
         Kv::States(States { wants_answer, entries: list }) => {
             entries(if *wants_answer { "kv_states?" } else { "kv_states" }.into(), list)
+        }
+        Kv::Part(KvPart { writer, counter, expires, total, sum, number, bytes: part }) => {
+            let expires = expires.map_or_else(String::new, |left| format!(" expires={left}"));
+            let of = format!("{} counter={counter}{expires}", life(*writer, names));
+            vec![format!("kv_part {of} total={total} sum={sum:016x} number={number} bytes={}", hex(part))]
+        }
+        Kv::Fetch(Fetch { writer, counter, first, mask }) => {
+            vec![format!("kv_fetch {} counter={counter} first={first} mask={mask:08x}", life(*writer, names))]
         }
     }
 }
@@ -269,8 +279,13 @@ fn entry(entry: &Entry<'_>, names: Names<'_>) -> String {
         State::Gone => "gone".into(),
         State::Full(item) => format!("full={}", hex(item)),
     };
-    let writer = identity(entry.writer, names);
+    let writer = life(entry.writer, names);
     format!("{writer} counter={}{own}{expires} key={} {state}", entry.counter, bytes(entry.key))
+}
+
+/// A member as a writer of the map.
+fn life(writer: Identity, names: Names<'_>) -> String {
+    format!("{} life={}", names(writer.id), writer.generation)
 }
 
 fn identity(identity: Identity, names: Names<'_>) -> String {

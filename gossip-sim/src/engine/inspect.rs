@@ -14,7 +14,8 @@ const BROADCAST: RangeInclusive<u8> = 16..=31;
 const BROADCAST_TOO: RangeInclusive<u8> = tag::RUMOURS..=tag::INTERESTS;
 const BULK: RangeInclusive<u8> = tag::BODY_WANT..=tag::BODY_PART;
 /// Those of its sections, and of the map's, that hold what nodes spread, and do not merely speak of it.
-const CONTENT: [u8; 6] = [tag::MESSAGES, tag::PUSH, tag::BODY_PART, tag::KV_ENTRIES, tag::KV_DELTA, tag::KV_STATES];
+const CONTENT: [u8; 7] =
+    [tag::MESSAGES, tag::PUSH, tag::BODY_PART, tag::KV_ENTRIES, tag::KV_DELTA, tag::KV_STATES, tag::KV_PART];
 /// What an id takes in the list at a packet's end.
 const ID_BYTES: usize = 16;
 

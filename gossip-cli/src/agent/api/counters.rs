@@ -102,6 +102,7 @@ pub(super) const COUNTERS: &[Counter<Stats>] = counters! {
     kv_unpushed: "kv_left_to_anti_entropy_total"["push_queue_full"], "Entries that arrive by anti-entropy alone.";
     kv_syncs: "kv_syncs_total", "Requests of anti-entropy sent.";
     kv_comparisons: "kv_comparisons_total", "Comparisons of keys with members that had seen the same and held something else.";
+    kv_namesakes: "kv_namesakes_total", "Times that another process was found to write under this member's name and generation.";
     kv_skewed: "kv_clock_skew_total", "Writes stamped further ahead of this clock than kv.max_clock_drift.";
 };
 

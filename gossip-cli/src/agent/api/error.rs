@@ -64,7 +64,7 @@ pub(super) fn of_key(key: &str, error: KvError) -> ApiError {
         }
         KvError::TooLarge { .. } => ApiError::input(message)
             .with_status(StatusCode::PAYLOAD_TOO_LARGE)
-            .hint("key and value must fit one datagram together: split the value, or store where it is to be found"),
+            .hint("split the value, store where it is to be found, or raise kv.max_value in the configuration of every member"),
         KvError::ReservedKey => {
             ApiError::input(message).hint("@NAME/KEY is a member's own key: write your own with --own KEY")
         }
@@ -110,6 +110,9 @@ pub(super) fn of_message(error: BroadcastError) -> ApiError {
             .with_status(StatusCode::PAYLOAD_TOO_LARGE)
             .hint("an ordered message must fit one datagram; others have at most half of broadcast.bulk_bytes"),
         BroadcastError::KeyLength | BroadcastError::TopicLength => ApiError::input(message),
+        BroadcastError::ReservedTopic => {
+            ApiError::input(message).hint("topics that begin with a zero byte are the protocols' own: take another")
+        }
         BroadcastError::Busy { retry_after } => ApiError::from(Failure::busy(message))
             .with_status(StatusCode::SERVICE_UNAVAILABLE)
             .hint(format!("nothing was sent: publish again in {} ms, or less at a time", retry_after.as_millis())),
