@@ -341,3 +341,15 @@ fn a_node_that_holds_nothing_gets_what_has_priority_first() {
     assert!(others < 500, "{others} others came before");
     settle(&mut cluster);
 }
+
+#[test]
+fn what_no_message_holds_holds_up_no_later_write() {
+    let mut cluster = Cluster::joined(3, &Config::lan());
+    apart(&mut cluster, |at, node, now| _ = node.kv_mut(now).set(SHARED, b"k", &vec![at as u8; 65_000]).unwrap());
+    let now = cluster.now;
+    let mut kv = cluster.node(1).kv_mut(now);
+    kv.update(SHARED, b"k", |content, pen| content.counter().add(pen, 1)).unwrap_err();
+    kv.set(SHARED, b"later", b"v").unwrap();
+    settle(&mut cluster);
+    assert_eq!(cluster.nodes[&2].kv().siblings(SHARED, b"k").len(), 3);
+}

@@ -10,7 +10,7 @@ use gossip_crdt::Dot;
 use super::item::Item;
 use super::key::Key;
 use super::persist::{put_item, read_item};
-use super::{Intent, KvState, Version};
+use super::{Intent, KvState, MAX_ITEM, Version};
 use crate::identity::Identity;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
@@ -100,7 +100,7 @@ impl<P: Peer> KvState<P> {
 
     pub(super) fn handle_part(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, part: Part<'_>) {
         let dot = Dot::new(part.writer, part.counter);
-        if part.total > cx.config.kv.max_value.saturating_add(HEAD) || part.total == 0 {
+        if part.total > MAX_ITEM * cx.config.kv.max_value + HEAD || part.total == 0 {
             cx.stats.kv_dropped += 1;
             return;
         }

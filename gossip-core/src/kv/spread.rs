@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::KvState;
+use super::sync::Range;
 use crate::broadcast::{MessageId, SendOptions};
 use crate::config::{BroadcastMode, Config};
 use crate::identity::Identity;
@@ -59,18 +60,27 @@ impl<P: Peer> KvState<P> {
     /// The next message, if one is due; [`Self::told`] if it was sent.
     pub(crate) fn next_message(&mut self, cx: &mut Cx<'_, P>) -> Option<(Vec<u8>, u64)> {
         let (writer, last) = self.counter;
-        let (first, mtu) = (self.told.through + 1, cx.config.transport.datagram_mtu);
-        if first > last {
-            return None;
+        while self.told.through < last {
+            let range = (writer, self.told.through + 1, last);
+            let lens = [cx.config.transport.datagram_mtu.saturating_sub(HEAD), LONGEST];
+            let message = lens.into_iter().find_map(|len| self.message_of(cx, range, len));
+            if message.is_some() {
+                return message;
+            }
+            // What no message holds anti-entropy brings in parts.
+            let next = self.store.written(writer, range.1, last).next();
+            self.told.through = next.map_or(last, |(counter, ..)| counter);
         }
-        [mtu.saturating_sub(HEAD), LONGEST].into_iter().find_map(|len| {
-            let (mut buf, mut ids) = (alloc::vec![0; len], Vec::new());
-            let mut packet = Writer::new(&mut buf, &mut ids, cx.key, writer, false).ok()?;
-            let through = self.write_range(cx.now, (writer, first, last), false, &mut packet)?;
-            let len = packet.finish(cx.key);
-            buf.truncate(len);
-            Some((buf, through))
-        })
+        None
+    }
+
+    fn message_of(&self, cx: &Cx<'_, P>, range: Range, len: usize) -> Option<(Vec<u8>, u64)> {
+        let (mut buf, mut ids) = (alloc::vec![0; len], Vec::new());
+        let mut packet = Writer::new(&mut buf, &mut ids, cx.key, range.0, false).ok()?;
+        let through = self.write_range(cx.now, range, false, &mut packet)?;
+        let len = packet.finish(cx.key);
+        buf.truncate(len);
+        Some((buf, through))
     }
 
     /// Writes up to this one were sent.
