@@ -30,6 +30,7 @@ struct Duel {
     /// Items of sections of broadcast to it, by tag.
     heard: [usize; 128],
     last_advert: Option<Advert>,
+    drops: usize,
 }
 
 impl Duel {
@@ -37,7 +38,8 @@ impl Duel {
         let mut lab = Lab::new(2, &Config::lan());
         let evil = lab.identity(EVIL);
         lab.nodes.remove(&EVIL);
-        let mut duel = Self { lab, evil, answers: true, bytes_in: 0, bytes_out: 0, heard: [0; 128], last_advert: None };
+        let mut duel =
+            Self { lab, evil, answers: true, bytes_in: 0, bytes_out: 0, heard: [0; 128], last_advert: None, drops: 0 };
         duel.run(5);
         assert_eq!(duel.lab.node(1).neighbours().count(), 1);
         (duel.bytes_in, duel.bytes_out, duel.heard) = (0, 0, [0; 128]);
@@ -92,6 +94,7 @@ impl Duel {
                 match section {
                     Broadcast::Advert(advert) => self.last_advert = Some(*advert),
                     Broadcast::Link(LinkSection { kind, token }) => match kind {
+                        LinkKind::Drop => self.drops += 1,
                         LinkKind::Request | LinkKind::Plea => self.link(LinkKind::Accept, *token),
                         LinkKind::Probe | LinkKind::Check if self.answers => self.link(LinkKind::Echo, *token),
                         _ => (),
@@ -240,6 +243,7 @@ fn a_neighbour_that_acknowledges_nothing_and_does_not_answer_is_given_up() {
     duel.run(5);
     assert!(duel.lab.nodes[&1].stats().broadcast_links_lost > 0);
     assert!(duel.heard[usize::from(tag::PUSH)] <= 2);
+    assert!(duel.drops > 0, "it is told so");
     // It accepts again and again, there is nobody else: that costs little.
     let before = duel.bytes_out;
     duel.run(60);

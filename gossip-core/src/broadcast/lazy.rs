@@ -42,6 +42,8 @@ struct Missing {
     since: Instant,
     due: Instant,
     announcers: SmallVec<[Slot; 4]>,
+    /// Which of them is asked next, modulo their number.
+    next: usize,
     grafts: u8,
 }
 
@@ -74,6 +76,12 @@ impl Lazy {
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         earliest([self.announce_at, self.next_graft])
+    }
+
+    /// Something was lost: others may lack it as well, and wait for an announcement.
+    pub(super) fn hasten<P: Peer>(&mut self, cx: &mut Cx<'_, P>) {
+        let soon = cx.now + Duration::from_micros(cx.rng.below(LOSSY_PERIOD.as_micros() as usize) as u64);
+        self.announce_at = self.announce_at.map(|at| at.min(soon));
     }
 
     fn forget(&mut self, id: ShortId) -> Option<Missing> {
@@ -206,7 +214,7 @@ impl<P: Peer> Broadcast<P> {
         } else if lazy.missing.len() < MAX_MISSING && usize::from(lazy.each[usize::from(slot)]) < MAX_MISSING_EACH {
             lazy.each[usize::from(slot)] += 1;
             let announcers = SmallVec::from_slice(&[slot]);
-            lazy.missing.insert(id, Missing { since: cx.now, due: cx.now + wait, announcers, grafts: 0 });
+            lazy.missing.insert(id, Missing { since: cx.now, due: cx.now + wait, announcers, next: 0, grafts: 0 });
             lazy.peak = lazy.peak.max(lazy.missing.len());
         } else {
             cx.stats.broadcast_announcements_ignored += 1;
@@ -230,11 +238,17 @@ impl<P: Peer> Broadcast<P> {
                     given_up.push(*id);
                     continue;
                 }
-                let slot = missing.announcers[usize::from(missing.grafts) % missing.announcers.len()];
+                // Once an answer did not come, two are asked at a time.
+                let count = if missing.grafts == 0 { 1 } else { missing.announcers.len().min(2) };
+                let mut wait = LONGEST_WAIT;
+                for _ in 0..count {
+                    let slot = missing.announcers[missing.next % missing.announcers.len()];
+                    missing.next += 1;
+                    wait = wait.min(self.links.get(slot).map_or(LONGEST_WAIT, |link| link.way.timeout()));
+                    asked.push((slot, *id));
+                }
                 missing.grafts += 1;
-                let way = self.links.get(slot).map_or(LONGEST_WAIT, |link| link.way.timeout());
-                missing.due = cx.now + way.min(LONGEST_WAIT);
-                asked.push((slot, *id));
+                missing.due = cx.now + wait;
             }
             next = Some(next.map_or(missing.due, |next| next.min(missing.due)));
         }
@@ -247,5 +261,35 @@ impl<P: Peer> Broadcast<P> {
             cx.stats.broadcast_grafts += 1;
             self.note(cx, slot, tag::GRAFT, id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broadcast::lab::Lab;
+
+    #[test]
+    fn what_one_announcer_does_not_send_is_asked_of_two_at_a_time() {
+        let mut lab = Lab::new(4);
+        (1..4).for_each(|other| lab.link(0, other, Duration::from_millis(20)));
+        let grafts = |lab: &mut Lab| {
+            lab.now = lab.now + Duration::from_millis(100);
+            let (broadcast, mut cx) = lab.parts(0);
+            broadcast.graft(&mut cx);
+            cx.stats.broadcast_grafts
+        };
+        let (broadcast, mut cx) = lab.parts(0);
+        broadcast.links.all().iter().for_each(|slot| broadcast.note_announced(&mut cx, slot, ShortId(7), false));
+        assert_eq!([(); 3].map(|()| grafts(&mut lab)), [1, 3, 5]);
+    }
+
+    #[test]
+    fn where_a_message_is_not_acknowledged_announcements_come_sooner() {
+        let mut lab = Lab::new(2);
+        let (broadcast, mut cx) = lab.parts(0);
+        broadcast.lazy.announce_at = Some(cx.now + DELAY + PERIOD);
+        broadcast.lazy.hasten(&mut cx);
+        assert!(broadcast.lazy.announce_at.is_some_and(|at| at < cx.now + LOSSY_PERIOD));
     }
 }

@@ -20,6 +20,9 @@ const MAX_CANDIDATES: usize = 16;
 pub(super) const MAX_QUESTIONS: usize = 16;
 /// Who was heard so recently need not be checked.
 const FRESH: Duration = Duration::from_millis(300);
+/// For so long after packets were lost, as far as links show, their checks are repeated so often more.
+const LOSSY: Duration = Duration::from_secs(5);
+const MORE_TRIES: u32 = 3;
 
 /// A member whose way was measured.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +59,10 @@ pub(super) struct Overlay {
     pub(super) next_measure: Instant,
     /// How many pings of membership had no answer when last looked at.
     pub(super) misses: u64,
+    /// When a link was lost last.
+    pub(super) lost_link: Option<Instant>,
+    /// When a check was answered last that had to be repeated: packets are lost, not only members.
+    late_answer: Option<Instant>,
     /// How many questions in a row had no answer.
     unanswered: u32,
 }
@@ -69,6 +76,8 @@ impl Overlay {
             next_upkeep: now,
             next_measure: now,
             misses: 0,
+            lost_link: None,
+            late_answer: None,
             unanswered: 0,
         }
     }
@@ -170,6 +179,10 @@ impl<P: Peer> Broadcast<P> {
         };
         let slot = self.links.find(row);
         let to = Target { row: Some(row), ..Target::answer(from) };
+        if let Some(link) = slot.and_then(|slot| self.links.get_mut(slot)).filter(|_| kind == LinkKind::Check) {
+            // Who checks a link has it.
+            link.heard = cx.now;
+        }
         let answer = match kind {
             LinkKind::Probe => Some(LinkKind::Echo),
             // Who was asked may have accepted.
@@ -229,6 +242,9 @@ impl<P: Peer> Broadcast<P> {
             if let Some(check) = link.check.take_if(|check| check.token == token) {
                 // Which of several it answers does not show.
                 cx.table.has_answered(row);
+                if check.tries > 1 {
+                    self.overlay.late_answer = Some(cx.now);
+                }
                 if check.tries == 1 || link.way.is_guessed() {
                     link.way.sample(cx.now.since(check.sent));
                     self.tree.dirty = true;
@@ -331,11 +347,17 @@ impl<P: Peer> Broadcast<P> {
 
     /// Repeats checks, and gives up links that do not answer.
     pub(super) fn repeat_checks(&mut self, cx: &mut Cx<'_, P>) {
+        let lossy = self.overlay.late_answer.is_some_and(|at| cx.now < at + LOSSY);
+        let enough = cx.table.loss.unlikely() + if lossy { MORE_TRIES } else { 0 };
         for slot in self.links.all().iter() {
             let Some(link) = self.links.get_mut(slot) else { continue };
             let timeout = link.way.timeout();
             let Some(check) = link.check.as_mut().filter(|check| check.due <= cx.now) else { continue };
-            if u32::from(check.tries) >= cx.table.loss.unlikely() {
+            if link.heard > check.sent && !link.way.is_guessed() {
+                link.check = None;
+                continue;
+            }
+            if u32::from(check.tries) >= enough {
                 self.lose_link(cx, slot);
                 continue;
             }
@@ -347,9 +369,14 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
-    /// A neighbour does not answer: where one is gone others may be, too.
+    /// A neighbour does not answer: where one is gone others may be, too. If it is not gone, it should not wait for messages.
     pub(super) fn lose_link(&mut self, cx: &mut Cx<'_, P>, slot: Slot) {
         cx.stats.broadcast_links_lost += 1;
+        self.overlay.lost_link = Some(cx.now);
+        if let Some(link) = self.links.get(slot) {
+            let to = Target { row: Some(link.row), ..Target::to(link.addr.clone()) };
+            self.tell_link(cx, to, LinkKind::Drop, 0);
+        }
         self.remove_link(slot);
         self.check_all(cx);
         self.overlay.next_upkeep = cx.now;

@@ -323,13 +323,14 @@ impl<P: Peer> Broadcast<P> {
                 continue;
             }
             let Some(class) = self.log.history.class(place) else { continue };
+            self.lazy.hasten(cx);
             if tries < SENDS + u8::from(cx.table.loss.is_high()) {
                 flight.pending.remove(slot);
                 self.push_to(cx, slot, class, place);
                 continue;
             }
             flight.tries[usize::from(slot)] += 1;
-            let wait = (link.way.timeout() * u32::from(tries) / 2).min(LONGEST);
+            let wait = (link.way.timeout() * u32::from(tries - 1).max(2) / 2).min(LONGEST);
             self.flights.due.push(Reverse((cx.now + wait, place, slot)));
             self.note(cx, slot, tag::ASK, short);
         }

@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use super::links::{Link, Links, MAX_LINKS, Slot, Slots};
 use super::load::Load;
+use super::upkeep::LOST;
 use super::{Broadcast, Intent};
 use crate::membership::Table;
 use crate::peer::Peer;
@@ -64,6 +65,8 @@ pub(super) struct Tree {
     hurried: Option<Instant>,
     /// When to do so again: somebody wished for it too soon after that.
     hurry_at: Option<Instant>,
+    /// When to tell the parent again that it is one: it has not said that it knows.
+    adopt_at: Option<(Slot, Instant)>,
     /// Somebody waits for a new round, which the parent has to be told.
     hurry: bool,
     /// When a node that knows of no root claims to be it; none while it has no neighbours.
@@ -98,6 +101,7 @@ impl Tree {
             lost_since: None,
             hurried: None,
             hurry_at: None,
+            adopt_at: None,
             hurry: false,
             claim_at: None,
             load: Load::default(),
@@ -144,7 +148,8 @@ impl Tree {
             Some(_) => Some(self.next_round),
             None => self.claim_at,
         };
-        crate::time::earliest([stale, lost, round, self.hurry_at, self.load.poll_timeout()])
+        let adopt = self.adopt_at.map(|(_, at)| at);
+        crate::time::earliest([stale, lost, round, adopt, self.hurry_at, self.load.poll_timeout()])
     }
 
     /// The way that a neighbour offers: none if it offers none, or if it might lead through this node.
@@ -214,6 +219,11 @@ impl Tree {
         newest.wrapping_add(1)
     }
 
+    /// Since when no way is known, if none is.
+    pub(super) fn lost_since(&self) -> Option<Instant> {
+        self.lost_since
+    }
+
     /// Forgets a root to which there has been no way for long.
     fn forget_lost(&mut self, now: Instant) {
         if self.lost_since.is_some_and(|since| now >= since + FORGET) {
@@ -246,8 +256,11 @@ impl<P: Peer> Broadcast<P> {
             // Perhaps an advert that a later one has overtaken: the child is told that it is none.
             link.told = None;
         }
+        if link.advert.replace(advert) == Some(advert) && advert.parent {
+            // The child asks whether it is known as one.
+            link.told = None;
+        }
         link.child = advert.parent;
-        link.advert = Some(advert);
         let me = cx.table.own_short(*cx.me);
         let route = self.tree.route;
         // Who is behind, or takes the link for something else, has missed what it was told.
@@ -310,11 +323,29 @@ impl<P: Peer> Broadcast<P> {
         }
         if route.distance.is_none() {
             self.hurry(cx);
+            if self.overlay.restraint() == 1 {
+                self.overlay.next_upkeep = self.overlay.next_upkeep.min(cx.now + LOST);
+            }
         }
         let renewed = self.tree.route.is_none_or(|before| (before.root, before.round) != (route.root, route.round));
         self.tree.follow(cx.now, route);
         self.burden_children(cx.now, renewed);
+        self.adopt_parent(cx.now, route);
         self.tell_neighbours(cx, route);
+    }
+
+    /// Tells the parent again that it is one until it says that it knows: else nothing would come from it if that was lost.
+    fn adopt_parent(&mut self, now: Instant, route: Route) {
+        let before = self.tree.adopt_at.take();
+        let Some(slot) = route.parent else { return };
+        let Some(link) = self.links.get_mut(slot).filter(|link| link.advert.is_some_and(|advert| !advert.child)) else {
+            return;
+        };
+        let at = before.filter(|(of, _)| *of == slot).map_or(now + link.way.timeout(), |(_, at)| at);
+        if at <= now {
+            link.told = None;
+        }
+        self.tree.adopt_at = Some((slot, if at <= now { now + link.way.timeout() } else { at }));
     }
 
     fn tell_neighbours(&mut self, cx: &mut Cx<'_, P>, route: Route) {
@@ -344,15 +375,18 @@ impl<P: Peer> Broadcast<P> {
     }
 }
 
-/// Whether a neighbour must know it at once. That it is a child it knows itself, and a little more or less of the way can
-/// wait for the next round.
+/// Whether a neighbour must know it at once. That it is no child any more it knows itself, and a little more or less of the
+/// way can wait for the next round.
 fn is_news(told: Advert, advert: Advert) -> bool {
     let apart = match (told.distance, advert.distance) {
         (Some(told), Some(now)) => told.abs_diff(now) > told / 20,
         (None, None) => false,
         _ => true,
     };
-    apart || advert.hurry || (told.root, told.round, told.parent) != (advert.root, advert.round, advert.parent)
+    apart
+        || advert.hurry
+        || (advert.child && !told.child)
+        || (told.root, told.round, told.parent) != (advert.root, advert.round, advert.parent)
 }
 
 #[cfg(test)]
@@ -538,6 +572,27 @@ mod tests {
         }
         lab.run(SECOND, || true);
         assert_eq!(way_up(&mut lab, child).len(), count);
+    }
+
+    #[test]
+    fn a_child_that_its_parent_has_not_heard_tells_it_again() {
+        let mut lab = linked(&[(0, 1, SECOND / 50)], 2);
+        let child = 1 - lab.lowest();
+        let mut lost = 0;
+        for _ in 0..200 {
+            lab.now = lab.now + SECOND / 200;
+            (0..2).for_each(|at| lab.tend(at));
+            while let Some((from, _, advert)) = lab.on_the_way.front() {
+                if *from == child && advert.parent && lost < 3 {
+                    lab.on_the_way.pop_front();
+                    lost += 1;
+                } else {
+                    lab.deliver(0);
+                }
+            }
+        }
+        assert_eq!(lost, 3);
+        check_tree(&mut lab);
     }
 
     #[test]

@@ -21,6 +21,10 @@ const MEASURED_AT_ONCE: usize = 4;
 const REMEASURE: Duration = Duration::from_secs(10);
 /// After so many measured the nearest of them will do for the time being.
 const ENOUGH: usize = 8;
+/// Who has had no way to the root for so long looks for one more link: all that it has may lead to others without one.
+pub(super) const LOST: Duration = Duration::from_millis(200);
+/// For so long after a link was lost two are asked in parallel for each that is missing: who is asked may be gone as well.
+const HASTE: Duration = Duration::from_secs(2);
 /// A link of which nothing was heard for so long is checked.
 const SILENCE: Duration = Duration::from_secs(25);
 
@@ -98,9 +102,12 @@ impl<P: Peer> Broadcast<P> {
         let (random, asked_random) = wanted(Choice::Random);
         let free = others.saturating_sub(self.links.len());
         // Without a neighbour two are asked at once, and whoever it is will do.
-        let random_goal = if self.links.len() == 0 { 2 } else { cx.config.broadcast.random_neighbours };
+        let lost = self.tree.lost_since().is_some_and(|since| cx.now >= since + LOST);
+        let random_goal =
+            if self.links.len() == 0 { 2 } else { cx.config.broadcast.random_neighbours + usize::from(lost) };
+        let at_once = if self.overlay.lost_link.is_some_and(|at| cx.now < at + HASTE) { 2 } else { 1 };
         let missing_random = random_goal.saturating_sub(random).min(free);
-        for _ in asked_random..missing_random {
+        for _ in asked_random..missing_random * at_once {
             for row in cx.table.pick(cx.rng, 1, |row| !self.is_engaged(row)) {
                 self.ask_member(cx, row, Some(Choice::Random));
             }
@@ -108,13 +115,13 @@ impl<P: Peer> Broadcast<P> {
         let near_goal = cx.config.broadcast.near_neighbours;
         let missing_near = near_goal.saturating_sub(near).min(free);
         if self.overlay.measured >= ENOUGH.min(others) || missing_near == free {
-            for _ in asked_near..missing_near {
+            for _ in asked_near..missing_near * at_once {
                 if let Some(row) = self.nearest(cx.now, |_| true) {
                     self.ask_member(cx, row, Some(Choice::Near));
                 }
             }
         }
-        self.give_up_surplus(cx, Choice::Random, random > cx.config.broadcast.random_neighbours);
+        self.give_up_surplus(cx, Choice::Random, random > random_goal);
         self.give_up_surplus(cx, Choice::Near, near > near_goal);
         if missing_near == 0 && near == near_goal && asked_near == 0 {
             self.exchange(cx);
