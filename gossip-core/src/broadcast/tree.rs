@@ -312,7 +312,7 @@ impl<P: Peer> Broadcast<P> {
         let is_root = |tree: &Tree| tree.route.is_some_and(|route| route.root == me);
         let Some(mut route) = self.tree.choose(cx.table, me, &self.links, cx.now) else {
             // Without neighbours: nor is this node the root any more, under the name that it had then.
-            self.tree.route = None;
+            (self.tree.route, self.tree.adopt_at) = (None, None);
             return;
         };
         if route.root == me && (cx.now >= self.tree.next_round || !is_root(&self.tree)) {
