@@ -51,7 +51,10 @@ fn million(criterion: &mut Criterion) {
         }
     });
     let each = memory.bytes_current as f64 / f64::from(MILLION);
-    println!("a key of 16 bytes and a value of 32 take {each:.1} bytes, {:.2} times what they have and 64", each / 112.0);
+    println!(
+        "a key of 16 bytes and a value of 32 take {each:.1} bytes, {:.2} times what they have and 64",
+        each / 112.0
+    );
     let mut number = 0_u32;
     criterion.bench_function("kv/set, 32 bytes/one of 1 000 000 keys", |bench| {
         bench.iter(|| {
