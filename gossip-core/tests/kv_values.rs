@@ -282,7 +282,7 @@ fn sets_that_fit_no_packet_together_reach_a_member_that_missed_both() {
                 .node(at)
                 .kv_mut(now)
                 .update(SHARED, b"k", |content, pen| {
-                    content.set().add(pen, Blob::from([&[at as u8, element][..], &[7; 28]].concat().as_slice()))
+                    content.set().add(pen, Blob::from([&[at as u8, element][..], &[7; 28]].concat().as_slice()));
                 })
                 .unwrap();
         }
