@@ -71,6 +71,15 @@ fn what_is_not_there_or_too_long_is_refused() {
 }
 
 #[test]
+fn a_topic_that_begins_with_a_zero_byte_is_refused() {
+    let site = Site::new();
+    let agent = start(&site);
+    let answer = agent.http_json("POST", "/v1/publish", &json!({ "topic": "\0kv", "payload": "p" }));
+    assert_eq!(answer.status, 400);
+    assert!(answer.json()["hint"].as_str().unwrap().contains("zero byte"));
+}
+
+#[test]
 fn one_connection_too_many_is_closed_and_the_others_are_served() {
     let site = Site::new();
     let agent = start(&site);

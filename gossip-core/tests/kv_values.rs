@@ -282,7 +282,7 @@ fn sets_that_fit_no_packet_together_reach_a_member_that_missed_both() {
                 .node(at)
                 .kv_mut(now)
                 .update(SHARED, b"k", |content, pen| {
-                    content.set().add(pen, Blob::from([&[at as u8, element][..], &[7; 28]].concat().as_slice()))
+                    content.set().add(pen, Blob::from([&[at as u8, element][..], &[7; 28]].concat().as_slice()));
                 })
                 .unwrap();
         }
@@ -352,4 +352,24 @@ fn what_no_message_holds_holds_up_no_later_write() {
     kv.set(SHARED, b"later", b"v").unwrap();
     settle(&mut cluster);
     assert_eq!(cluster.nodes[&2].kv().siblings(SHARED, b"k").len(), 3);
+}
+
+#[test]
+fn what_many_wrote_at_once_reaches_a_member_that_missed_it_up_to_the_most_a_key_may_hold() {
+    let mut cluster = Cluster::joined(5, &Config::lan());
+    cluster.cut = |_, _| true;
+    let now = cluster.now;
+    for at in 1..=4 {
+        cluster.node(at).kv_mut(now).set(SHARED, b"k", &[at as u8; 60_000]).unwrap();
+    }
+    cluster.run_for(Duration::from_millis(100));
+    cluster.cut = |a, b| a == 5 || b == 5;
+    cluster.until(10, "all but one hold all", |cluster| {
+        (1..=4).all(|at| cluster.nodes[&at].kv().siblings(SHARED, b"k").len() == 4)
+    });
+    cluster.run(10);
+    cluster.cut = |_, _| false;
+    cluster.until(60, "all hold all", |cluster| {
+        cluster.nodes.values().all(|node| node.kv().siblings(SHARED, b"k").len() == 4)
+    });
 }

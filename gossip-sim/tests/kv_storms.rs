@@ -8,7 +8,7 @@ fn storms_bring_back_lose_and_part_nothing() {
     for seed in 1..=100 {
         let mut scenario = Scenario::parse(text, "kv/storm").unwrap_or_else(|error| panic!("{error}"));
         let nodes = (5 + seed % 4).to_string();
-        scenario.set_all([("nodes", nodes.as_str())].into_iter()).unwrap_or_else(|error| panic!("{error}"));
+        scenario.set_all([("nodes", nodes.as_str())]).unwrap_or_else(|error| panic!("{error}"));
         let report = run(&scenario, seed, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
         for metric in ["kv.resurrected", "kv.lost", "kv.diverged"] {
             let value = report.metrics[metric].map(Value::as_f64);

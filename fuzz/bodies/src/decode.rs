@@ -103,7 +103,7 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         }
         Section::Kv(kv::Section::Receipt(kv::Receipt::Answer(seen))) => check_runs(seen),
         Section::Kv(kv::Section::Part(kv::Part { counter, .. }) | kv::Section::Fetch(kv::Fetch { counter, .. })) => {
-            assert!(*counter > 0)
+            assert!(*counter > 0);
         }
         Section::Kv(kv::Section::Delta(delta)) => {
             let inside = |counter| delta.after < counter && counter <= delta.through;

@@ -100,7 +100,7 @@ impl<P: Peer> KvState<P> {
 
     pub(super) fn handle_part(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, part: Part<'_>) {
         let dot = Dot::new(part.writer, part.counter);
-        if part.total > MAX_ITEM * cx.config.kv.max_value + HEAD || part.total == 0 {
+        if part.total > (MAX_ITEM * cx.config.kv.max_value).saturating_add(HEAD) || part.total == 0 {
             cx.stats.kv_dropped += 1;
             return;
         }
@@ -211,7 +211,7 @@ impl<P: Peer> KvState<P> {
     }
 }
 
-/// What is known of a key besides its value may take this much more.
+/// What is known of a key besides its values may take this much more.
 const HEAD: usize = 1 << 16;
 
 /// What is known of a key as a snapshot holds it, but for when it expires, so that all parts are of one whole.
