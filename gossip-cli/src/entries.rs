@@ -2,20 +2,22 @@
 //!
 //! A value is text. JSON text other than a string is stored compact but otherwise digit by digit; a string is stored
 //! without its quotes, unless the bare text would itself read as JSON (`"5"` is not `5`). Export goes the other way:
-//! what reads as JSON stands as such, the rest as a string. So what was imported comes out equal.
+//! what reads as JSON stands as such, the rest as a string. So what was imported comes out equal. Values of other types
+//! than text stand in an object that is marked: see [`MARK`].
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 
-use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::change::{Change, MARK, Stored};
 use crate::exit::Failure;
 
-/// A key and the text stored under it.
-pub(crate) type Entry = (String, String);
+/// A key and what is stored under it.
+pub(crate) type Entry = (String, Stored);
 
 /// Reads a JSON object, or an array of objects whose field `key` is the key. `file` is how errors call it.
 pub(crate) fn parse(text: &str, key: Option<&str>, file: &str) -> Result<Vec<Entry>, Failure> {
@@ -45,7 +47,7 @@ pub(crate) fn parse(text: &str, key: Option<&str>, file: &str) -> Result<Vec<Ent
 
 /// The entries as one JSON object with sorted keys, pretty enough to read and to compare line by line.
 pub(crate) fn to_json(entries: impl IntoIterator<Item = Entry>) -> Result<String, Failure> {
-    let sorted: BTreeMap<String, String> = entries.into_iter().collect();
+    let sorted: BTreeMap<String, Stored> = entries.into_iter().collect();
     let mut out = String::from("{");
     for (index, (key, value)) in sorted.iter().enumerate() {
         let separator = if index == 0 { "\n  " } else { ",\n  " };
@@ -55,12 +57,30 @@ pub(crate) fn to_json(entries: impl IntoIterator<Item = Entry>) -> Result<String
     Ok(out)
 }
 
-fn exported(value: &str) -> Result<String, Failure> {
-    if is_json(value) { Ok(compact(value)) } else { quoted(value) }
+fn exported(value: &Stored) -> Result<String, Failure> {
+    match value {
+        // Bare, it would be read as what it only looks like.
+        Stored::Text(text) if is_marked(text) => marked(&Change::Register(text.clone())),
+        Stored::Text(text) if is_json(text) => Ok(compact(text)),
+        Stored::Text(text) => quoted(text),
+        Stored::Typed(changes) => match &changes[..] {
+            [change] => marked(change),
+            several => marked(several),
+        },
+    }
 }
 
-fn quoted(text: &str) -> Result<String, Failure> {
-    serde_json::to_string(text).map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))
+fn marked(changes: &(impl Serialize + ?Sized)) -> Result<String, Failure> {
+    Ok(format!("{{{}: {}}}", quoted(MARK)?, quoted(changes)?))
+}
+
+/// Whether it is an object with the mark as its only field.
+fn is_marked(json: &str) -> bool {
+    json.trim_start().starts_with('{') && serde_json::from_str::<Marked<'_>>(json).is_ok()
+}
+
+fn quoted(value: &(impl Serialize + ?Sized)) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::failed(format!("cannot write JSON: {error}")))
 }
 
 fn is_json(text: &str) -> bool {
@@ -128,11 +148,21 @@ impl<'a> Document<'a> {
         Ok(())
     }
 
-    fn stored(&self, raw: &'a RawValue) -> Result<String, Failure> {
+    fn stored(&self, raw: &'a RawValue) -> Result<Stored, Failure> {
         // The raw form is only checked for its brackets and quotes; this also refuses what could not be exported.
         match self.read::<Value>(raw.get())? {
-            Value::String(text) if !is_json(&text) => Ok(text),
-            _ => Ok(compact(raw.get())),
+            Value::String(text) if !is_json(&text) => Ok(Stored::Text(text)),
+            Value::Object(_) if is_marked(raw.get()) => {
+                let value = self.read::<Marked<'a>>(raw.get())?.value;
+                if value.get().starts_with('[') {
+                    return self.read(value.get()).map(Stored::Typed);
+                }
+                Ok(match self.read(value.get())? {
+                    Change::Register(text) => Stored::Text(text),
+                    change => Stored::Typed(vec![change]),
+                })
+            }
+            _ => Ok(Stored::Text(compact(raw.get()))),
         }
     }
 
@@ -165,6 +195,15 @@ impl<'a> Document<'a> {
         let column = before.iter().rev().take_while(|byte| **byte != b'\n').count() + 1;
         (line, column)
     }
+}
+
+/// An object that stands for values of other types than text.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Marked<'a> {
+    /// As [`MARK`] says.
+    #[serde(borrow, rename = "$gossip")]
+    value: &'a RawValue,
 }
 
 /// The fields of an object in their order, repeated ones included.
@@ -206,6 +245,10 @@ mod tests {
         parse(text, Some("name"), "f.json")
     }
 
+    fn stored(text: &str) -> Stored {
+        Stored::Text(text.into())
+    }
+
     fn message(result: Result<Vec<Entry>, Failure>) -> String {
         result.unwrap_err().message
     }
@@ -223,19 +266,39 @@ mod tests {
     #[test]
     fn text_is_stored_bare_and_structures_compact() {
         let entries = object("{\"a\": \"plain\", \"b\": {\n \"x\": \"1 \\\" 2\"}}").unwrap();
-        assert_eq!(entries[0].1, "plain");
-        assert_eq!(entries[1].1, r#"{"x":"1 \" 2"}"#);
+        assert_eq!(entries[0].1, stored("plain"));
+        assert_eq!(entries[1].1, stored(r#"{"x":"1 \" 2"}"#));
+    }
+
+    #[test]
+    fn values_of_other_types_come_out_equal_and_texts_that_look_like_them_too() {
+        let text = r#"{"c": {"$gossip": {"type": "counter", "value": 5}},
+            "l": {"$gossip": {"type": "register", "value": "{\"$gossip\":{}}"}}, "m": {"$gossip": 1, "more": 2},
+            "s": {"$gossip": [{"type": "set", "value": ["a"]}, {"type": "flag", "value": true}]}}"#;
+        let entries = object(text).unwrap();
+        assert_eq!(entries[0].1, Stored::Typed(vec![Change::Counter(5)]));
+        assert_eq!(entries[1].1, stored(r#"{"$gossip":{}}"#));
+        let exported = to_json(entries).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&exported).unwrap(), serde_json::from_str::<Value>(text).unwrap());
+    }
+
+    #[test]
+    fn a_value_of_no_known_type_is_refused_with_its_place() {
+        let text = "{\n  \"c\": {\"$gossip\": {\"type\": \"tree\", \"value\": 5}}\n}";
+        let message = message(object(text));
+        assert!(message.contains("line 2") && message.contains("tree"), "{message}");
     }
 
     #[test]
     fn an_array_is_keyed_by_a_field() {
         let entries = array(r#"[{"name": "a", "n": 1}, {"name": "b"}]"#).unwrap();
-        assert_eq!(entries, [("a".into(), r#"{"name":"a","n":1}"#.into()), ("b".into(), r#"{"name":"b"}"#.into())]);
+        let expected = [("a".into(), stored(r#"{"name":"a","n":1}"#)), ("b".into(), stored(r#"{"name":"b"}"#))];
+        assert_eq!(entries, expected);
     }
 
     #[test]
     fn the_export_is_sorted() {
-        let exported = to_json([("b".into(), "1".into()), ("a".into(), "x".into())]).unwrap();
+        let exported = to_json([("b".into(), stored("1")), ("a".into(), stored("x"))]).unwrap();
         assert_eq!(exported, "{\n  \"a\": \"x\",\n  \"b\": 1\n}\n");
         assert_eq!(to_json([]).unwrap(), "{}\n");
     }

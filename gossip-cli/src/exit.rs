@@ -23,6 +23,8 @@ pub(crate) enum Code {
     Namesake = 5,
     /// Too much waits to be sent: the same command will work a little later.
     Busy = 6,
+    /// Nothing was written: the key is not as `--if-absent` or `--if-version` wants it.
+    Changed = 7,
 }
 
 impl Code {
@@ -39,6 +41,7 @@ impl Code {
             4 => Self::Unacknowledged,
             5 => Self::Namesake,
             6 => Self::Busy,
+            7 => Self::Changed,
             _ => Self::Failed,
         }
     }
@@ -83,6 +86,11 @@ impl Failure {
         Self { code: Code::Busy, message: message.to_string(), hint: None }
     }
 
+    /// A key is not what a write expected.
+    pub(crate) fn changed(message: impl Display) -> Self {
+        Self { code: Code::Changed, message: message.to_string(), hint: None }
+    }
+
     /// Who read the output went away: nothing is left to do, and nobody to tell.
     pub(crate) fn reader_gone() -> Self {
         Self { code: Code::Done, message: "nobody reads the output".into(), hint: None }
@@ -124,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_code_survives_its_number() {
-        let others = [Code::Unacknowledged, Code::Namesake, Code::Busy];
+        let others = [Code::Unacknowledged, Code::Namesake, Code::Busy, Code::Changed];
         for code in [Code::Failed, Code::Input, Code::NoAgent].into_iter().chain(others) {
             assert_eq!(Code::from_number(code.number().into()), code);
         }

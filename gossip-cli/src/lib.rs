@@ -6,6 +6,7 @@
 mod agent;
 mod args;
 mod catalogue;
+mod change;
 mod client;
 mod config;
 mod demo;

@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -57,19 +57,7 @@ impl Known {
     fn write(&mut self, writer: usize, socket: &Path, choices: &mut Choices, life: &Life<'_>) {
         let Ok(mut client) = Client::new(socket) else { return };
         loop {
-            let own = choices.below(3) == 0;
-            let key = format!("w{writer}k{}", choices.below(KEYS));
-            let shown = if own { format!("@a/{key}") } else { key.clone() };
-            let delete = choices.below(4) == 0 && matches!(self.answered.get(&shown), Some(Some(_)));
-            self.count += 1;
-            let value = (!delete).then(|| format!("{}-{}", self.count, "x".repeat(choices.below(300) as usize)));
-            let text = match &value {
-                Some(value) => {
-                    let body = json!({ "key": key, "value": value, "own": own }).to_string();
-                    request("PUT", "/v1/key", &body)
-                }
-                None => request("DELETE", &format!("/v1/key?key={key}&own={own}"), ""),
-            };
+            let (shown, value, text) = self.next(writer, choices);
             let cut = choices.below(text.len() as u64 + 1) as usize;
             self.open = Some((shown.clone(), value.clone()));
             let (head, tail) = text.split_at(cut);
@@ -85,6 +73,50 @@ impl Known {
             self.open = None;
             life.answers.fetch_add(1, Ordering::SeqCst);
         }
+    }
+
+    /// The next write: its key, what that holds then, and the request.
+    fn next(&mut self, writer: usize, choices: &mut Choices) -> (String, Option<String>, String) {
+        self.count += 1;
+        let own = choices.below(3) == 0;
+        let kind = choices.below(6);
+        let key = match kind {
+            0 => format!("w{writer}counter"),
+            1 => format!("w{writer}set"),
+            _ => format!("w{writer}k{}", choices.below(KEYS)),
+        };
+        let shown = if own { format!("@a/{key}") } else { key.clone() };
+        let before = self.answered.get(&shown).cloned().flatten().map(|(value, _)| value);
+        let change = |change: Value| {
+            request("POST", "/v1/key", &json!({ "key": key, "own": own, "change": change }).to_string())
+        };
+        let (value, text) = match kind {
+            0 => {
+                let after = before.map_or(0, |text| text.parse().expect("a number")) + 1;
+                (Some(after.to_string()), change(json!({ "type": "counter", "value": 1 })))
+            }
+            1 => {
+                let mut elements: BTreeSet<String> =
+                    before.map_or(BTreeSet::new(), |text| serde_json::from_str(&text).expect("a set"));
+                let element = format!("e{}", choices.below(4));
+                let removed = elements.remove(&element);
+                let edit = if removed { "remove" } else { "add" };
+                let text = change(json!({ "type": "set", "value": { edit: [element] } }));
+                if !removed {
+                    elements.insert(element);
+                }
+                ((!elements.is_empty()).then(|| json!(elements).to_string()), text)
+            }
+            _ if before.is_some() && choices.below(4) == 0 => {
+                (None, request("DELETE", &format!("/v1/key?key={key}&own={own}"), ""))
+            }
+            _ => {
+                let value = format!("{}-{}", self.count, "x".repeat(choices.below(300) as usize));
+                let body = json!({ "key": key, "value": value, "own": own }).to_string();
+                (Some(value), request("PUT", "/v1/key", &body))
+            }
+        };
+        (shown, value, text)
     }
 
     /// Compares with what the agent holds after its restart, and takes that over.
@@ -127,7 +159,7 @@ fn held(socket: &Path) -> BTreeMap<String, (String, String)> {
     let (status, answer) =
         Client::new(socket).and_then(|mut client| client.send("GET", "/v1/keys", "")).expect("a list");
     assert_eq!(status, 200);
-    let text = |value: &Value| value.as_str().expect("text").to_string();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToString::to_string);
     let rows = answer["entries"].as_array().expect("rows");
     rows.iter().map(|row| (text(&row["key"]), (text(&row["value"]), text(&row["version"])))).collect()
 }

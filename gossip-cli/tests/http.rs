@@ -64,7 +64,7 @@ fn what_is_not_there_or_too_long_is_refused() {
     let site = Site::new();
     let agent = start(&site);
     assert_eq!(agent.http_get("/").status, 404);
-    assert_eq!(agent.http_json("POST", "/v1/key", &json!({})).status, 405);
+    assert_eq!(agent.http_json("PATCH", "/v1/key", &json!({})).status, 405);
     let long = json!({ "key": "k", "value": "x".repeat(1 << 20) });
     assert_eq!(agent.http_json("PUT", "/v1/key", &long).status, 413);
     assert_eq!(agent.http_json("PUT", "/v1/key", &json!({ "key": "k" })).status, 400);

@@ -29,11 +29,26 @@ fn every_answer_fits_its_schema() {
         ("post", "/v1/join", "", json!({ "contacts": [other.addr()] })),
         ("put", "/v1/key", "", json!({ "key": "k", "value": "v", "own": true })),
         ("put", "/v1/key", "", json!({ "key": "w", "value": "v", "wait": "all", "timeout_ms": 20_000 })),
+        ("put", "/v1/key", "", json!({ "key": "e", "value": "v", "expires_ms": 60_000 })),
+        ("post", "/v1/key", "", json!({ "key": "n", "change": { "type": "counter", "value": 5 } })),
+        ("post", "/v1/key", "", json!({ "key": "s", "change": { "type": "set", "value": { "add": ["x"] } } })),
+        ("post", "/v1/key", "", json!({ "key": "f", "change": { "type": "flag", "value": false } })),
+        (
+            "post",
+            "/v1/key",
+            "",
+            json!({ "key": "m", "change": { "type": "map", "value": {
+            "n": { "type": "max", "value": 5 }, "t": { "type": "register", "value": "x" }, "gone": null,
+        } } }),
+        ),
+        ("post", "/v1/key", "", json!({ "key": "q", "change": { "type": "sketch", "value": 7 } })),
         ("post", "/v1/keys", "", entries),
         ("post", "/v1/publish", "", json!({ "topic": "t", "payload": "p" })),
         ("post", "/v1/send", "", json!({ "to": "a", "data_hex": "00ff" })),
         ("post", "/v1/reachability", "", json!({})),
         ("get", "/v1/key", "?key=x", Value::Null),
+        ("get", "/v1/key", "?key=e", Value::Null),
+        ("get", "/v1/key", "?key=m", Value::Null),
         ("get", "/v1/keys", "", Value::Null),
         ("get", "/v1/members", "?all=true", Value::Null),
         ("get", "/v1/members", "?why=", Value::Null),
@@ -70,6 +85,9 @@ fn every_event_fits_its_schema() {
     agent.ask(&["join", other.addr()]);
     check("join");
     agent.run(&["set", "k", "v"]).ok();
+    check("key");
+    agent.run(&["add", "s", "x"]).ok();
+    check("key");
     agent.run(&["publish", "t", "p"]).ok();
     check("message");
     agent.signal(rustix::process::Signal::HUP);
@@ -95,6 +113,8 @@ fn every_change_fits_its_schema() {
     check("start", &|_| true);
     check("key", &|line| line["revision"].is_null());
     check("listed", &|line| line["entries"] == 1);
+    agent.run(&["incr", "n"]).ok();
+    check("key", &|line| line["type"] == "counter");
     agent.run(&["delete", "k"]).ok();
     check("key", &|line| line["deleted"] == true);
     changes.signal(rustix::process::Signal::STOP);

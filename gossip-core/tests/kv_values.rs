@@ -335,9 +335,8 @@ fn a_node_that_holds_nothing_gets_what_has_priority_first() {
     cluster.start(3, 1, config);
     let now = cluster.now;
     cluster.node(3).join(now, 1).unwrap();
-    let mut others = 0;
     cluster.until(20, "all with priority", |cluster| cluster.nodes[&3].kv().prefix(SHARED, b"config/").count() == 100);
-    others += cluster.nodes[&3].kv().prefix(SHARED, b"other/").count();
+    let others = cluster.nodes[&3].kv().prefix(SHARED, b"other/").count();
     assert!(others < 500, "{others} others came before");
     settle(&mut cluster);
 }
@@ -372,4 +371,26 @@ fn what_many_wrote_at_once_reaches_a_member_that_missed_it_up_to_the_most_a_key_
     cluster.until(60, "all hold all", |cluster| {
         cluster.nodes.values().all(|node| node.kv().siblings(SHARED, b"k").len() == 4)
     });
+}
+
+#[test]
+fn every_key_is_shown_whatever_it_holds() {
+    let mut cluster = Cluster::joined(1, &Config::lan());
+    let (now, own) = (cluster.now, Scope::Own(id(1)));
+    let mut kv = cluster.node(1).kv_mut(now);
+    let plain = kv.set(SHARED, b"a", b"v").unwrap();
+    let (counted, ()) = kv.update(SHARED, b"b", |content, pen| content.counter().add(pen, 1)).unwrap();
+    let options = WriteOptions { expires: Some(Duration::from_secs(5)), expect: None };
+    kv.set_with(own, b"c", b"v", &options).unwrap();
+    kv.set(SHARED, b"gone", b"v").unwrap();
+    kv.delete(SHARED, b"gone").unwrap();
+    let kv = cluster.nodes[&1].kv();
+    let shown: Vec<_> = kv.keys(None, b"").map(|key| (key.scope(), key.key(), key.is_plain())).collect();
+    assert_eq!(shown, [(SHARED, &b"a"[..], true), (SHARED, b"b", false), (own, b"c", false)]);
+    assert_eq!(kv.keys(Some(SHARED), b"b").count(), 1);
+    let [a, b] = [b"a", b"b"].map(|key| kv.key(SHARED, key).unwrap());
+    assert_eq!((a.entry().map(|entry| entry.version), a.versions()), (Some(plain), vec![plain]));
+    assert_eq!((b.entry(), b.versions()), (None, vec![counted]));
+    assert!(matches!(b.content().kinds().next(), Some(Typed::Counter(_))));
+    assert!(kv.key(own, b"c").unwrap().expires_in().is_some() && kv.key(SHARED, b"gone").is_none());
 }

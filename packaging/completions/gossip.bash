@@ -16,6 +16,9 @@ _gossip() {
             ",$1")
                 cmd="gossip"
                 ;;
+            gossip,add)
+                cmd="gossip__subcmd__add"
+                ;;
             gossip,agent)
                 cmd="gossip__subcmd__agent"
                 ;;
@@ -55,6 +58,9 @@ _gossip() {
             gossip,inbox)
                 cmd="gossip__subcmd__inbox"
                 ;;
+            gossip,incr)
+                cmd="gossip__subcmd__incr"
+                ;;
             gossip,info)
                 cmd="gossip__subcmd__info"
                 ;;
@@ -82,6 +88,12 @@ _gossip() {
             gossip,reachability)
                 cmd="gossip__subcmd__reachability"
                 ;;
+            gossip,remove)
+                cmd="gossip__subcmd__remove"
+                ;;
+            gossip,resolve)
+                cmd="gossip__subcmd__resolve"
+                ;;
             gossip,rtt)
                 cmd="gossip__subcmd__rtt"
                 ;;
@@ -90,6 +102,9 @@ _gossip() {
                 ;;
             gossip,set)
                 cmd="gossip__subcmd__set"
+                ;;
+            gossip,siblings)
+                cmd="gossip__subcmd__siblings"
                 ;;
             gossip,sim)
                 cmd="gossip__subcmd__sim"
@@ -117,6 +132,9 @@ _gossip() {
                 ;;
             gossip__subcmd__config__subcmd__help,help)
                 cmd="gossip__subcmd__config__subcmd__help__subcmd__help"
+                ;;
+            gossip__subcmd__help,add)
+                cmd="gossip__subcmd__help__subcmd__add"
                 ;;
             gossip__subcmd__help,agent)
                 cmd="gossip__subcmd__help__subcmd__agent"
@@ -157,6 +175,9 @@ _gossip() {
             gossip__subcmd__help,inbox)
                 cmd="gossip__subcmd__help__subcmd__inbox"
                 ;;
+            gossip__subcmd__help,incr)
+                cmd="gossip__subcmd__help__subcmd__incr"
+                ;;
             gossip__subcmd__help,info)
                 cmd="gossip__subcmd__help__subcmd__info"
                 ;;
@@ -184,6 +205,12 @@ _gossip() {
             gossip__subcmd__help,reachability)
                 cmd="gossip__subcmd__help__subcmd__reachability"
                 ;;
+            gossip__subcmd__help,remove)
+                cmd="gossip__subcmd__help__subcmd__remove"
+                ;;
+            gossip__subcmd__help,resolve)
+                cmd="gossip__subcmd__help__subcmd__resolve"
+                ;;
             gossip__subcmd__help,rtt)
                 cmd="gossip__subcmd__help__subcmd__rtt"
                 ;;
@@ -192,6 +219,9 @@ _gossip() {
                 ;;
             gossip__subcmd__help,set)
                 cmd="gossip__subcmd__help__subcmd__set"
+                ;;
+            gossip__subcmd__help,siblings)
+                cmd="gossip__subcmd__help__subcmd__siblings"
                 ;;
             gossip__subcmd__help,sim)
                 cmd="gossip__subcmd__help__subcmd__sim"
@@ -248,12 +278,50 @@ _gossip() {
 
     case "${cmd}" in
         gossip)
-            opts="-h -V --socket --json --help --version agent config demo sim completions man members rtt info join leave force-leave set get delete list import export publish cancel subscribe watch send inbox query reachability events help"
+            opts="-h -V --socket --json --help --version agent config demo sim completions man members rtt info join leave force-leave set get delete incr add remove siblings resolve list import export publish cancel subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__add)
+            opts="-h --type --field --own --expires --wait --timeout --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --type)
+                    COMPREPLY=($(compgen -W "set strict-set" -- "${cur}"))
+                    return 0
+                    ;;
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -478,12 +546,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__delete)
-            opts="-h --own --wait --timeout --socket --json --help"
+            opts="-h --field --if-version --own --wait --timeout --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --if-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -614,8 +690,22 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help)
-            opts="agent config demo sim completions man members rtt info join leave force-leave set get delete list import export publish cancel subscribe watch send inbox query reachability events help"
+            opts="agent config demo sim completions man members rtt info join leave force-leave set get delete incr add remove siblings resolve list import export publish cancel subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -837,6 +927,20 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gossip__subcmd__help__subcmd__incr)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gossip__subcmd__help__subcmd__info)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -963,6 +1067,34 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gossip__subcmd__help__subcmd__remove)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__resolve)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gossip__subcmd__help__subcmd__rtt)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -992,6 +1124,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help__subcmd__set)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__siblings)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1119,6 +1265,40 @@ _gossip() {
             fi
             case "${prev}" in
                 --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__incr)
+            opts="-h --field --own --expires --wait --timeout --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1351,6 +1531,78 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gossip__subcmd__remove)
+            opts="-h --type --field --own --expires --wait --timeout --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --type)
+                    COMPREPLY=($(compgen -W "set strict-set" -- "${cur}"))
+                    return 0
+                    ;;
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__resolve)
+            opts="-h --pick --own --expires --wait --timeout --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --pick)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gossip__subcmd__rtt)
             opts="-h --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -1388,12 +1640,28 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__set)
-            opts="-h --own --wait --timeout --socket --json --help"
+            opts="-h --type --field --if-absent --if-version --own --expires --wait --timeout --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --type)
+                    COMPREPLY=($(compgen -W "flag strict-flag max min sketch" -- "${cur}"))
+                    return 0
+                    ;;
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --if-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1402,6 +1670,24 @@ _gossip() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__siblings)
+            opts="-h --own --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 
 use gossip_core::broadcast::MessageId;
-use gossip_core::kv::{KvEvent, Version};
+use gossip_core::kv::{Holding, KvEvent, Version};
 use gossip_core::{Event, JoinError, MemberChange, MemberEvent, NodeId};
 use gossip_handle::{Events, Handle};
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{Receiver, Sender, channel};
 
-use super::api::{Shown, put_text};
+use super::api::{Shown, put_content, put_text};
 use super::query;
 use crate::event_kind::EventKind;
 use crate::profile::Profile;
@@ -130,8 +130,8 @@ impl Subscription {
         self.handle.with(|node, _| {
             let key = Shown::default().key(event.scope, &event.key, &node.members());
             // The newest value: if the key was written again meanwhile, another line follows.
-            let value = node.kv().get(event.scope, &event.key).map(|entry| entry.value);
-            let mut line = key_line(key, event.version, value.filter(|_| !event.deleted));
+            let held = node.kv().key(event.scope, &event.key);
+            let mut line = key_line(key, event.version, held.filter(|_| !event.deleted));
             line.insert("deleted".into(), event.deleted.into());
             Value::Object(line)
         })
@@ -143,15 +143,15 @@ impl Subscription {
     }
 }
 
-/// The line of a key and what it holds; no value: it was deleted.
-pub(super) fn key_line(key: String, version: Version, value: Option<&[u8]>) -> Map<String, Value> {
+/// The line of a key and what it holds; nothing: it was deleted.
+pub(super) fn key_line(key: String, version: Version, held: Option<Holding<'_>>) -> Map<String, Value> {
     let mut line = Map::new();
     line.insert("event".into(), EventKind::Key.name().into());
     line.insert("key".into(), key.into());
     line.insert("version".into(), version.to_string().into());
-    line.insert("deleted".into(), value.is_none().into());
-    if let Some(value) = value {
-        put_text(&mut line, "value", value);
+    line.insert("deleted".into(), held.is_none().into());
+    if let Some(held) = held {
+        put_content(&mut line, held);
     }
     line
 }

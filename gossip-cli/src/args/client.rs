@@ -5,6 +5,10 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::direct::{InboxArgs, QueryArgs, ReachabilityArgs, SendArgs};
 use super::duration;
+use super::keys::{
+    DeleteArgs, ElementsArgs, ExportArgs, GetArgs, ImportArgs, IncrArgs, ListArgs, ResolveArgs, SetArgs, SiblingsArgs,
+    WatchArgs,
+};
 use crate::event_kind::EventKind;
 
 const MEMBERS_EXAMPLES: &str = "\
@@ -38,48 +42,6 @@ Examples:
 
 For members that went down and will not come back: they are shown as left, and nobody contacts them any more to see whether they
 are back. Exit code 1 for a live member, which would come back at once. One that is alive after all returns when it contacts others.";
-const SET_EXAMPLES: &str = "\
-Examples:
-  gossip set greeting hello
-  gossip set --own port 8080          this member's own key: others see it as @NAME/port
-  gossip set config - < config.json   the value is read from standard input
-  gossip set leader web-1 --wait majority --timeout 2s
-
-With --wait the command ends when as many other members have the write, and says who has it and who has not. Only members
-count that were alive when it was asked; this one has the write in any case, with --data-dir on its disk. After --timeout
-it ends with exit code 4: the write stays and goes on spreading.";
-const GET_EXAMPLES: &str = "\
-Examples:
-  gossip get greeting
-  gossip get @web-1/port              the key `port` of the member web-1
-  gossip get --own port";
-const DELETE_EXAMPLES: &str = "\
-Examples:
-  gossip delete greeting
-  gossip delete --own port
-  gossip delete greeting --wait all   until every live member has it deleted; see `gossip set --help`";
-const LIST_EXAMPLES: &str = "\
-Examples:
-  gossip list                         every key
-  gossip list services/
-  gossip list @                       the own keys of all members
-  gossip list @web-1/ --json
-  gossip list services/ --watch       what there is, then what changes; see `gossip watch --help`";
-const IMPORT_EXAMPLES: &str = "\
-Examples:
-  gossip import services.json                 an object: each field becomes a key
-  gossip import catalogue.json --key name     an array: each element is stored under its field `name`
-  gossip import --sample                      the catalogue that is built in
-
-Text is stored as it is, anything else as compact JSON, so that `gossip export` gives back what was imported. The file
-is read and checked as a whole: if any of it is wrong, nothing is imported.";
-const EXPORT_EXAMPLES: &str = "\
-Examples:
-  gossip export > backup.json
-  gossip export --prefix services/
-  gossip export --all                 own keys too, as @NAME/KEY
-
-Values that are JSON stand as such, others as strings.";
 const PUBLISH_EXAMPLES: &str = "\
 Examples:
   gossip publish deploy 'v1.4.2 is out'
@@ -109,17 +71,6 @@ reader was too slow, `gap` if messages of a member are not to be had any more.
 
 Messages that were sent through this agent are shown too. With --json the first line is {\"event\":\"start\"}: every message
 from then on follows.";
-const WATCH_EXAMPLES: &str = "\
-Examples:
-  gossip watch services/
-  gossip watch --json | jq 'select(.deleted)'
-  gossip watch services/ --from 6e87284d-1763700000000-42
-
-Each line begins with the revision of the agent at that change; --from goes on after it. A revision counts the changes
-that this agent saw since it started: it means nothing to another agent, or after a restart. A reader who is slower than
-the changes, or goes on with --from, gets each key once that changed meanwhile, as it is now. Changes that were missed,
-because too many keys changed (agent.watch_history), are counted in a line of their own: then the list has to be read
-again. With --json the first line is {\"event\":\"start\"}, with the revision from which on changes are told.";
 const EVENTS_EXAMPLES: &str = "\
 Examples:
   gossip events
@@ -151,6 +102,16 @@ pub(crate) enum ClientCommand {
     Get(GetArgs),
     /// Delete a key; prints the version of the write
     Delete(DeleteArgs),
+    /// Count a counter up or down; prints where it stands
+    Incr(IncrArgs),
+    /// Add elements to a set; prints the version of the write
+    Add(ElementsArgs),
+    /// Remove elements from a set; prints the version of the write
+    Remove(ElementsArgs),
+    /// Show the values of a key that were written at the same time
+    Siblings(SiblingsArgs),
+    /// Write one value in place of those that were written at the same time
+    Resolve(ResolveArgs),
     /// List keys and values
     List(ListArgs),
     /// Write many keys from a JSON file
@@ -231,123 +192,6 @@ pub(crate) struct ForceLeaveArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = SET_EXAMPLES)]
-pub(crate) struct SetArgs {
-    /// A shared key, which any member may write; it may not start with @
-    pub(crate) key: String,
-    /// The value; `-` reads it from standard input
-    #[arg(allow_hyphen_values = true)]
-    pub(crate) value: String,
-    /// Write a key of this member's own, which nobody else can change
-    #[arg(long)]
-    pub(crate) own: bool,
-    #[command(flatten)]
-    pub(crate) wait: WaitArgs,
-}
-
-/// Who else has to have a write before the command ends.
-#[derive(Args, Debug)]
-pub(crate) struct WaitArgs {
-    /// Wait until so many other members have the write: N, all, or majority, this one included
-    #[arg(long, value_name = "N|all|majority", value_parser = quorum)]
-    pub(crate) wait: Option<String>,
-    /// How long to wait, at most 60s, such as 500ms or 5s. Default: 10s
-    #[arg(long, value_name = "TIME", requires = "wait", value_parser = duration::parse)]
-    pub(crate) timeout: Option<Duration>,
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "write a share between 0 and 1, such as 0.99".into())
-}
-
-fn quorum(text: &str) -> Result<String, String> {
-    let right = matches!(text, "all" | "majority") || text.parse::<u32>().is_ok_and(|count| count > 0);
-    if right { Ok(text.to_string()) } else { Err("write a number from 1, `all` or `majority`".into()) }
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = GET_EXAMPLES)]
-pub(crate) struct GetArgs {
-    /// A shared key, or @NAME/KEY for a member's own
-    pub(crate) key: String,
-    /// Read a key of this member's own
-    #[arg(long)]
-    pub(crate) own: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = DELETE_EXAMPLES)]
-pub(crate) struct DeleteArgs {
-    /// A shared key
-    pub(crate) key: String,
-    /// Delete a key of this member's own
-    #[arg(long)]
-    pub(crate) own: bool,
-    #[command(flatten)]
-    pub(crate) wait: WaitArgs,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = LIST_EXAMPLES)]
-pub(crate) struct ListArgs {
-    /// Only keys that start with this; @NAME/ for a member's own
-    #[arg(default_value = "")]
-    pub(crate) prefix: String,
-    /// Only keys of this member's own
-    #[arg(long)]
-    pub(crate) own: bool,
-    /// Go on with what changes from then on, without a gap or a repetition in between
-    #[arg(long)]
-    pub(crate) watch: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = WATCH_EXAMPLES)]
-pub(crate) struct WatchArgs {
-    /// Only keys that start with this; @NAME/ for a member's own
-    #[arg(default_value = "")]
-    pub(crate) prefix: String,
-    /// Only keys of this member's own
-    #[arg(long)]
-    pub(crate) own: bool,
-    /// Begin with what changed after this revision of the agent, as far as it is known. Default: from now on
-    #[arg(long, value_name = "REVISION")]
-    pub(crate) from: Option<String>,
-    /// Stop after so many changes
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) count: Option<u64>,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = IMPORT_EXAMPLES)]
-pub(crate) struct ImportArgs {
-    /// A JSON file that holds an object or an array of objects; `-` reads standard input
-    #[arg(required_unless_present = "sample", conflicts_with = "sample")]
-    pub(crate) file: Option<PathBuf>,
-    /// For an array: the field whose text is the key
-    #[arg(long, value_name = "FIELD", conflicts_with = "sample")]
-    pub(crate) key: Option<String>,
-    /// Import the sample catalogue that is built in
-    #[arg(long)]
-    pub(crate) sample: bool,
-    /// Write them as keys of this member's own
-    #[arg(long)]
-    pub(crate) own: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = EXPORT_EXAMPLES)]
-pub(crate) struct ExportArgs {
-    /// Only keys that start with this
-    #[arg(long, default_value = "")]
-    pub(crate) prefix: String,
-    /// Own keys of all members too
-    #[arg(long)]
-    pub(crate) all: bool,
-}
-
-#[derive(Args, Debug)]
 #[command(after_help = PUBLISH_EXAMPLES)]
 pub(crate) struct PublishArgs {
     /// What the message is about, at most 255 bytes
@@ -376,6 +220,11 @@ pub(crate) struct PublishArgs {
     /// How long to wait, at most 60s, such as 500ms or 5s. Default: 10s
     #[arg(long, value_name = "TIME", requires = "wait_coverage", value_parser = duration::parse)]
     pub(crate) timeout: Option<Duration>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "write a share between 0 and 1, such as 0.99".into())
 }
 
 #[derive(Args, Debug)]

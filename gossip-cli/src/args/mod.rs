@@ -5,6 +5,7 @@ mod client;
 mod demo;
 mod direct;
 mod duration;
+mod keys;
 mod reference;
 mod sim;
 
@@ -14,11 +15,14 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use agent::{AgentArgs, LogLevel};
 pub(crate) use client::{
-    CancelArgs, ClientCommand, DeleteArgs, EventsArgs, ExportArgs, ForceLeaveArgs, GetArgs, ImportArgs, JoinArgs,
-    ListArgs, MembersArgs, PublishArgs, RttArgs, SetArgs, SubscribeArgs, WaitArgs, WatchArgs,
+    CancelArgs, ClientCommand, EventsArgs, ForceLeaveArgs, JoinArgs, MembersArgs, PublishArgs, RttArgs, SubscribeArgs,
 };
 pub(crate) use demo::DemoArgs;
 pub(crate) use direct::{InboxArgs, QueryArgs, ReachabilityArgs, SendArgs};
+pub(crate) use keys::{
+    DeleteArgs, ElementsArgs, ExportArgs, GetArgs, HowArgs, ImportArgs, IncrArgs, ListArgs, ResolveArgs, SetArgs,
+    SetType, SiblingsArgs, WaitArgs, WatchArgs,
+};
 pub(crate) use reference::{CompletionsArgs, ManArgs};
 pub(crate) use sim::{Seeds, SimCommand, SimFloorsArgs, SimRunArgs};
 
@@ -34,7 +38,8 @@ Exit codes:
   0 done   1 failed   2 bad usage or input   3 no agent at the socket
   4 written or published, but not acknowledged in time by as many as --wait or --wait-coverage say
   5 the agent stopped: another live member bears its name
-  6 not published: too much waits to be sent; the same command will work a little later";
+  6 not published: too much waits to be sent; the same command will work a little later
+  7 not written: the key is not as --if-absent, --if-version or --pick wants it";
 
 /// Membership, failure detection, shared state and broadcast for processes that find each other by gossip.
 #[derive(Debug, Parser)]

@@ -1,21 +1,34 @@
-//! `set`, `get`, `delete`, `list` and `publish`.
+//! `set`, `get`, `delete`, `list`, `siblings`, `resolve` and `publish`.
 
 use serde_json::{Value, json};
 
-use super::argument_or_stdin;
 use super::http::{Client, Query};
 use super::members::text;
-use crate::args::{CancelArgs, DeleteArgs, GetArgs, ListArgs, PublishArgs, SetArgs, WaitArgs};
+use super::{argument_or_stdin, typed};
+use crate::args::{
+    CancelArgs, DeleteArgs, GetArgs, HowArgs, ListArgs, PublishArgs, ResolveArgs, SetArgs, SiblingsArgs, WaitArgs,
+};
+use crate::change::Change;
 use crate::exit::Failure;
 use crate::output;
 
 pub(super) async fn set(client: &Client, args: &SetArgs, json: bool) -> Result<(), Failure> {
     let value = argument_or_stdin(&args.value)?;
-    let mut body = json!({ "key": args.key, "value": value, "own": args.own });
-    for (name, value) in wait_fields(&args.wait) {
-        body[name] = value;
+    let SetArgs { key, kind, field, if_absent, if_version, how, .. } = args;
+    let mut body = write_body(key, how);
+    for (name, value) in
+        [("if_absent", if_absent.then_some(true.into())), ("if_version", if_version.clone().map(Value::from))]
+    {
+        if let Some(value) = value {
+            body[name] = value;
+        }
     }
-    written(&client.put("/v1/key", &body).await?, json)
+    if kind.is_none() && field.is_empty() {
+        body["value"] = value.into();
+        return written(&client.put("/v1/key", &body).await?, json);
+    }
+    body["change"] = json!(Change::of_field(Some(typed::read(*kind, value)?), field));
+    written(&client.post("/v1/key", &body).await?, json)
 }
 
 pub(super) async fn get(client: &Client, args: &GetArgs, json: bool) -> Result<(), Failure> {
@@ -24,15 +37,61 @@ pub(super) async fn get(client: &Client, args: &GetArgs, json: bool) -> Result<(
     if json {
         return output::json(&answer);
     }
-    let mut bytes = value_bytes(&answer);
-    bytes.push(b'\n');
-    output::bytes(&bytes)
+    typed::note_others(&answer);
+    output::bytes(&typed::shown(&answer)?)
+}
+
+pub(super) async fn siblings(client: &Client, args: &SiblingsArgs, json: bool) -> Result<(), Failure> {
+    let query = Query::new().add("key", &args.key).flag("own", args.own);
+    let answer = client.get("/v1/key", query).await?;
+    let alone = [&answer];
+    let siblings: Vec<&Value> = match answer["siblings"].as_array() {
+        Some(siblings) => siblings.iter().collect(),
+        None if answer["type"] == "register" => alone.to_vec(),
+        None => Vec::new(),
+    };
+    if json {
+        let row = |sibling: &&Value| {
+            let fields = ["value", "value_hex", "version"].map(|name| (name.to_string(), sibling[name].clone()));
+            Value::Object(fields.into_iter().filter(|(_, value)| !value.is_null()).collect())
+        };
+        return output::json(&json!({ "key": args.key, "siblings": siblings.iter().map(row).collect::<Vec<_>>() }));
+    }
+    if siblings.is_empty() {
+        output::note(&format!("none: what members write at the same time to a {} is joined", text(&answer["type"])));
+    }
+    siblings.iter().try_for_each(|sibling| {
+        let value = String::from_utf8_lossy(&value_bytes(sibling)).into_owned();
+        output::line(&format!("{}\t{}", text(&sibling["version"]), output::printable(&value)))
+    })
+}
+
+pub(super) async fn resolve(client: &Client, args: &ResolveArgs, json: bool) -> Result<(), Failure> {
+    let mut body = write_body(&args.key, &args.how);
+    match (&args.value, &args.pick) {
+        (Some(value), _) => {
+            // A key that is misspelt has nothing to resolve.
+            client.get("/v1/key", Query::new().add("key", &args.key).flag("own", args.how.own)).await?;
+            body["value"] = argument_or_stdin(value)?.into();
+        }
+        (None, pick) => body["pick"] = json!(pick),
+    }
+    written(&client.put("/v1/key", &body).await?, json)
 }
 
 pub(super) async fn delete(client: &Client, args: &DeleteArgs, json: bool) -> Result<(), Failure> {
-    let query = Query::new().add("key", &args.key).flag("own", args.own);
-    let query = wait_fields(&args.wait).fold(query, |query, (name, value)| query.add(name, &text(&value)));
-    written(&client.delete("/v1/key", query).await?, json)
+    let DeleteArgs { key, field, if_version, own, wait } = args;
+    if field.is_empty() {
+        let query = Query::new().add("key", key).flag("own", *own);
+        let query = if_version.iter().fold(query, |query, version| query.add("if_version", version));
+        let query = wait_fields(wait).fold(query, |query, (name, value)| query.add(name, &text(&value)));
+        return written(&client.delete("/v1/key", query).await?, json);
+    }
+    let mut body = json!({ "key": key, "own": own, "change": Change::of_field(None, field) });
+    for (name, value) in wait_fields(wait).chain(if_version.clone().map(|version| ("if_version", version.into()))) {
+        body[name] = value;
+    }
+    written(&client.post("/v1/key", &body).await?, json)
 }
 
 pub(super) async fn list(client: &Client, args: &ListArgs, json: bool) -> Result<(), Failure> {
@@ -46,8 +105,11 @@ pub(super) async fn list(client: &Client, args: &ListArgs, json: bool) -> Result
 
 /// An entry as a list shows it.
 pub(super) fn listed(entry: &Value) -> String {
-    let value = String::from_utf8_lossy(&value_bytes(entry)).into_owned();
-    format!("{}\t{}", output::printable(&text(&entry["key"])), output::printable(&value))
+    let (key, value) = (output::printable(&text(&entry["key"])), output::printable(&typed::in_one_line(entry)));
+    match entry["type"].as_str() {
+        None | Some("register") => format!("{key}\t{value}"),
+        Some(kind) => format!("{key}\t{value}\t{kind}"),
+    }
 }
 
 pub(super) async fn publish(client: &Client, args: &PublishArgs, json: bool) -> Result<(), Failure> {
@@ -112,6 +174,17 @@ fn version(answer: &Value, json: bool) -> Result<(), Failure> {
     if json { output::json(answer) } else { output::line(&text(&answer["version"])) }
 }
 
+/// What every write says: the key, and how.
+pub(super) fn write_body(key: &str, how: &HowArgs) -> Value {
+    let mut body = json!({ "key": key, "own": how.own });
+    let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let expires = how.expires.map(|time| ("expires_ms", millis(time).into()));
+    for (name, value) in wait_fields(&how.wait).chain(expires) {
+        body[name] = value;
+    }
+    body
+}
+
 fn wait_fields(args: &WaitArgs) -> impl Iterator<Item = (&'static str, Value)> {
     let timeout = args.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX));
     let wait = args.wait.as_deref().map(|wait| ("wait", wait.into()));
@@ -119,8 +192,13 @@ fn wait_fields(args: &WaitArgs) -> impl Iterator<Item = (&'static str, Value)> {
 }
 
 /// Prints a write's version, and who has it if that was waited for.
-fn written(answer: &Value, json: bool) -> Result<(), Failure> {
+pub(super) fn written(answer: &Value, json: bool) -> Result<(), Failure> {
     version(answer, json)?;
+    acknowledged(answer, json)
+}
+
+/// Says who has a write, if that was waited for.
+pub(super) fn acknowledged(answer: &Value, json: bool) -> Result<(), Failure> {
     let acks = &answer["acks"];
     if acks.is_null() {
         return Ok(());
@@ -146,7 +224,7 @@ fn written(answer: &Value, json: bool) -> Result<(), Failure> {
 }
 
 /// The value as it was written: text, or bytes that travelled as hexadecimal digits.
-fn value_bytes(entry: &Value) -> Vec<u8> {
+pub(super) fn value_bytes(entry: &Value) -> Vec<u8> {
     match (entry["value"].as_str(), entry["value_hex"].as_str()) {
         (Some(text), _) => text.as_bytes().to_vec(),
         (None, Some(digits)) => {

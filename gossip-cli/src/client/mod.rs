@@ -9,6 +9,7 @@ mod reachability;
 mod rtt;
 mod stream;
 mod transfer;
+mod typed;
 mod watch;
 mod why;
 
@@ -34,6 +35,11 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
         ClientCommand::Set(args) => keys::set(&client, &args, json).await,
         ClientCommand::Get(args) => keys::get(&client, &args, json).await,
         ClientCommand::Delete(args) => keys::delete(&client, &args, json).await,
+        ClientCommand::Incr(args) => typed::incr(&client, &args, json).await,
+        ClientCommand::Add(args) => typed::add(&client, &args, json).await,
+        ClientCommand::Remove(args) => typed::remove(&client, &args, json).await,
+        ClientCommand::Siblings(args) => keys::siblings(&client, &args, json).await,
+        ClientCommand::Resolve(args) => keys::resolve(&client, &args, json).await,
         ClientCommand::List(args) if args.watch => watch::list(&client, &args, json).await,
         ClientCommand::List(args) => keys::list(&client, &args, json).await,
         ClientCommand::Import(args) => transfer::import(&client, &args, json).await,

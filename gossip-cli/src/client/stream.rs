@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::http::{Client, Lines, Query};
 use super::members::text;
+use super::typed::in_one_line;
 use crate::args::{EventsArgs, SubscribeArgs};
 use crate::event_kind::EventKind;
 use crate::exit::Failure;
@@ -67,9 +68,8 @@ pub(super) fn described(event: &Value) -> String {
     match event["event"].as_str().unwrap_or_default() {
         "member" => format!("member {} {} {}", field("change"), field("name"), field("addr")),
         "key" if event["deleted"] == true => format!("key {} deleted", field("key")),
-        "key" => {
-            format!("key {} = {}", field("key"), field(if event["value"].is_null() { "value_hex" } else { "value" }))
-        }
+        "key" if event["value"].is_null() => format!("key {} = {}", field("key"), field("value_hex")),
+        "key" => format!("key {} = {}", field("key"), printable(&in_one_line(event))),
         "message" => format!("message {}", text_of_message(event)),
         "join" if !event["error"].is_null() => format!("join {}: {}", field("contact"), field("error")),
         "join" => format!("join {}: {} members", field("contact"), field("members")),

@@ -5,7 +5,7 @@ use gossip_core::kv::Scope;
 use gossip_core::{NodeId, Status};
 
 use super::fleet::Fleet;
-use crate::entries::Entry;
+use crate::catalogue::Entry;
 
 /// How many facts of all that must hold do hold, and for the rest in words where it is missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::checks::{self, Holdings, Progress};
 use super::fleet::Fleet;
 use super::report::{PhaseReport, Report};
 use super::show::Show;
-use crate::entries::Entry;
+use crate::catalogue::Entry;
 use crate::exit::Failure;
 
 /// How many entries are deleted again.

@@ -40,6 +40,51 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// A key that holds something, of whatever kind; from [`Kv::key`] and [`Kv::keys`]. Cheap to make.
+#[derive(Clone, Copy, Debug)]
+pub struct Holding<'a> {
+    key: &'a Key,
+    held: &'a Held,
+    now: Instant,
+}
+
+impl<'a> Holding<'a> {
+    /// The space of its key.
+    pub fn scope(&self) -> Scope {
+        self.key.scope()
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &'a [u8] {
+        self.key.name()
+    }
+
+    /// Its value and the write that set it, if one was set.
+    pub fn entry(&self) -> Option<Entry<'a>> {
+        Entry::of(self.key, self.held)
+    }
+
+    /// Whether [`Self::entry`] tells all of it: a value that was set once and stays. Much cheaper than to look.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.held, Held::Plain { .. })
+    }
+
+    /// All that it holds: also counters, sets and so on.
+    pub fn content(&self) -> Content {
+        self.held.open().content().clone()
+    }
+
+    /// Its last writes, none of which knows of another: usually one.
+    pub fn versions(&self) -> Vec<Version> {
+        self.held.heads().iter().map(Version::from).collect()
+    }
+
+    /// How long it lives still.
+    pub fn expires_in(&self) -> Option<Duration> {
+        self.held.open().expires.map(|at| at.since(self.now))
+    }
+}
+
 /// A key's value changed. The map holds the new one, or one later still.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KvEvent {
@@ -78,6 +123,21 @@ impl<'a> Kv<'a> {
     pub fn get(&self, scope: Scope, key: &[u8]) -> Option<Entry<'a>> {
         let slot = self.store.index().slot(Key::new(scope, key).as_ref())?;
         Entry::of(self.store.index().key(slot)?, self.store.at(slot)?)
+    }
+
+    /// A key, if it holds something.
+    pub fn key(&self, scope: Scope, key: &[u8]) -> Option<Holding<'a>> {
+        let slot = self.store.index().slot(Key::new(scope, key).as_ref())?;
+        let holding = Holding { key: self.store.index().key(slot)?, held: self.store.at(slot)?, now: self.now };
+        holding.held.is_visible().then_some(holding)
+    }
+
+    /// The keys of a space that start with `prefix` and hold something, ascending; without a space all keys: shared ones
+    /// first, then by owner.
+    pub fn keys(&self, scope: Option<Scope>, prefix: &[u8]) -> impl Iterator<Item = Holding<'a>> + use<'a> {
+        let (now, range) = (self.now, scope.map_or(KeyRange::all(), |scope| Key::range(scope, prefix)));
+        let held = self.store.range(&range).filter(|(_, held)| held.is_visible());
+        held.map(move |(key, held)| Holding { key, held, now })
     }
 
     /// The values of a key that were set by members that did not know of each other, by version: usually one.

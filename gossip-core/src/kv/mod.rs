@@ -31,7 +31,7 @@ pub use gossip_crdt as crdt;
 pub use acks::{Acks, Quorum};
 pub use content::{Blob, Content, Typed};
 pub use error::KvError;
-pub use facade::{Entry, Kv, KvEvent, Merge};
+pub use facade::{Entry, Holding, Kv, KvEvent, Merge};
 pub(crate) use persist::Persisted;
 pub use persist::Writes;
 pub use version::{Pen, Scope, Version};

@@ -135,6 +135,11 @@ impl<'a, P: Peer> KvMut<'a, P> {
         self.write(scope, key, options, |content, pen, _| change(content, pen))
     }
 
+    /// A stamp for a register in a map, later than all that were seen: see [`Self::update`].
+    pub fn stamp(&mut self) -> Stamp {
+        self.state.clock.stamp(self.cx.unix_ms())
+    }
+
     /// Sets or deletes several own keys, all or none; the version of the last. They go out together; another member may still
     /// see some of them before the others.
     ///

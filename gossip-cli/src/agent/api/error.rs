@@ -62,9 +62,9 @@ pub(super) fn of_key(key: &str, error: KvError) -> ApiError {
         KvError::NotFound => {
             ApiError::not_found(format!("no key {key:?}")).hint("`gossip list` shows the keys that this agent knows")
         }
-        KvError::TooLarge { .. } => ApiError::input(message)
-            .with_status(StatusCode::PAYLOAD_TOO_LARGE)
-            .hint("split the value, store where it is to be found, or raise kv.max_value in the configuration of every member"),
+        KvError::TooLarge { .. } => ApiError::input(message).with_status(StatusCode::PAYLOAD_TOO_LARGE).hint(
+            "split it, store where it is to be found, or raise kv.max_value in the configuration of every member",
+        ),
         KvError::ReservedKey => {
             ApiError::input(message).hint("@NAME/KEY is a member's own key: write your own with --own KEY")
         }
@@ -77,6 +77,7 @@ pub(super) fn of_key(key: &str, error: KvError) -> ApiError {
             .hint("`gossip members` shows who is alive; --wait all and --wait majority count those alone"),
         KvError::TooManyAwaited { .. } => ApiError::failed(format!("nothing was written: {message}"))
             .hint("write again when others are done, or raise kv.max_awaited in the agent's configuration"),
+        KvError::TooDeep => ApiError::input(message).hint("give --field less often"),
         KvError::Disabled => ApiError::failed(message).hint("set kv.enabled in the agent's configuration"),
         _ => ApiError::failed(message),
     }

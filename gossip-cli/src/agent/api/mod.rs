@@ -8,8 +8,9 @@
 //! POST   /v1/leave
 //! POST   /v1/force-leave          {"member"}
 //! GET    /v1/key?key=&own=
-//! PUT    /v1/key                  {"key", "value", "own", "wait", "timeout_ms"}
-//! DELETE /v1/key?key=&own=&wait=&timeout_ms=
+//! PUT    /v1/key                  {"key", "value" or "pick", "own", "expires_ms", "if_absent", "if_version", "wait", ..}
+//! POST   /v1/key                  {"key", "change": {"type", "value"}, "own", and as above}
+//! DELETE /v1/key?key=&own=&if_version=&wait=&timeout_ms=
 //! GET    /v1/keys?prefix=&own=    POST /v1/keys {"entries": [[key, value]..], "own"}
 //! POST   /v1/publish              {"topic", "payload"}
 //! POST   /v1/cancel               {"version"}
@@ -22,10 +23,12 @@
 //! ```
 //! Errors are `{"error", "hint", "exit"}`, the last being the exit code that a command should end with.
 
+mod content;
 mod counters;
 mod direct;
 mod error;
 mod guard;
+mod import;
 mod info;
 mod keyname;
 mod keys;
@@ -44,6 +47,8 @@ mod selection;
 mod server;
 mod stream;
 mod tcp;
+mod terms;
+mod typed;
 mod wait;
 mod watch;
 mod why;
@@ -61,6 +66,7 @@ use gossip_handle::Handle;
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, mpsc};
 
+pub(super) use content::put_content;
 pub(super) use keyname::Shown;
 pub(super) use listener::Listener;
 pub(super) use server::Server;

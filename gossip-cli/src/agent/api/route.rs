@@ -13,11 +13,12 @@ use tokio::sync::mpsc;
 use super::error::ApiError;
 use super::guard::Guard;
 use super::{
-    Answer, State, direct, info, keys, members, messages, metrics, openapi, reachability, request, rtt, stream, watch,
+    Answer, State, direct, import, info, keys, members, messages, metrics, openapi, reachability, request, rtt, stream,
+    typed, watch,
 };
 
 /// What can be asked for, by method and path.
-pub(super) static ROUTES: [Route; 22] = [
+pub(super) static ROUTES: [Route; 23] = [
     Route::new(Method::GET, "/v1/info", Operation::Info),
     Route::new(Method::GET, "/v1/config", Operation::Config),
     Route::new(Method::GET, "/v1/members", Operation::Members),
@@ -27,6 +28,7 @@ pub(super) static ROUTES: [Route; 22] = [
     Route::new(Method::POST, "/v1/force-leave", Operation::ForceLeave),
     Route::new(Method::GET, "/v1/key", Operation::GetKey),
     Route::new(Method::PUT, "/v1/key", Operation::SetKey),
+    Route::new(Method::POST, "/v1/key", Operation::ChangeKey),
     Route::new(Method::DELETE, "/v1/key", Operation::DeleteKey),
     Route::new(Method::GET, "/v1/keys", Operation::ListKeys),
     Route::new(Method::POST, "/v1/keys", Operation::ImportKeys),
@@ -60,6 +62,7 @@ enum Operation {
     ForceLeave,
     GetKey,
     SetKey,
+    ChangeKey,
     DeleteKey,
     ListKeys,
     ImportKeys,
@@ -112,9 +115,10 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
         Operation::ForceLeave => members::force_leave(state, body).await,
         Operation::GetKey => keys::get(state, query),
         Operation::SetKey => keys::set(state, body).await,
+        Operation::ChangeKey => typed::change(state, body).await,
         Operation::DeleteKey => keys::delete(state, query).await,
         Operation::ListKeys => keys::list(state, query),
-        Operation::ImportKeys => keys::import(state, body).await,
+        Operation::ImportKeys => import::import(state, body).await,
         Operation::Publish => messages::publish(state, body).await,
         Operation::Cancel => messages::cancel(state, body).await,
         Operation::Watch => watch::watch(state, query),
@@ -186,7 +190,7 @@ mod tests {
     fn a_wrong_path_and_a_wrong_method_are_told_apart() {
         let status = |method, path| operation(&method, path).err().unwrap().status;
         assert_eq!(status(Method::GET, "/v1/nothing"), StatusCode::NOT_FOUND);
-        assert_eq!(status(Method::POST, "/v1/key"), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(status(Method::PATCH, "/v1/key"), StatusCode::METHOD_NOT_ALLOWED);
         assert!(operation(&Method::DELETE, "/v1/key").is_ok());
     }
 }

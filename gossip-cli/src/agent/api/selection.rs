@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use gossip_core::Node;
-use gossip_core::kv::{Entry, Scope};
+use gossip_core::kv::{Holding, Scope};
 use gossip_core::{Members, NodeId};
 
 use super::State;
@@ -26,12 +26,12 @@ impl Selection {
         Ok(Self { prefix, own: query.flag("own")?.then_some(state.me) })
     }
 
-    /// The entries, in the order of the map.
-    pub(super) fn entries<'a>(&self, node: &'a Node<SocketAddr>, shown: &mut Shown) -> Vec<Entry<'a>> {
+    /// The keys that hold something, in the order of the map.
+    pub(super) fn entries<'a>(&self, node: &'a Node<SocketAddr>, shown: &mut Shown) -> Vec<Holding<'a>> {
         let (kv, members) = (node.kv(), node.members());
         match self.scope() {
-            Some(scope) => kv.prefix(scope, self.prefix.as_bytes()).collect(),
-            None => kv.iter().filter(|entry| self.holds(entry.scope, entry.key, &members, shown)).collect(),
+            Some(scope) => kv.keys(Some(scope), self.prefix.as_bytes()).collect(),
+            None => kv.keys(None, b"").filter(|key| self.holds(key.scope(), key.key(), &members, shown)).collect(),
         }
     }
 

@@ -50,8 +50,20 @@ impl Wait {
 
     /// Answers a write of the key that is shown so: when it is on disk, and with those who were to acknowledge it.
     pub(super) async fn answer(self, state: &State, shown: &str, written: Written) -> Result<Answer, ApiError> {
+        self.answer_with(state, shown, written, Map::new()).await
+    }
+
+    /// As [`Self::answer`], with what the key holds since.
+    pub(super) async fn answer_with(
+        self,
+        state: &State,
+        shown: &str,
+        written: Written,
+        held: Map<String, Value>,
+    ) -> Result<Answer, ApiError> {
         let (version, awaited) = written.kept().await?;
         let mut answer = written_row(shown, version);
+        answer.extend(held);
         if let Some(awaited) = awaited {
             answer.insert("acks".into(), self.acks(state, awaited).await);
         }

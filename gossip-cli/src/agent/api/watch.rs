@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gossip_core::Node;
+use gossip_core::kv::Holding;
 use gossip_handle::Handle;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch::Receiver;
@@ -76,11 +77,12 @@ fn check_kept(after: u64, now: u64, changes: &Changes) -> Result<(), ApiError> {
 fn rows(node: &Node<SocketAddr>, selection: &Selection) -> Vec<Value> {
     let mut shown = Shown::default();
     let entries = selection.entries(node, &mut shown);
-    let row = |entry: &gossip_core::kv::Entry<'_>| {
-        let key = shown.key(entry.scope, entry.key, &node.members());
-        Value::Object(feed::key_line(key, entry.version, Some(entry.value)))
+    let row = |entry: Holding<'_>| {
+        let key = shown.key(entry.scope(), entry.key(), &node.members());
+        let version = entry.entry().map(|entry| entry.version).or(entry.versions().last().copied());
+        Some(Value::Object(feed::key_line(key, version?, Some(entry))))
     };
-    entries.iter().map(row).collect()
+    entries.into_iter().filter_map(row).collect()
 }
 
 /// One reader's place among the changes.
@@ -126,9 +128,9 @@ impl Watcher {
                     continue;
                 }
                 // The lock is held: the map holds what this change, the key's last one, made of it.
-                let value = node.kv().get(change.scope, &change.key).map(|entry| entry.value);
+                let held = node.kv().key(change.scope, &change.key);
                 let mut line: Map<String, Value> =
-                    feed::key_line(shown.key(change.scope, &change.key, &members), change.version, value);
+                    feed::key_line(shown.key(change.scope, &change.key, &members), change.version, held);
                 line.insert("revision".into(), format!("{run}-{number}").into());
                 lines.push(Value::Object(line).to_string());
             }
