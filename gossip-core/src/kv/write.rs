@@ -191,7 +191,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
     /// Asks the other members whether they have a write, and sends it to those that have not, until as many acknowledged it
     /// as `quorum` says: then [`Event::Acknowledged`](crate::Event::Acknowledged) tells it, at once if nobody has to. Only
     /// members count that are alive now: who joins later is not asked; who fails meanwhile stays among the
-    /// [missing](Acks::missing) until it is back and acknowledges. Look with [`Kv::acks`], and [`KvMut::forget_acks`] when
+    /// [missing](super::Acks::missing) until it is back and acknowledges. Look with [`Kv::acks`](super::Kv::acks), and [`KvMut::forget_acks`] when
     /// the answer is no longer of interest, which nobody else does. Awaited again, it begins anew.
     ///
     /// # Errors
