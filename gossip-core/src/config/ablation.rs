@@ -16,8 +16,10 @@ pub enum Safeguard {
     /// The verdict of others is believed once its subject was asked here, too.
     Asking,
     /// What was seen of a key and is not there was deleted.
+    #[cfg(any(feature = "kv", feature = "ablation"))]
     Covering,
     /// A deletion is forgotten when its time is over *and* all members have seen it.
+    #[cfg(any(feature = "kv", feature = "ablation"))]
     Stability,
 }
 

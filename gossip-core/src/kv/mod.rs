@@ -209,11 +209,15 @@ impl<P: Peer> KvState<P> {
     }
 
     /// Whether new writes go out as messages of broadcast.
+    #[cfg(feature = "broadcast")]
     fn is_by_message(cx: &Cx<'_, P>) -> bool {
-        #[cfg(feature = "broadcast")]
-        return spread::is_by_message(cx.config);
-        #[cfg(not(feature = "broadcast"))]
-        return false;
+        spread::is_by_message(cx.config)
+    }
+
+    /// Nor do they, without it.
+    #[cfg(not(feature = "broadcast"))]
+    const fn is_by_message(_: &Cx<'_, P>) -> bool {
+        false
     }
 
     /// Whether messages are due; the next are a while later.

@@ -324,7 +324,7 @@ impl<P: Peer> Node<P> {
     fn exchange_internal(&mut self, now: Instant) {
         let messages = self.shared.events.take_internal();
         #[cfg(not(feature = "kv"))]
-        drop(messages);
+        let _: (Instant, _) = (now, messages);
         #[cfg(feature = "kv")]
         {
             for message in messages.iter().filter(|message| message.topic() == kv::TOPIC) {
