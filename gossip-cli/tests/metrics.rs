@@ -96,7 +96,8 @@ fn the_gauges_are_what_info_says() {
     assert_eq!(value(&samples, "gossip_members", Some(("status", "down"))), 0.0);
     assert_eq!(value(&samples, "gossip_kv_entries", None), 1.0);
     assert_eq!(value(&samples, "gossip_kv_tombstones", None), 1.0);
-    assert_eq!(value(&samples, "gossip_broadcast_history_messages", None), 1.0);
+    // New writes of the map go as messages, too.
+    assert!(value(&samples, "gossip_broadcast_history_messages", None) >= 1.0);
     assert!(value(&samples, "gossip_packets_sent_total", None) > 0.0);
     let started = value(&samples, "gossip_process_start_time_seconds", None);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
