@@ -143,7 +143,7 @@ impl<P: Peer> KvState<P> {
             context: Context::default(),
             clock: Clock::new(u64::try_from(config.max_clock_drift.as_millis()).unwrap_or(u64::MAX)),
             skew_told: None,
-            salt: rng.u32() as u16,
+            salt: rng.u64() as u16,
             counter: (Identity::new(NodeId::from_bytes([0; 16]), 0), 0),
             handed_over: true,
             hot: Hot::default(),
