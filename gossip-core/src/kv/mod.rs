@@ -61,7 +61,6 @@ use crate::identity::{Identity, NodeId};
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
-use crate::random::Rng;
 use crate::time::{Instant, earliest};
 use crate::wire::kv::{Entry as WireEntry, Fetch, Receipt, Section};
 use crate::wire::{ClusterKey, Item as _, List, Writer, tag};
@@ -136,14 +135,14 @@ pub(crate) struct KvState<P> {
 }
 
 impl<P: Peer> KvState<P> {
-    pub(crate) fn new(now: Instant, config: &KvConfig, hashes: &ClusterKey, rng: &mut Rng) -> Self {
+    pub(crate) fn new(now: Instant, config: &KvConfig, hashes: &ClusterKey, salt: u16) -> Self {
         Self {
             intents: Intents::new(MAX_INTENTS),
             store: Store::new(hashes),
             context: Context::default(),
             clock: Clock::new(u64::try_from(config.max_clock_drift.as_millis()).unwrap_or(u64::MAX)),
             skew_told: None,
-            salt: rng.u64() as u16,
+            salt,
             counter: (Identity::new(NodeId::from_bytes([0; 16]), 0), 0),
             handed_over: true,
             hot: Hot::default(),

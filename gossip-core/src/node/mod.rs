@@ -153,7 +153,7 @@ impl<P: Peer> Node<P> {
             #[cfg(feature = "broadcast")]
             bulk: Bulk::new(),
             #[cfg(feature = "kv")]
-            kv: kv::KvState::new(now, &config.kv, &key, &mut rng),
+            kv: kv::KvState::new(now, &config.kv, &key, key.body(&seed) as u16),
             shared: Shared {
                 now,
                 wall: (now, 0),
