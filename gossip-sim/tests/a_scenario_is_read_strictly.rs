@@ -206,9 +206,9 @@ fn a_mistake_in_an_event_is_named_too() {
         (38, "loss = { count = 1 }", "f.toml:38: event[5].loss:", "a number from 0 to 1"),
         (38, "broadcast = { form = \"all\" }", "f.toml:38: event[5].broadcast.form:", "did you mean `from`?"),
         (41, "kv = { op = \"set\" }", "f.toml:41: event[6].kv.keys:", "missing"),
-        (41, "kv = { op = \"race\", keys = 1 }", "f.toml:41: event[6].kv.op:", "not built yet"),
-        (41, "kv = { op = \"put\", keys = 1 }", "f.toml:41: event[6].kv.op:", "set or delete"),
-        (41, "kv = { op = \"set\", keys = 1, on = \"all\" }", "f.toml:41: event[6].kv.on:", "no node"),
+        (41, "kv = { op = \"add\", keys = 1 }", "f.toml:41: event[6].kv.op:", "not built yet"),
+        (41, "kv = { op = \"put\", keys = 1 }", "f.toml:41: event[6].kv.op:", "set, delete or race"),
+        (41, "kv = { op = \"set\", keys = 1, on = \"none\" }", "f.toml:41: event[6].kv.on:", "no node"),
     ] {
         let message = message(line, by);
         assert!(message.starts_with(start) && message.contains(part), "`{by}`: {message}");

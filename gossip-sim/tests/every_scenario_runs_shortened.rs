@@ -16,7 +16,7 @@ fn floors(name: &str) -> &'static [(&'static str, f64)] {
         "broadcast/textbook-rumour" => &[("broadcast.duplicated", 0.0), ("broadcast.gossip_rounds_max", 40.0)],
         name if name.starts_with("broadcast") => &[("broadcast.duplicated", 0.0), ("broadcast.t100_max_ms", 15_000.0)],
         "partition-64" => &[("heal_s", 20.0)],
-        "kv-64-loss10-corrupt1" => &[("kv.resurrected", 0.0), ("kv.lost", 0.0), ("kv.diverged", 0.0)],
+        name if name.starts_with("kv") => &[("kv.resurrected", 0.0), ("kv.lost", 0.0), ("kv.diverged", 0.0)],
         "membership/churn" => &[],
         "membership/join" => &[("join.t100_s", 10.0)],
         "membership/split-three" | "membership/partition" => &[("heal_s", 20.0)],

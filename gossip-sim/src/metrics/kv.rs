@@ -372,7 +372,7 @@ mod tests {
         let mut script = script(2);
         script.at(10.0, set(0, 0, 0)).at(10.0, set(1, 0, 1)).at(10.1, apply(1, 0)).at(10.2, set(2, 0, 0));
         script.at(10.5, apply(2, 1)).at(10.6, apply(0, 1));
-        assert_eq!(script.finish()["kv.converged_s"], Some(Real(10.5 - 10.2)));
+        assert_eq!(script.finish()["kv.converged_s"], Some(Real(0.3)));
     }
 
     #[test]
