@@ -104,20 +104,23 @@ impl<P: Peer> Bulk<P> {
         }
     }
 
-    /// Of a body that was spoiled one partner that has it is asked for all of it.
+    /// Of a body that was spoiled one partner that has it is asked for all of it, the next one if that brings nothing.
     fn choose_only(&mut self, now: Instant) {
         for body in self.bodies.values_mut().filter(|body| body.spoiled && !body.is_whole()) {
-            let stalls = now >= body.touched + STALL;
-            if let Some(slot) = body.only.take_if(|_| stalls) {
-                body.touched = now;
-                body.spoilers.extend(self.partners.get_mut(slot).map(|partner| partner.row));
-            }
+            let stalled = body.only.take_if(|(_, since)| now >= body.touched.max(*since) + STALL).map(|(slot, _)| slot);
             if body.only.is_some() {
                 continue;
             }
             let trusted = |partner: &Partner<P>| partner.mine && !body.spoilers.contains(&partner.row);
-            let mut can = self.partners.iter().filter(|(slot, partner)| trusted(partner) && body.is_held_by(*slot));
-            body.only = can.next().map(|(slot, _)| slot);
+            let can = self.partners.iter().filter(|(slot, partner)| trusted(partner) && body.is_held_by(*slot));
+            let next =
+                can.map(|(slot, _)| slot).min_by_key(|slot| (stalled.is_some_and(|stalled| *slot <= stalled), *slot));
+            if next != stalled {
+                // Or it would answer for parts that others brought.
+                body.have.clear();
+                body.asked.clear();
+            }
+            body.only = next.map(|next| (next, now));
         }
     }
 
@@ -243,7 +246,7 @@ impl<P: Peer> Bulk<P> {
                 let (Some(body), Some(partner)) = (self.bodies.get_mut(&short), self.partners.get_mut(slot)) else {
                     return;
                 };
-                if body.only.take() == Some(slot) {
+                if body.only.take().is_some_and(|(only, _)| only == slot) {
                     body.spoilers.push(partner.row);
                 }
                 if body.spoilers.len() >= MAX_SPOILERS {

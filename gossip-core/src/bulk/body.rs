@@ -48,7 +48,7 @@ pub(super) struct Body {
     /// sends wrong ones.
     pub(super) spoilers: SmallVec<[MemberIndex; 0]>,
     pub(super) spoiled: bool,
-    pub(super) only: Option<Slot>,
+    pub(super) only: Option<(Slot, Instant)>,
 }
 
 /// What became of the last missing part.
@@ -164,7 +164,7 @@ impl Body {
 
     /// Whether a partner may be asked for parts.
     pub(super) fn may_ask(&self, of: Slot) -> bool {
-        !self.is_whole() && (!self.spoiled || self.only == Some(of))
+        !self.is_whole() && (!self.spoiled || self.only.is_some_and(|(only, _)| only == of))
     }
 
     /// Whether a partner has all parts.

@@ -240,7 +240,7 @@ impl<P: Peer> Bulk<P> {
         _ = self.partners.remove(slot);
         for body in self.bodies.values_mut() {
             body.held[usize::from(slot)] = None;
-            body.only.take_if(|only| *only == slot);
+            body.only.take_if(|(only, _)| *only == slot);
         }
     }
 

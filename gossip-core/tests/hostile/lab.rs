@@ -26,10 +26,15 @@ pub(crate) fn id(at: u64) -> NodeId {
 impl Lab {
     /// Nodes 1 to `count`, who all know each other.
     pub(crate) fn new(count: u64, config: &Config) -> Self {
+        Self::seeded(count, config, 0)
+    }
+
+    pub(crate) fn seeded(count: u64, config: &Config, seed: u8) -> Self {
         let mut lab = Self { now: Instant::ZERO, nodes: BTreeMap::new(), outside: Vec::new(), heard: Vec::new() };
         for at in 1..=count {
             let me = Identity::new(id(at), 1_700_000_000_000);
-            let mut node = Node::new(me, at, config.clone(), [at as u8; 32], lab.now).expect("a valid configuration");
+            let seed = [at as u8 + seed; 32];
+            let mut node = Node::new(me, at, config.clone(), seed, lab.now).expect("a valid configuration");
             node.handle_wall_clock(lab.now, 1_700_000_000_000);
             if at > 1 {
                 node.join(lab.now, 1).expect("room for a contact");
