@@ -49,7 +49,7 @@ fn its_sender_sends_one_copy_of_it_before_any_part_goes_twice() {
     send(&mut cluster, 1, &payload);
     cluster.until(60, "all have it", |cluster| all_have(cluster, 2..=12, &payload));
     let sent = cluster.bytes.iter().filter(|((from, _), _)| *from == 1).map(|(_, bytes)| bytes).sum::<u64>();
-    assert!(sent < 5_000_000, "{sent} bytes");
+    assert!(sent < 2_200_000, "{sent} bytes");
     let parts = (2..=12).map(|at| cluster.nodes[&at].stats().bulk_again).sum::<u64>();
     assert!(parts < 200, "{parts} parts came again");
 }

@@ -93,7 +93,7 @@ impl<P: Peer> Bulk<P> {
         partner.wanted = partner.wanted.map(|_| cx.now);
         let shows = !body.open && partner.shown <= AHEAD - BLOCK;
         if opens {
-            self.open(get.body);
+            self.partners.iter_mut().for_each(|(_, partner)| partner.hide(get.body));
         }
         if shows {
             self.show_more(cx, slot, get.body);
