@@ -1,47 +1,51 @@
 //! Which numbers of an ascending series were seen: all up to a floor, and a window of bits above it.
 
-/// How many numbers the window spans. A number further ahead leaves the oldest gaps behind.
+use smallvec::SmallVec;
+
+/// How many numbers a window spans at least.
 pub(crate) const WINDOW: u64 = 1024;
-const WORDS: usize = (WINDOW / 64) as usize;
 
 /// What was seen of numbers from 1 on.
 #[derive(Debug)]
 pub(crate) struct Window {
     /// Everything up to here was seen or given up.
     floor: u64,
-    /// Bit i: `floor + 1 + i` was seen.
-    bits: [u64; WORDS],
+    /// How many numbers it spans. One further ahead leaves the oldest gaps behind.
+    span: u64,
+    /// Bit i: `floor + 1 + i` was seen. Only as long as it has to be.
+    bits: SmallVec<[u64; 2]>,
 }
 
 impl Window {
-    pub(crate) fn new() -> Self {
-        Self { floor: 0, bits: [0; WORDS] }
+    pub(crate) fn new(span: u64) -> Self {
+        Self { floor: 0, span, bits: SmallVec::new() }
+    }
+
+    fn is_set(&self, bit: u64) -> bool {
+        let word = usize::try_from(bit / 64).ok().and_then(|at| self.bits.get(at));
+        word.is_some_and(|word| word >> (bit % 64) & 1 == 1)
     }
 
     pub(crate) fn contains(&self, number: u64) -> bool {
-        if number <= self.floor {
-            return true;
-        }
-        let bit = number - self.floor - 1;
-        bit < WINDOW && self.bits[(bit / 64) as usize] >> (bit % 64) & 1 == 1
+        number <= self.floor || self.is_set(number - self.floor - 1)
     }
 
     /// Notes a number; how many older ones were given up to make room for it. The number must not be contained.
     pub(crate) fn insert(&mut self, number: u64) -> u64 {
         let mut given_up = 0;
-        // `floor + WINDOW` is the last number of the window.
-        let over = number.saturating_sub(self.floor.saturating_add(WINDOW));
+        // `floor + span` is the last number of the window.
+        let over = number.saturating_sub(self.floor.saturating_add(self.span));
         if over > 0 {
-            let seen: u32 = if over >= WINDOW {
-                self.bits.iter().map(|word| word.count_ones()).sum()
-            } else {
-                (0..over).map(|bit| (self.bits[(bit / 64) as usize] >> (bit % 64) & 1) as u32).sum()
-            };
-            given_up = over - u64::from(seen);
+            let seen = (0..over.min(self.bits.len() as u64 * 64)).filter(|bit| self.is_set(*bit)).count();
+            given_up = over - seen as u64;
             self.advance(over);
         }
         let bit = number - self.floor - 1;
-        self.bits[(bit / 64) as usize] |= 1 << (bit % 64);
+        let word = (bit / 64) as usize;
+        if word >= self.bits.len() {
+            self.bits.resize(word + 1, 0);
+        }
+        self.bits[word] |= 1 << (bit % 64);
         let settled = self.settled();
         self.advance(settled);
         given_up
@@ -68,7 +72,7 @@ impl Window {
     #[cfg_attr(not(feature = "broadcast"), allow(dead_code, reason = "broadcast alone asks for what it missed"))]
     pub(crate) fn missing(&self, first: u64, last: u64) -> impl Iterator<Item = u64> + '_ {
         let first = first.max(self.floor.saturating_add(1));
-        (first..=last.min(first.saturating_add(WINDOW - 1))).filter(|number| !self.contains(*number))
+        (first..=last.min(first.saturating_add(self.span - 1))).filter(|number| !self.contains(*number))
     }
 
     /// How many bits at the front of the window are set.
@@ -81,15 +85,17 @@ impl Window {
     /// Moves the window on by `by` numbers.
     fn advance(&mut self, by: u64) {
         self.floor = self.floor.saturating_add(by);
-        if by >= WINDOW {
-            self.bits = [0; WORDS];
-            return;
+        let words = usize::try_from(by / 64).map_or(self.bits.len(), |words| words.min(self.bits.len()));
+        self.bits.drain(..words);
+        let bits = by % 64;
+        if bits > 0 {
+            for at in 0..self.bits.len() {
+                let high = self.bits.get(at + 1).copied().unwrap_or(0);
+                self.bits[at] = self.bits[at] >> bits | high << (64 - bits);
+            }
         }
-        let (words, bits) = ((by / 64) as usize, by % 64);
-        for at in 0..WORDS {
-            let low = self.bits.get(at + words).copied().unwrap_or(0);
-            let high = self.bits.get(at + words + 1).copied().unwrap_or(0);
-            self.bits[at] = if bits == 0 { low } else { low >> bits | high << (64 - bits) };
+        while self.bits.last() == Some(&0) {
+            self.bits.pop();
         }
     }
 }
@@ -105,7 +111,7 @@ mod tests {
     fn the_window_is_the_set_of_all_that_was_inserted_and_is_not_too_old() {
         for seed in 0..50 {
             let mut rng = Rng::new([seed; 32]);
-            let (mut window, mut model, mut top) = (Window::new(), BTreeSet::new(), 0_u64);
+            let (mut window, mut model, mut top) = (Window::new(WINDOW), BTreeSet::new(), 0_u64);
             for _ in 0..100 {
                 let number = (top + rng.below(40) as u64).saturating_sub(15) + 1;
                 top = top.max(number);
@@ -125,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_jump_gives_up_what_falls_out_of_the_window() {
-        let mut window = Window::new();
+        let mut window = Window::new(WINDOW);
         window.insert(2);
         assert_eq!(window.insert(WINDOW + 3), 2, "1 and 3 were never received");
         assert!(window.contains(1) && window.contains(2) && window.contains(3) && !window.contains(4));
@@ -133,7 +139,7 @@ mod tests {
 
     #[test]
     fn what_is_given_up_counts_as_seen_and_nothing_else_does() {
-        let mut window = Window::new();
+        let mut window = Window::new(WINDOW);
         [2, 3, 7, 9].into_iter().for_each(|number| _ = window.insert(number));
         assert_eq!(window.give_up(6), 4, "1, 4, 5 and 6");
         assert_eq!(window.floor(), 7);
@@ -143,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_window_that_has_seen_all_numbers_there_are_misses_none() {
-        let mut window = Window::new();
+        let mut window = Window::new(WINDOW);
         (u64::MAX - WINDOW + 1..=u64::MAX).for_each(|number| _ = window.insert(number));
         assert!(window.contains(u64::MAX) && window.contains(1));
         assert_eq!(window.missing(1, u64::MAX).count(), 0);
@@ -151,7 +157,7 @@ mod tests {
 
     #[test]
     fn the_highest_number_does_not_overflow() {
-        let mut window = Window::new();
+        let mut window = Window::new(WINDOW);
         window.insert(u64::MAX);
         assert!(window.contains(u64::MAX));
         assert_eq!(window.missing(u64::MAX, u64::MAX).count(), 0);

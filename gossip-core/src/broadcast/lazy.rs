@@ -19,6 +19,7 @@ use crate::wire::{List, tag};
 
 /// A message is announced when it is so old at least.
 const DELAY: Duration = Duration::from_millis(30);
+const LOADED_DELAY: Duration = Duration::from_secs(3);
 /// And a while later, by chance up to this: one end of a link should be well before the other.
 const PERIOD: Duration = Duration::from_millis(400);
 /// Where much is lost that one end comes before the other is worth less than that it comes soon.
@@ -122,8 +123,14 @@ impl<P: Peer> Broadcast<P> {
         if self.lazy.announce_at.is_none() {
             let period = if cx.table.loss.is_high() { LOSSY_PERIOD } else { PERIOD };
             let wait = Duration::from_micros(cx.rng.below(period.as_micros() as usize) as u64);
-            self.lazy.announce_at = Some(cx.now + DELAY + wait);
+            self.lazy.announce_at = Some(cx.now + self.announced_after() + wait);
         }
+    }
+
+    /// Under load messages may wait at those that pass them on, for longer than on the way: what comes anyhow is not to be asked
+    /// for.
+    fn announced_after(&self) -> Duration {
+        if self.tree.load.is_high() { LOADED_DELAY } else { DELAY }
     }
 
     /// Announces what is old enough to neighbours that are not known to have it.
@@ -133,6 +140,7 @@ impl<P: Peer> Broadcast<P> {
         }
         self.lazy.announce_at = None;
         let mut left = false;
+        let delay = self.announced_after();
         let mut notes: SmallVec<[(Slot, ShortId); 16]> = SmallVec::new();
         let all = self.links.all();
         let branches = self.tree.branches(&self.links);
@@ -141,7 +149,7 @@ impl<P: Peer> Broadcast<P> {
                 // Those before it were announced with it.
                 break;
             }
-            if cx.now < flight.since + DELAY {
+            if cx.now < flight.since + delay {
                 left = true;
                 continue;
             }

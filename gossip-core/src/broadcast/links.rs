@@ -99,9 +99,15 @@ impl Way {
             *self = Self::new(rtt);
             return;
         }
+        self.shortest = if rtt < self.shortest { rtt } else { (self.shortest * 15 + rtt) / 16 };
+        self.sample_queue(rtt);
+    }
+
+    /// A round trip of a message that may have waited in queues: nothing is learnt from it but how long to wait.
+    pub(crate) fn sample_queue(&mut self, rtt: Duration) {
         self.variation = (self.variation * 3 + self.smoothed.abs_diff(rtt)) / 4;
         self.smoothed = (self.smoothed * 7 + rtt) / 8;
-        self.shortest = if rtt < self.shortest { rtt } else { (self.shortest * 15 + rtt) / 16 };
+        self.shortest = self.shortest.min(rtt);
     }
 
     /// How long an answer is waited for.

@@ -23,6 +23,8 @@ const SPANS: u8 = 4;
 const RELIEF: Duration = Duration::from_secs(5);
 /// A node under load sends so many copies of each message, where others can bear the rest.
 const COPIES: usize = 3;
+/// And one less while so many bytes wait for its neighbours.
+const BACKLOG: usize = 32 << 10;
 /// How much longer a way seems for each child above those that are wanted; the last that is wanted costs a little already.
 const BURDEN: u32 = (20_000 / UNIT) as u32;
 /// When a load begins others see it a little later.
@@ -81,6 +83,10 @@ impl Load {
         begins
     }
 
+    pub(super) fn is_high(&self) -> bool {
+        self.until.is_some()
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         earliest([self.until, self.shift_at])
     }
@@ -95,8 +101,12 @@ impl Load {
         self.until.map(|_| branches - usize::from(has_parent))
     }
 
-    /// Whether it is time to wish for a round.
-    fn is_shift_due(&mut self, now: Instant) -> bool {
+    /// Whether it is time to wish for a round: often while too much waits.
+    fn is_shift_due(&mut self, now: Instant, is_behind: bool) -> bool {
+        if is_behind {
+            self.wait = SOONEST;
+            self.shift_at = self.shift_at.map(|at| at.min(now + SOONEST));
+        }
         let due = self.shift_at.is_some_and(|at| at <= now);
         if due {
             self.shift_at = Some(now + self.wait);
@@ -116,11 +126,23 @@ fn way_of(rank: usize, room: usize) -> u32 {
 }
 
 impl<P: Peer> Broadcast<P> {
+    /// Whether more waits for neighbours than goes at once.
+    fn is_behind(&self) -> bool {
+        self.links.iter().map(|(_, link)| link.outbox.weight()).sum::<usize>() > BACKLOG
+    }
+
+    /// How many children are wanted under load: one less where even so many are too much.
+    fn room(&mut self, now: Instant) -> Option<usize> {
+        let room = self.tree.load.room(now, self.tree.has_parent())?;
+        Some(if self.is_behind() { room.saturating_sub(1).max(1) } else { room })
+    }
+
     /// Under load, wishes for a round where there are more children than wanted.
     pub(super) fn shift_children(&mut self, cx: &mut Cx<'_, P>) {
-        let Some(room) = self.tree.load.room(cx.now, self.tree.has_parent()) else { return };
+        let Some(room) = self.room(cx.now) else { return };
         let children = self.links.iter().filter(|(_, link)| link.child).count();
-        if self.tree.load.is_shift_due(cx.now) && children > room {
+        let is_behind = self.is_behind();
+        if self.tree.load.is_shift_due(cx.now, is_behind) && children > room {
             self.hurry(cx);
         }
     }
@@ -128,7 +150,7 @@ impl<P: Peer> Broadcast<P> {
     /// Under load, says what neighbours are told on top of the way. For a child that changes with a new round alone: before that
     /// it could not leave for whom it likes. Who stays all the same has no other parent: it is wanted, and others are not.
     pub(super) fn burden_children(&mut self, now: Instant, is_new_round: bool) {
-        let Some(room) = self.tree.load.room(now, self.tree.has_parent()) else {
+        let Some(room) = self.room(now) else {
             self.links.iter_mut().for_each(|(_, link)| link.burden = Burden::default());
             return;
         };

@@ -10,6 +10,7 @@
 mod coverage;
 mod facade;
 mod fetch;
+mod flights;
 mod history;
 mod interests;
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod taking;
 mod topics;
 mod tree;
 mod upkeep;
+mod window;
 
 use alloc::vec::Vec;
 
@@ -46,6 +48,7 @@ pub use message::{Message, MessageId, SendOptions};
 pub use receipts::Delivery;
 
 use self::fetch::Fetches;
+use self::flights::Flights;
 use self::history::Place;
 use self::lazy::Lazy;
 use self::links::{Links, Slot};
@@ -53,7 +56,6 @@ use self::log::Log;
 use self::modes::Gossip;
 use self::order::Order;
 use self::overlay::Overlay;
-use self::push::Flights;
 use self::receipts::Receipts;
 use self::topics::Topics;
 use self::tree::Tree;

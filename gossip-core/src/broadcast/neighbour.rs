@@ -117,9 +117,9 @@ impl<P: Peer> Broadcast<P> {
         let (key, wanted) = (cx.key, &link.wanted);
         let unwanted = |message: &Message| Some(key.topic(message.topic())).filter(|topic| !wanted.contains(*topic));
         let leave_out = |message: &Message| if *wanted == Interests::All { None } else { unwanted(message) };
-        let done = |place| flights.written(place, slot, due);
-        link.outbox.write(cx.now, &self.log.history, packet, cx.stats, &leave_out, done);
-        if !link.outbox.is_empty() {
+        let mut passage = flights.passage(cx.now, slot, due);
+        link.outbox.write(cx.now, &self.log.history, packet, cx.stats, &leave_out, &mut passage);
+        if link.outbox.has_messages() || link.outbox.has_notes() {
             self.flush(cx, slot);
         }
     }

@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use crate::time::Instant;
-use crate::window::Window;
+use crate::window::{WINDOW, Window};
+
+/// How far numbers may be ahead of one that is missing: what a member sends in seconds at a rate that fills a link.
+const SPAN: u64 = 16 * WINDOW;
 
 /// What was received of one life of an origin.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ impl Origin {
     pub(crate) fn new(generation: u64, now: Instant) -> Self {
         Self {
             generation,
-            window: Window::new(),
+            window: Window::new(SPAN),
             heard: now,
             asked: None,
             first_held: u64::MAX,

@@ -15,6 +15,16 @@ pub(super) const MAX_WAITING: usize = 4096;
 /// The kinds of lists of short ids, in the order in which they are written before messages.
 const LISTS: [u8; 5] = [tag::PUSH_ACK, tag::PRUNE, tag::GRAFT, tag::GRAFT_NAMED, tag::ASK];
 
+/// What a message has to pass on its way to a neighbour.
+pub(super) trait Passage {
+    /// Whether one more may go now.
+    fn has_room(&mut self) -> bool;
+    /// Whether the neighbour still lacks it, as far as is known. If not it is not written.
+    fn is_needed(&mut self, place: Place) -> bool;
+    /// It was written, or there was nothing left of it to write.
+    fn written(&mut self, place: Place);
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
     /// By class, with what each weighs.
@@ -69,10 +79,13 @@ impl Outbox {
         room
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.messages.iter().all(VecDeque::is_empty)
-            && self.lists.iter().all(Vec::is_empty)
-            && self.announced.is_empty()
+    pub(super) fn has_messages(&self) -> bool {
+        self.messages.iter().any(|waiting| !waiting.is_empty())
+    }
+
+    /// Whether there are short ids.
+    pub(super) fn has_notes(&self) -> bool {
+        self.lists.iter().any(|ids| !ids.is_empty()) || !self.announced.is_empty()
     }
 
     /// Which class goes first into a packet, and which follow: the most urgent, but of eight packets one begins with each of the
@@ -90,8 +103,7 @@ impl Outbox {
     }
 
     /// Writes what fits into a packet that is empty yet. A message that does not fit even so never will: it is dropped, and
-    /// does not hold up the others. `leave_out` says which content the neighbour does not want, `done` hears of each that waits
-    /// no more.
+    /// does not hold up the others. `leave_out` says which content the neighbour does not want.
     pub(super) fn write(
         &mut self,
         now: Instant,
@@ -99,7 +111,7 @@ impl Outbox {
         packet: &mut Writer<'_>,
         stats: &mut Stats,
         leave_out: LeaveOut<'_>,
-        mut done: impl FnMut(Place),
+        passage: &mut impl Passage,
     ) {
         let before = packet.len();
         for (tag, list) in LISTS.iter().zip(&mut self.lists) {
@@ -114,15 +126,21 @@ impl Outbox {
                     class = order.next();
                     continue;
                 };
-                let message = history.to_pushed(now, place, leave_out);
-                if let Some(message) = &message {
-                    message.write(w)?;
-                } else {
-                    stats.broadcast_outdated += 1;
+                let needed = passage.is_needed(place);
+                if needed && !passage.has_room() {
+                    class = None;
+                    break;
+                }
+                let message = if needed { history.to_pushed(now, place, leave_out) } else { None };
+                match &message {
+                    Some(message) => message.write(w)?,
+                    None => stats.broadcast_outdated += u64::from(needed),
                 }
                 waiting.pop_front();
-                done(place);
                 self.weight -= bytes as usize;
+                if needed {
+                    passage.written(place);
+                }
                 if message.is_some() {
                     return Ok(true);
                 }
@@ -134,7 +152,7 @@ impl Outbox {
             && let Some((place, bytes)) = class.and_then(|of| self.messages[of as usize].pop_front())
         {
             self.weight -= bytes as usize;
-            done(place);
+            passage.written(place);
             stats.broadcast_unfit += 1;
         }
     }
@@ -158,6 +176,23 @@ mod tests {
     use crate::wire::ClusterKey;
     use crate::wire::broadcast::Content;
 
+    /// Room for so many, of which the neighbour lacks all.
+    struct Room(usize);
+
+    impl Passage for Room {
+        fn has_room(&mut self) -> bool {
+            self.0 > 0
+        }
+
+        fn is_needed(&mut self, _: Place) -> bool {
+            true
+        }
+
+        fn written(&mut self, _: Place) {
+            self.0 -= 1;
+        }
+    }
+
     #[test]
     fn no_class_starves_while_more_urgent_ones_fill_every_packet() {
         let now = Instant::ZERO;
@@ -176,7 +211,7 @@ mod tests {
         for _ in 0..8 {
             let (mut buf, mut ids) = ([0; 600], Vec::new());
             let mut packet = Writer::new(&mut buf, &mut ids, &ClusterKey::new(""), me, true).unwrap();
-            outbox.write(now, &history, &mut packet, &mut Stats::default(), &|_| None, |_| ());
+            outbox.write(now, &history, &mut packet, &mut Stats::default(), &|_| None, &mut Room(100));
         }
         assert_eq!(Class::ALL.map(|class| 20 - outbox.waiting(class)), [6, 1, 1]);
     }
@@ -198,8 +233,8 @@ mod tests {
             let mut packet = Writer::new(&mut buf, &mut ids, &ClusterKey::new(""), me, true).unwrap();
             let header = packet.len();
             let mut stats = Stats::default();
-            outbox.write(now, &history, &mut packet, &mut stats, &|_| None, |_| ());
-            (stats.broadcast_unfit, packet.len() > header, outbox.is_empty())
+            outbox.write(now, &history, &mut packet, &mut stats, &|_| None, &mut Room(100));
+            (stats.broadcast_unfit, packet.len() > header, !outbox.has_messages())
         };
         assert_eq!(write(), (1, false, false));
         assert_eq!(write(), (0, true, true));

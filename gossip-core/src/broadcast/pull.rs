@@ -6,10 +6,10 @@ use core::time::Duration;
 
 use smallvec::SmallVec;
 
+use super::flights::Flight;
 use super::history::{LeaveOut, Place};
 use super::interests::Interests;
 use super::links::Slot;
-use super::push::Flight;
 use super::taking::Came;
 use super::{Broadcast, Intent, MessageId};
 use crate::config::BroadcastMode;

@@ -1,7 +1,6 @@
 //! Eager push along links (Plumtree, Leitão et al., SRDS 2007), acknowledged hop by hop: what is not acknowledged is sent
 //! once more, then asked for, so that redundancy follows the loss by itself.
 
-use alloc::collections::{BinaryHeap, VecDeque};
 use core::cmp::Reverse;
 use core::time::Duration;
 
@@ -11,163 +10,21 @@ use super::{Broadcast, Intent};
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Target};
-use crate::stats::Fill;
-use crate::time::{Instant, earliest};
 use crate::wire::broadcast::{Class, ShortId};
 use crate::wire::tag;
 
-/// At most so many messages are on their way at a time; of older ones acknowledgements are not waited for any more.
-const MAX_FLIGHTS: usize = 8192;
-/// And for so long.
-const FLIGHT: Duration = Duration::from_secs(5);
 /// How often a message is sent to a neighbour that does not acknowledge it, once more where much is lost; and up to how many
 /// tries it is asked after that.
 const SENDS: u8 = 2;
 const TRIES: u8 = 10;
 /// A neighbour gets what it grafts so often: it may be lost, but nobody can make this node send for ever.
 pub(super) const GRAFTS: u8 = 5;
-/// Where so many messages came within so long, acknowledgements wait for each other, but not for long: neighbours wait for
-/// them.
-const BUSY: usize = 4;
-const BUSY_FOR: Duration = Duration::from_millis(20);
+/// Acknowledgements that wait for each other do so for so long.
 const COLLECT: Duration = Duration::from_millis(4);
 /// The longest wait between two tries.
 const LONGEST: Duration = Duration::from_millis(400);
 /// An urgent message goes to so many neighbours at least.
 const URGENT: usize = 3;
-
-/// A message that was received or sent a short while ago.
-#[derive(Debug)]
-pub(super) struct Flight {
-    pub(super) short: ShortId,
-    pub(super) since: Instant,
-    /// Which neighbours have it, as far as this node knows.
-    pub(super) have: Slots,
-    /// Which it was pushed to and have not acknowledged it.
-    pub(super) pending: Slots,
-    /// For which it waits to be written.
-    queued: Slots,
-    /// Those of them whose acknowledgement was due before it was.
-    overdue: Slots,
-    /// Whether it is still to be announced.
-    pub(super) announces: bool,
-    tries: [u8; MAX_LINKS],
-    /// How often it was grafted.
-    grafts: [u8; MAX_LINKS],
-}
-
-impl Flight {
-    /// Whether it still waits to be written.
-    pub(super) fn is_queued(&self) -> bool {
-        self.queued != Slots::default()
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Flights {
-    /// In the order of their places, without gaps.
-    flights: VecDeque<Flight>,
-    first: Place,
-    /// Links for which acknowledgements are collected, and until when.
-    collecting: Slots,
-    collected_at: Option<Instant>,
-    due: BinaryHeap<Reverse<(Instant, Place, Slot)>>,
-    /// The most there ever were.
-    peak: usize,
-}
-
-impl Flights {
-    pub(super) fn new() -> Self {
-        Self {
-            flights: VecDeque::new(),
-            first: 0,
-            collecting: Slots::default(),
-            collected_at: None,
-            due: BinaryHeap::new(),
-            peak: 0,
-        }
-    }
-
-    pub(super) fn get_mut(&mut self, place: Place) -> Option<&mut Flight> {
-        self.flights.get_mut(usize::try_from(place.checked_sub(self.first)?).ok()?)
-    }
-
-    pub(super) fn begin(&mut self, now: Instant, place: Place, short: ShortId, have: Slots) {
-        while self.flights.front().is_some_and(|f| now > f.since + FLIGHT) || self.flights.len() >= MAX_FLIGHTS {
-            self.flights.pop_front();
-            self.first += 1;
-        }
-        if self.flights.is_empty() {
-            self.first = place;
-        }
-        debug_assert_eq!(place, self.first + self.flights.len() as u64, "places follow each other");
-        self.flights.push_back(Flight {
-            short,
-            since: now,
-            have,
-            pending: Slots::default(),
-            queued: Slots::default(),
-            overdue: Slots::default(),
-            announces: true,
-            tries: [0; MAX_LINKS],
-            grafts: [0; MAX_LINKS],
-        });
-        self.peak = self.peak.max(self.flights.len());
-    }
-
-    pub(super) fn fill(&self) -> Fill {
-        Fill { peak: self.peak, limit: MAX_FLIGHTS }
-    }
-
-    /// Whether messages come so fast that acknowledgements are better collected.
-    fn is_busy(&self, now: Instant) -> bool {
-        let before = self.flights.len().checked_sub(BUSY);
-        before.and_then(|at| self.flights.get(at)).is_some_and(|flight| now < flight.since + BUSY_FOR)
-    }
-
-    /// The newest first, down to those that are older than `age`.
-    pub(super) fn recent(&self, now: Instant, age: Duration) -> impl Iterator<Item = (Place, &Flight)> {
-        let newest = (self.first..self.first + self.flights.len() as u64).rev().zip(self.flights.iter().rev());
-        newest.take_while(move |(_, flight)| now < flight.since + age)
-    }
-
-    /// A message for a neighbour was written, or left out; `due` is when an acknowledgement is.
-    pub(super) fn written(&mut self, place: Place, slot: Slot, due: Instant) {
-        let Some(flight) = self.get_mut(place) else { return };
-        flight.queued.remove(slot);
-        if flight.overdue.contains(slot) {
-            flight.overdue.remove(slot);
-            self.due.push(Reverse((due, place, slot)));
-        }
-    }
-
-    /// What waits for a neighbour is sent then at the latest.
-    pub(super) fn collect(&mut self, slot: Slot, at: Instant) {
-        self.collecting.insert(slot);
-        self.collected_at = Some(self.collected_at.map_or(at, |due| due.min(at)));
-    }
-
-    /// The newest first.
-    pub(super) fn newest_mut(&mut self) -> impl Iterator<Item = (Place, &mut Flight)> {
-        (self.first..self.first + self.flights.len() as u64).rev().zip(self.flights.iter_mut().rev())
-    }
-
-    /// The place is given to another neighbour.
-    pub(super) fn forget_link(&mut self, slot: Slot) {
-        for flight in &mut self.flights {
-            flight.have.remove(slot);
-            flight.pending.remove(slot);
-            flight.queued.remove(slot);
-            flight.overdue.remove(slot);
-            flight.tries[usize::from(slot)] = 0;
-            flight.grafts[usize::from(slot)] = 0;
-        }
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        earliest([self.due.peek().map(|Reverse((due, ..))| *due), self.collected_at])
-    }
-}
 
 impl<P: Peer> Broadcast<P> {
     /// Pushes a message that was just taken in to the neighbours that it should go to at once.
@@ -240,6 +97,8 @@ impl<P: Peer> Broadcast<P> {
         let Some(place) = self.log.history.find_short(id) else { return };
         let Some(class) = self.log.history.class(place) else { return };
         if self.may_graft(cx, slot, place) {
+            // If it was on its way it is lost.
+            self.flights.give_up(place, slot);
             self.push_to(cx, slot, class, place);
         }
     }
@@ -260,6 +119,9 @@ impl<P: Peer> Broadcast<P> {
     /// Makes sure that what waits for a link is sent.
     pub(super) fn flush(&mut self, cx: &mut Cx<'_, P>, slot: Slot) {
         let Some(link) = self.links.get_mut(slot) else { return };
+        if !self.flights.window.has_room(slot) && !link.outbox.has_notes() {
+            return;
+        }
         if self.intents.is_full(Lane::Datagram) {
             // It goes with what comes next for this link.
             return;
@@ -267,6 +129,15 @@ impl<P: Peer> Broadcast<P> {
         if !core::mem::replace(&mut link.outbox.queued, true) {
             let to = Target { row: Some(link.row), ..Target::to(link.addr.clone()) };
             self.intents.push(cx.stats, to, Intent::Outbox(slot));
+        }
+    }
+
+    /// Sends what waits for the window.
+    fn flush_waiting(&mut self, cx: &mut Cx<'_, P>) {
+        for slot in self.flights.window.take_waiting().iter() {
+            if self.links.get(slot).is_some_and(|link| link.outbox.has_messages()) {
+                self.flush(cx, slot);
+            }
         }
     }
 
@@ -314,9 +185,15 @@ impl<P: Peer> Broadcast<P> {
         if flight.pending.contains(slot) {
             flight.pending.remove(slot);
             // Which of several it acknowledges does not show (Karn and Partridge, SIGCOMM 1987).
-            if flight.tries[usize::from(slot)] == 1 && flight.grafts[usize::from(slot)] == 0 {
-                link.way.sample(cx.now.since(flight.since));
+            let once = flight.tries[usize::from(slot)] == 1 && flight.grafts[usize::from(slot)] == 0;
+            let took = (!flight.late.contains(slot)).then(|| cx.now.since(flight.since));
+            let measured = self.flights.land(cx.now, place, slot, link.way.shortest);
+            if self.tree.load.is_high() {
+                measured.into_iter().for_each(|took| link.way.sample_queue(took));
+            } else if let Some(took) = took.or(measured).filter(|_| once) {
+                link.way.sample(took);
             }
+            self.flush_waiting(cx);
         }
     }
 
@@ -324,7 +201,7 @@ impl<P: Peer> Broadcast<P> {
     pub(super) fn repeat_pushes(&mut self, cx: &mut Cx<'_, P>) {
         while let Some(Reverse((due, place, slot))) = self.flights.due.peek().copied() {
             if due > cx.now {
-                return;
+                break;
             }
             self.flights.due.pop();
             let Some(link) = self.links.get_mut(slot) else { continue };
@@ -338,15 +215,21 @@ impl<P: Peer> Broadcast<P> {
             let (tries, short, since) = (flight.tries[usize::from(slot)], flight.short, flight.since);
             if tries >= TRIES {
                 flight.pending.remove(slot);
+                self.flights.give_up(place, slot);
                 if link.heard <= since {
                     self.lose_link(cx, slot);
                 }
                 continue;
             }
-            let Some(class) = self.log.history.class(place) else { continue };
+            let Some(class) = self.log.history.class(place) else {
+                self.flights.give_up(place, slot);
+                continue;
+            };
             self.lazy.hasten(cx);
-            if tries < SENDS + u8::from(cx.table.loss.is_high()) {
+            // Where much is on its way, what is late is not lost.
+            if tries < SENDS + u8::from(cx.table.loss.is_high()) && !self.tree.load.is_high() {
                 flight.pending.remove(slot);
+                self.flights.give_up(place, slot);
                 self.push_to(cx, slot, class, place);
                 continue;
             }
@@ -355,5 +238,6 @@ impl<P: Peer> Broadcast<P> {
             self.flights.due.push(Reverse((cx.now + wait, place, slot)));
             self.note(cx, slot, tag::ASK, short);
         }
+        self.flush_waiting(cx);
     }
 }

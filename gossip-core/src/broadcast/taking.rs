@@ -92,7 +92,8 @@ impl<P: Peer> Broadcast<P> {
         // A neighbour has what it sent itself.
         let origin = cx.table.find(id.origin);
         have = have.and(origin.and_then(|row| self.links.find(row)).into_iter().collect());
-        self.flights.begin(cx.now, placed.place, named, have);
+        let weight = self.log.history.bytes_of(placed.place);
+        self.flights.begin(cx.now, placed.place, named, weight, have);
         self.lazy.came(cx.now, named);
         came.into_iter().for_each(|came| self.fetch_if_wanted(cx, placed.place, came));
         if cx.config.broadcast.mode != BroadcastMode::Tree {

@@ -8,7 +8,7 @@ use crate::event::Event;
 use crate::identity::{Identity, NodeId};
 use crate::protocol::Cx;
 use crate::time::Instant;
-use crate::window::Window;
+use crate::window::{WINDOW, Window};
 use crate::wire::direct::{Message, PORTS};
 
 #[derive(Debug)]
@@ -100,6 +100,6 @@ impl Inbox {
 
 impl Sender {
     fn new(generation: u64, now: Instant) -> Self {
-        Self { generation, window: Window::new(), heard: now }
+        Self { generation, window: Window::new(WINDOW), heard: now }
     }
 }
