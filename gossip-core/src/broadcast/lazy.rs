@@ -27,8 +27,10 @@ const LOSSY_PERIOD: Duration = Duration::from_millis(150);
 /// A new neighbour is asked for the messages of the last while, so many at most.
 const RECENT: Duration = Duration::from_secs(3);
 const MAX_RECENT: usize = 64;
+const MAX_RECENT_LOADED: usize = 512;
 /// A message is on its way for so long.
 const ON_ITS_WAY: Duration = Duration::from_millis(400);
+const LOADED_WAY: Duration = Duration::from_secs(1);
 /// At most so many announced messages are waited for, and so many that one neighbour announced.
 pub(super) const MAX_MISSING: usize = 1024;
 const MAX_MISSING_EACH: usize = 256;
@@ -178,11 +180,13 @@ impl<P: Peer> Broadcast<P> {
 
     /// A neighbour has become a child: what is on its way just now may have missed it, here and at its former parent.
     pub(super) fn ask_recent(&mut self, cx: &mut Cx<'_, P>, slot: Slot) {
-        self.note_recent(cx, slot, ON_ITS_WAY, tag::ASK);
+        let age = if self.tree.load.is_high() { LOADED_WAY } else { ON_ITS_WAY };
+        self.note_recent(cx, slot, age, tag::ASK);
     }
 
     fn note_recent(&mut self, cx: &mut Cx<'_, P>, slot: Slot, age: Duration, tag: u8) {
-        let recent = self.flights.recent(cx.now, age).take(MAX_RECENT);
+        let most = if self.tree.load.is_high() { MAX_RECENT_LOADED } else { MAX_RECENT };
+        let recent = self.flights.recent(cx.now, age).take(most);
         let lacking = recent.map(|(_, flight)| flight).filter(|flight| !flight.have.and(flight.pending).contains(slot));
         let lacking: SmallVec<[ShortId; 16]> = lacking.map(|flight| flight.short).collect();
         for short in lacking.into_iter().rev() {

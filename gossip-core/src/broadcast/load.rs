@@ -63,8 +63,8 @@ pub(super) struct Burden {
 }
 
 impl Load {
-    /// A message is relayed; whether a load begins with it.
-    pub(super) fn count(&mut self, now: Instant, begins_here: bool) -> bool {
+    /// A message is relayed, perhaps where more waits than goes; whether a load begins with it.
+    pub(super) fn count(&mut self, now: Instant, begins_here: bool, is_behind: bool) -> bool {
         if now >= self.span + SPAN {
             let many = self.count >= MANY && now < self.span + SPAN * 2;
             self.spans = if many { self.spans.saturating_add(1) } else { 0 };
@@ -73,7 +73,8 @@ impl Load {
         }
         self.count = self.count.saturating_add(1);
         self.begun = self.begun.saturating_add(u16::from(begins_here));
-        if self.spans < SPANS {
+        let is_much = self.spans >= SPANS || (is_behind && self.count >= MANY);
+        if !is_much {
             return false;
         }
         let begins = self.until.replace(now + RELIEF).is_none();
@@ -189,7 +190,7 @@ mod tests {
         let mut load = Load::default();
         for offset in 0..7 {
             let start = Instant::from_micros(1_000_000 * (offset + 1) + 7_000 * offset);
-            assert!((0..300).all(|at| !load.count(start + Duration::from_micros(at * 500), false)));
+            assert!((0..300).all(|at| !load.count(start + Duration::from_micros(at * 500), false, false)));
         }
     }
 
@@ -197,7 +198,8 @@ mod tests {
     fn what_lasts_is_a_load_until_it_is_over() {
         let mut load = Load::default();
         let start = Instant::from_micros(1_000_000);
-        let begins = (0..1000).filter(|at| load.count(start + Duration::from_millis(*at), false)).collect::<Vec<_>>();
+        let begins =
+            (0..1000).filter(|at| load.count(start + Duration::from_millis(*at), false, false)).collect::<Vec<_>>();
         assert_eq!(begins, [200]);
         let last = start + Duration::from_millis(999);
         assert_eq!(load.room(start + RELIEF, true), Some(3));
@@ -209,7 +211,7 @@ mod tests {
     fn the_sender_wants_a_child_less_since_its_messages_go_to_the_parent_as_well() {
         let mut load = Load::default();
         let start = Instant::from_micros(1_000_000);
-        (0..1000).for_each(|at| _ = load.count(start + Duration::from_millis(at), true));
+        (0..1000).for_each(|at| _ = load.count(start + Duration::from_millis(at), true, false));
         assert_eq!((load.room(start, true), load.room(start, false)), (Some(2), Some(3)));
     }
 
@@ -236,7 +238,7 @@ mod tests {
         while lab.now < end {
             for at in 0..lab.nodes.len() {
                 let (broadcast, cx) = lab.parts(at);
-                (0..5).for_each(|_| broadcast.tree.dirty |= broadcast.tree.load.count(cx.now, false));
+                (0..5).for_each(|_| broadcast.tree.dirty |= broadcast.tree.load.count(cx.now, false, false));
             }
             lab.run(STEP, || true);
         }

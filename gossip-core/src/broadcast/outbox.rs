@@ -51,6 +51,13 @@ impl Outbox {
         room
     }
 
+    /// Takes out all that waits of a class.
+    pub(super) fn call_back(&mut self, class: Class) -> impl Iterator<Item = Place> + use<> {
+        let waiting = core::mem::take(&mut self.messages[class as usize]);
+        self.weight -= waiting.iter().map(|(_, bytes)| *bytes as usize).sum::<usize>();
+        waiting.into_iter().map(|(place, _)| place)
+    }
+
     /// How many messages of a class wait.
     pub(super) fn waiting(&self, class: Class) -> usize {
         self.messages[class as usize].len()

@@ -29,7 +29,7 @@ const URGENT: usize = 3;
 impl<P: Peer> Broadcast<P> {
     /// Pushes a message that was just taken in to the neighbours that it should go to at once.
     pub(super) fn push(&mut self, cx: &mut Cx<'_, P>, class: Class, place: Place, have: Slots) {
-        self.tree.dirty |= self.tree.load.count(cx.now, have == Slots::default());
+        self.tree.dirty |= self.tree.load.count(cx.now, have == Slots::default(), self.flights.window.is_late());
         let branches = self.tree.branches(&self.links);
         let mut to = branches;
         if class == Class::Urgent {
@@ -138,6 +138,18 @@ impl<P: Peer> Broadcast<P> {
             if self.links.get(slot).is_some_and(|link| link.outbox.has_messages()) {
                 self.flush(cx, slot);
             }
+        }
+    }
+
+    /// What still waits for a neighbour that has another parent now it gets from that one; it is announced like all else.
+    pub(super) fn call_back(&mut self, slot: Slot) {
+        let Some(link) = self.links.get_mut(slot) else { return };
+        for place in link.outbox.call_back(Class::Normal) {
+            let Some(flight) = self.flights.get_mut(place) else { continue };
+            flight.queued.remove(slot);
+            flight.pending.remove(slot);
+            flight.overdue.remove(slot);
+            self.flights.give_up(place, slot);
         }
     }
 

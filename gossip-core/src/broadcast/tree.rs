@@ -260,6 +260,7 @@ impl<P: Peer> Broadcast<P> {
             // The child asks whether it is known as one.
             link.told = None;
         }
+        let left = link.child && !advert.parent;
         link.child = advert.parent;
         let me = cx.table.own_short(*cx.me);
         let route = self.tree.route;
@@ -278,6 +279,9 @@ impl<P: Peer> Broadcast<P> {
         self.tree.dirty = true;
         if adopted {
             self.ask_recent(cx, slot);
+        }
+        if left && self.tree.load.is_high() {
+            self.call_back(slot);
         }
     }
 
@@ -484,8 +488,9 @@ mod tests {
     fn relay(lab: &mut Lab, at: usize) {
         let (broadcast, cx) = lab.parts(at);
         let start = cx.now;
-        (0..300)
-            .for_each(|ms| broadcast.tree.dirty |= broadcast.tree.load.count(start + Duration::from_millis(ms), false));
+        (0..300).for_each(|ms| {
+            broadcast.tree.dirty |= broadcast.tree.load.count(start + Duration::from_millis(ms), false, false)
+        });
     }
 
     #[test]

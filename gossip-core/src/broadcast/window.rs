@@ -11,11 +11,11 @@ use crate::time::Instant;
 /// How much later than on an idle way an acknowledgement may come.
 const TARGET: Duration = Duration::from_millis(25);
 /// In bytes of messages.
-const FIRST: u32 = 256 << 10;
+const FIRST: u32 = 128 << 10;
 const LEAST: u32 = 32 << 10;
 const MOST: u32 = 16 << 20;
 /// The size is adjusted so often.
-const SPAN: Duration = Duration::from_millis(50);
+const SPAN: Duration = Duration::from_millis(25);
 /// How long the shortest round trip seen holds: half of it at least.
 const BASE: Duration = Duration::from_secs(10);
 
@@ -45,6 +45,8 @@ pub(super) struct Window {
     most: u32,
     was_full: bool,
     base_since: Instant,
+    /// Whether the last measurement was late.
+    is_late: bool,
 }
 
 impl Window {
@@ -59,7 +61,13 @@ impl Window {
             most: 0,
             was_full: false,
             base_since: Instant::ZERO,
+            is_late: false,
         }
+    }
+
+    /// Whether more goes to neighbours than the uplink bears.
+    pub(super) fn is_late(&self) -> bool {
+        self.is_late
     }
 
     /// Whether one more message may go to a neighbour; if not it is remembered.
@@ -135,6 +143,7 @@ impl Window {
     fn adjust(&mut self, now: Instant) {
         let late = self.late.take().unwrap_or_default().min(TARGET * 2);
         let (target, late) = (TARGET.as_micros() as u64, late.as_micros() as u64);
+        self.is_late = late > target && self.most > LEAST;
         if late > target {
             self.limit = ((u64::from(self.limit.min(self.most)) * target / late) as u32).max(LEAST);
         } else if self.was_full {
