@@ -173,3 +173,28 @@ fn a_namesake_makes_nobody_lose_a_write() {
         assert_eq!(cluster.nodes[&2].kv().get(SHARED, key).map(|entry| entry.value), Some(value));
     }
 }
+
+#[test]
+fn a_value_that_a_member_has_no_room_for_comes_when_there_is() {
+    let mut cluster = Cluster::joined(2, &config());
+    let mut narrow = config();
+    narrow.kv.max_value = 64;
+    cluster.start(3, 1, narrow);
+    let now = cluster.now;
+    cluster.node(3).join(now, 1).unwrap();
+    cluster.run(5);
+    set(&mut cluster, 1, b"a", b"1");
+    set(&mut cluster, 1, b"large", &[7; 600]);
+    set(&mut cluster, 1, b"z", b"2");
+    cluster.until(20, "what is small is there", |cluster| held(cluster, 3).len() == 2);
+    cluster.run(5);
+    assert!(cluster.nodes[&3].stats().kv_dropped > 0);
+    // What it refused it has not seen: it says so, and is given it again.
+    let kept = cluster.node(3).snapshot().to_vec();
+    cluster.crash(3);
+    cluster.start(3, 2, config());
+    let now = cluster.now;
+    cluster.node(3).restore(now, &kept).unwrap();
+    cluster.node(3).join(now, 1).unwrap();
+    settle(&mut cluster, &[(b"a", b"1"), (b"large", &[7; 600]), (b"z", b"2")]);
+}

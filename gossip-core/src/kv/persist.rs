@@ -54,7 +54,7 @@ impl<P: Peer> KvState<P> {
     pub(crate) fn restore(&mut self, cx: &mut Cx<'_, P>, map: Persisted) {
         for (key, mut item, ttl) in map.items {
             item.expires = ttl.map(|ttl| cx.now + ttl);
-            self.join(cx, &key, &item, usize::MAX);
+            self.join(cx, &key, &item);
         }
         for (writer, first, last) in map.runs {
             if !self.context.add(cx.key, usize::MAX, writer, first, last) {

@@ -6,13 +6,16 @@ use alloc::collections::VecDeque;
 use gossip_crdt::{Codec as _, Dot, Stamp};
 
 use super::item::Item;
+use super::join::Joined;
 use super::key::Key;
 use super::store::Store;
-use super::{Blob, Scope, Version};
+use super::{Blob, Intent, KvState, Scope, Version};
 use crate::identity::Identity;
+use crate::peer::Peer;
+use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
 use crate::wire::kv::{Entry, State};
-use crate::wire::{self, Item as _, NoSpace, Writer};
+use crate::wire::{self, Item as _, List, NoSpace, Writer};
 
 /// More entries than this do not wait: the oldest are left to anti-entropy, which is cheaper for that many.
 const MAX_HOT: usize = 1024;
@@ -65,6 +68,63 @@ impl Hot {
             }
             Ok::<bool, NoSpace>(false)
         })
+    }
+}
+
+impl<P: Peer> KvState<P> {
+    pub(super) fn push(&mut self, cx: &mut Cx<'_, P>, version: Version) {
+        if Self::is_by_message(cx) {
+            if version.writer() == self.writer(*cx.me) {
+                self.push_at.get_or_insert(cx.now);
+            }
+            return;
+        }
+        let others = cx.table.live().len().saturating_sub(1).max(1);
+        let dropped = self.hot.add(version, cx.config.kv.fanout.min(others));
+        cx.stats.kv_unpushed += u64::from(dropped);
+        self.push_at.get_or_insert(cx.now + cx.config.kv.push_interval);
+    }
+
+    pub(super) fn handle_entries(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, entries: List<'_, Entry<'_>>) {
+        for entry in entries.iter() {
+            let Ok(Some((key, item))) = self.read_news(cx, &entry) else { continue };
+            self.check_memory(cx, entry.writer, entry.counter);
+            let joined = self.take(cx, &key, &item);
+            if joined == Joined::Full {
+                continue;
+            }
+            if from.answer == usize::MAX && self.context.has_gap(entry.writer) {
+                self.gap(cx, from, entry.writer);
+            }
+            if joined == Joined::Changed {
+                self.push(cx, Version::new(entry.writer, entry.counter));
+            }
+        }
+    }
+
+    /// Writes new entries into a packet that is made for them.
+    pub(super) fn write_push(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
+        // What even this packet does not hold no packet of this node does: what follows shall not wait for it.
+        while self.hot.write(&self.store, cx.now, packet) == 0 && self.hot.pop() {
+            cx.stats.kv_dropped += 1;
+        }
+    }
+
+    pub(super) fn push_if_due(&mut self, cx: &mut Cx<'_, P>) {
+        if self.push_at.is_none_or(|at| at > cx.now) || Self::is_by_message(cx) {
+            return;
+        }
+        self.push_at = None;
+        if self.hot.len() == 0 {
+            return;
+        }
+        // A packet holds a few entries: where many wait, more are sent at a time.
+        let packets = (self.hot.len() / 8).clamp(cx.config.kv.fanout, 16);
+        let members = cx.table.pick(cx.rng, packets, |_| true);
+        for index in members.iter().cycle().take(packets) {
+            self.intents.push(cx.stats, Target::to(cx.table.row(*index).addr.clone()), Intent::Push);
+        }
+        self.push_at = Some(cx.now + cx.config.kv.push_interval);
     }
 }
 

@@ -78,6 +78,11 @@ impl Store {
         self.items.get(slot.index())?.as_ref()
     }
 
+    /// Whether anything is known of a key, deleted or not.
+    pub(crate) fn contains(&self, key: &Key) -> bool {
+        self.index.slot(key.as_ref()).is_some() || self.deleted.contains_key(key)
+    }
+
     /// All that is known of a key, deleted or not.
     pub(crate) fn open(&self, key: &Key) -> Option<Item> {
         match self.get(key) {

@@ -8,9 +8,9 @@ use gossip_crdt::Dot;
 use smallvec::SmallVec;
 
 use super::context::{encode_beyond, missing};
-use super::key::Key;
-use super::push::{read_entry, write_entry};
-use super::{Intent, KvState, Scope};
+use super::join::{Joined, Unreadable};
+use super::push::write_entry;
+use super::{Intent, KvState};
 use crate::identity::Identity;
 use crate::node::Lane;
 use crate::peer::Peer;
@@ -304,33 +304,38 @@ impl<P: Peer> KvState<P> {
     }
 
     pub(super) fn handle_delta(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, delta: Delta<'_>) {
-        self.check_memory(cx, delta.writer, delta.through);
-        let (max_writers, max_entries) = (cx.config.kv.max_writers, cx.config.kv.max_entries);
-        // What follows is asked for again once there is room.
-        let seen_to = self.room_through(&delta, max_entries);
-        // What cannot be noted must not be stored: a later deletion that is forgotten could not keep it away.
-        let noted = seen_to > delta.after && self.context.has_room(max_writers, delta.writer, delta.after + 1, seen_to);
-        if seen_to < delta.through || !self.context.has_place(max_writers, delta.writer) {
+        let writer = delta.writer;
+        self.check_memory(cx, writer, delta.through);
+        if !self.context.has_place(cx.config.kv.max_writers, writer) {
             cx.stats.kv_dropped += 1;
-        } else if !noted {
-            cx.stats.kv_postponed += 1;
-        }
-        if !noted {
             return;
         }
-        for entry in delta.entries.iter().take_while(|entry| entry.counter <= seen_to) {
-            if self.context.contains(&Dot::new(entry.writer, entry.counter)) {
-                cx.stats.kv_duplicates += 1;
-                continue;
+        let before = self.context.fingerprint();
+        let (mut first, mut is_readable) = (delta.after + 1, true);
+        // What is refused stays a hole, with all that it shows: so it comes again when there is room.
+        let mut refused: SmallVec<[u64; 4]> = SmallVec::new();
+        for entry in delta.entries.iter() {
+            if is_readable {
+                self.note_range(cx, (writer, first, entry.counter - 1), &refused);
+                first = entry.counter;
             }
-            match read_entry(&entry, cx.now) {
-                Some((key, item)) => _ = self.join(cx, &key, &item, usize::MAX),
-                None => cx.stats.kv_malformed += 1,
+            match self.read_news(cx, &entry) {
+                Ok(None) => (),
+                // It might show any of the writes that follow.
+                Err(Unreadable) => is_readable = false,
+                Ok(Some((key, item))) => {
+                    if self.take(cx, &key, &item) == Joined::Full {
+                        refused.extend(item.dots().iter().filter(|dot| dot.writer == writer).map(|dot| dot.counter));
+                        refused.sort_unstable();
+                    }
+                }
             }
         }
-        let noted = self.context.add(cx.key, max_writers, delta.writer, delta.after + 1, seen_to);
-        debug_assert!(noted, "there was room");
-        if delta.more && from.answer == usize::MAX {
+        if is_readable {
+            self.note_range(cx, (writer, first, delta.through), &refused);
+        }
+        let is_new = self.context.fingerprint() != before || is_readable && refused.is_empty();
+        if delta.more && is_new && from.answer == usize::MAX {
             // There is more where that came from: ask on at once.
             self.sync.with = Some(from.addr.clone());
             self.sync.at = Some(cx.now);
@@ -338,23 +343,142 @@ impl<P: Peer> KvState<P> {
         }
     }
 
-    /// Up to which version there is room for the new keys of a delta.
-    fn room_through(&self, delta: &Delta<'_>, max_entries: usize) -> u64 {
-        let mut free = max_entries.saturating_sub(self.store.len());
-        if delta.entries.iter().nth(free).is_none() {
-            return delta.through;
-        }
-        for entry in delta.entries.iter() {
-            let scope = if entry.own { Scope::Own(entry.writer.id) } else { Scope::Shared };
-            let is_known = || self.store.open(&Key::new(scope, entry.key)).is_some();
-            if self.context.contains(&Dot::new(entry.writer, entry.counter)) || is_known() {
-                continue;
+    /// Notes a range as seen, but for some of its writes, which ascend.
+    fn note_range(&mut self, cx: &mut Cx<'_, P>, (writer, mut first, last): Range, but: &[u64]) {
+        let max = cx.config.kv.max_writers;
+        let holes = but.iter().copied().filter(|hole| (first..=last).contains(hole));
+        let ends = holes.map(|hole| (hole - 1, hole.saturating_add(1))).chain([(last, last)]);
+        for (end, next) in ends.collect::<SmallVec<[_; 4]>>() {
+            if first <= end && !self.context.add(cx.key, max, writer, first, end) {
+                cx.stats.kv_postponed += 1;
             }
-            match free.checked_sub(1) {
-                Some(left) => free = left,
-                None => return entry.counter - 1,
-            }
+            first = next;
         }
-        delta.through
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::identity::NodeId;
+    use crate::kv::{Blob, Scope};
+    use crate::wire::kv::{Entry, Section, State};
+    use crate::wire::{self, ClusterKey, Packet};
+    use crate::{Config, Node};
+
+    fn node(name: &str, config: Config) -> Node<u64> {
+        Node::new(Identity::new(NodeId::from_name(name), 1), 1, config, [1; 32], Instant::ZERO).unwrap()
+    }
+
+    fn add(node: &mut Node<u64>, key: &[u8], element: &[u8]) {
+        let mut kv = node.kv_mut(Instant::ZERO);
+        let add = |content: &mut crate::kv::Content, pen: &mut crate::kv::Pen<'_>| {
+            content.set().add(pen, Blob::from(element));
+        };
+        kv.update(Scope::Shared, key, add).unwrap();
+    }
+
+    fn elements(node: &Node<u64>, key: &[u8]) -> usize {
+        node.kv().content(Scope::Shared, key).map_or(0, |mut content| content.set().iter().count())
+    }
+
+    /// A packet that `write` makes.
+    fn packet(node: &mut Node<u64>, write: impl FnOnce(&KvState<u64>, Identity, &mut Writer<'_>)) -> Vec<u8> {
+        let kv = node.kv_mut(Instant::ZERO);
+        let (mut buf, mut ids) = (alloc::vec![0; 4096], Vec::new());
+        let me = kv.state.writer(*kv.cx.me);
+        let mut packet = Writer::new(&mut buf, &mut ids, kv.cx.key, me, true).unwrap();
+        write(kv.state, me, &mut packet);
+        let len = packet.finish(kv.cx.key);
+        buf[..len].to_vec()
+    }
+
+    /// A node's writes in a range.
+    fn delta(node: &mut Node<u64>, first: u64, last: u64) -> Vec<u8> {
+        packet(node, |state, me, packet| {
+            assert_eq!(state.write_range(Instant::ZERO, (me, first, last), false, packet), Some(last));
+        })
+    }
+
+    fn hear(node: &mut Node<u64>, bytes: &[u8]) {
+        let key = ClusterKey::new("");
+        let packet = Packet::decode::<u64>(&key, bytes).unwrap();
+        let mut kv = node.kv_mut(Instant::ZERO);
+        for section in packet.sections::<u64>(NodeId::from_name("a")) {
+            let wire::Section::Kv(Section::Delta(delta)) = section else { panic!("no delta") };
+            let sender = Identity::new(NodeId::from_name("a"), 1);
+            let from = Source { addr: &1, sender, row: None, answer: 0, lane: Lane::Datagram };
+            kv.state.handle_delta(&mut kv.cx, &from, delta);
+        }
+    }
+
+    fn holes(of: &mut Node<u64>, writer: &mut Node<u64>, last: u64) -> Vec<u64> {
+        let kv = writer.kv_mut(Instant::ZERO);
+        let writer = kv.state.writer(*kv.cx.me);
+        let context = &of.kv_mut(Instant::ZERO).state.context;
+        (1..=last).filter(|counter| !context.contains(&Dot::new(writer, *counter))).collect()
+    }
+
+    #[test]
+    fn an_entry_named_by_a_write_that_was_seen_still_brings_those_that_were_not() {
+        let (mut a, mut b) = (node("a", Config::lan()), node("b", Config::lan()));
+        add(&mut a, b"set", b"x");
+        let first = delta(&mut a, 1, 1);
+        add(&mut a, b"set", b"y");
+        // Asked for before the first one came.
+        let both = delta(&mut a, 1, 2);
+        hear(&mut b, &first);
+        hear(&mut b, &both);
+        assert_eq!(elements(&b, b"set"), 2);
+    }
+
+    #[test]
+    fn what_is_refused_and_all_that_it_shows_stays_unseen_and_comes_again_when_there_is_room() {
+        let mut config = Config::lan();
+        config.kv.max_entries = 16;
+        let (mut a, mut b) = (node("a", Config::lan()), node("b", config));
+        let now = Instant::ZERO;
+        for number in 0..15_u8 {
+            b.kv_mut(now).set(Scope::Shared, &[b'b', number], b"v").unwrap();
+        }
+        a.kv_mut(now).set(Scope::Shared, b"first", b"v").unwrap();
+        add(&mut a, b"set", b"x");
+        a.kv_mut(now).set(Scope::Shared, b"first", b"w").unwrap();
+        add(&mut a, b"set", b"y");
+        a.kv_mut(now).set(Scope::Shared, b"first", b"x").unwrap();
+        let all = delta(&mut a, 1, 5);
+        // There is no more than one place: the set takes it.
+        hear(&mut b, &all);
+        assert_eq!((elements(&b, b"set"), holes(&mut b, &mut a, 5)), (2, [5].to_vec()));
+        assert_eq!(b.stats().kv_dropped, 1);
+        let mut b = node("b", b.config().clone());
+        for number in 0..16_u8 {
+            b.kv_mut(now).set(Scope::Shared, &[b'b', number], b"v").unwrap();
+        }
+        hear(&mut b, &all);
+        assert_eq!((b.kv().len(), holes(&mut b, &mut a, 5)), (16, [2, 4, 5].to_vec()));
+    }
+
+    #[test]
+    fn after_an_entry_that_cannot_be_read_only_what_others_show_counts_as_seen() {
+        let (mut a, mut b) = (node("a", Config::lan()), node("b", Config::lan()));
+        let bytes = packet(&mut a, |_, me, packet| {
+            let entry = |counter, state| Entry { writer: me, counter, own: false, expires: None, key: b"k", state };
+            let written = packet.section(tag::KV_DELTA, |w| {
+                w.u8(0)?;
+                w.id(me.id)?;
+                w.varint(me.generation)?;
+                w.u64(0)?;
+                w.u64(9)?;
+                w.item(&entry(2, State::Full(b"of a kind that is not known here")))?;
+                w.item(&entry(5, State::Value { stamp: 1, value: b"v" }))
+            });
+            assert!(written.is_ok());
+        });
+        hear(&mut b, &bytes);
+        assert_eq!(holes(&mut b, &mut a, 9), [2, 3, 4, 6, 7, 8, 9]);
+        assert_eq!((b.kv().len(), b.stats().kv_malformed), (1, 1));
     }
 }
