@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cluster::{Cluster, id};
 use gossip_core::Config;
-use gossip_core::kv::{KvError, Scope, Version, Writes};
+use gossip_core::kv::{Content, KvError, Pen, Scope, Version, Writes};
 
 const SHARED: Scope = Scope::Shared;
 
@@ -206,6 +206,29 @@ fn writes_that_were_taken_singly_come_back_as_they_were_above_an_older_snapshot(
     assert_eq!(cluster.nodes[&2].kv().get(SHARED, b"new").unwrap().version, last);
     cluster.until(20, "it is back", |cluster| cluster.nodes.values().all(|node| node.members().live() == 3));
     settle(&mut cluster, 2);
+}
+
+#[test]
+fn what_was_taken_singly_has_all_writes_of_a_transaction_and_of_a_change_and_no_holes() {
+    let mut cluster = Cluster::joined(1, &Config::lan());
+    let (now, mut journal) = (cluster.now, Writes::default());
+    let node = cluster.node(1);
+    let version = node.kv_mut(now).transact(&[(b"a", Some(b"1")), (b"b", Some(b"2")), (b"a", None)]).unwrap();
+    assert!(journal.push(node.kv(), version));
+    // Of the first element nothing is left when the change is over.
+    let change = |content: &mut Content, pen: &mut Pen<'_>| {
+        content.set().add(pen, b"x"[..].into());
+        content.set().remove(&b"x"[..].into());
+        content.set().add(pen, b"y"[..].into());
+    };
+    let (version, ()) = node.kv_mut(now).update(SHARED, b"set", change).unwrap();
+    assert!(journal.push(node.kv(), version));
+    let (before, fingerprint) = (contents(&cluster, 1), cluster.nodes[&1].kv().fingerprint());
+    cluster.crash(1);
+    cluster.start(1, 2, Config::lan());
+    cluster.node(1).restore(now, &journal.take()).unwrap();
+    assert_eq!(contents(&cluster, 1), before);
+    assert_eq!(cluster.nodes[&1].kv().fingerprint(), fingerprint);
 }
 
 #[test]

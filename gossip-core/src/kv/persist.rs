@@ -69,26 +69,42 @@ impl<P: Peer> KvState<P> {
 
 /// Writes of this node on their way to a disk. Taken as bytes, [`crate::Node::restore`] takes them back as they were, version
 /// and stamp included: first the last snapshot, then what was taken since, in the same order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Writes {
     runs: Vec<Range>,
     /// Each as it stands in a snapshot.
     items: Vec<u8>,
     count: u32,
+    /// The last one that was added, taken or not.
+    last: (Identity, u64),
+}
+
+impl Default for Writes {
+    fn default() -> Self {
+        let nobody = Identity::new(NodeId::from_bytes([0; 16]), 0);
+        Self { runs: Vec::new(), items: Vec::new(), count: 0, last: (nobody, 0) }
+    }
 }
 
 impl Writes {
-    /// Adds what this version wrote. Whether it was still there: call this right after the write, before the node is given
-    /// anything else, and it is.
+    /// Adds what this version wrote, and what the same life wrote between the one that was added last and this one: all of
+    /// a transaction if it is its last. Whether it was still there: call this right after the write, before the node is
+    /// given anything else, and it is.
     pub fn push(&mut self, kv: Kv<'_>, version: Version) -> bool {
-        let Some((key, item)) = kv.store.find(&version) else { return false };
-        put_item(&mut self.items, kv.now, key, &item);
-        self.count += 1;
-        let (writer, counter) = (version.writer(), version.counter);
-        match self.runs.last_mut() {
-            Some(run) if run.0 == writer && run.2.checked_add(1) == Some(counter) => run.2 = counter,
-            _ => self.runs.push((writer, counter, counter)),
+        if kv.store.find(&version).is_none() {
+            return false;
         }
+        let (writer, last) = (version.writer(), version.counter);
+        let first = if self.last.0 == writer { last.min(self.last.1.saturating_add(1)) } else { 1 };
+        for (_, key, item) in kv.store.written(writer, first, last) {
+            put_item(&mut self.items, kv.now, key, &item);
+            self.count += 1;
+        }
+        match self.runs.last_mut() {
+            Some(run) if run.0 == writer && run.2.checked_add(1) == Some(first) => run.2 = last,
+            _ => self.runs.push((writer, first, last)),
+        }
+        self.last = (writer, last);
         true
     }
 
@@ -104,7 +120,7 @@ impl Writes {
 
     /// Takes the writes as a snapshot that holds nothing else.
     pub fn take(&mut self) -> Vec<u8> {
-        let Self { runs, items, count } = core::mem::take(self);
+        let Self { runs, items, count, .. } = core::mem::replace(self, Self { last: self.last, ..Self::default() });
         let mut out = begin();
         list(&mut out, core::iter::empty::<()>(), |_, ()| ());
         list(&mut out, runs.into_iter(), put_run);
