@@ -91,6 +91,14 @@ impl Store {
         }
     }
 
+    /// The heads of a key, by a write that it shows.
+    pub(crate) fn heads(&self, version: &Version) -> Option<&[Dot<Identity>]> {
+        match *self.shown.get(&version.writer())?.get(&version.counter)? {
+            Place::Live(slot) => self.at(slot).map(Held::heads),
+            Place::Deleted(number) => self.deletions.get(&number).map(|(_, item)| item.heads()),
+        }
+    }
+
     /// A key, and what is known of it, by a write that it shows.
     pub(crate) fn find(&self, version: &Version) -> Option<(&Key, Item)> {
         self.show(*self.shown.get(&version.writer())?.get(&version.counter)?)
