@@ -136,6 +136,17 @@ pub(crate) fn write_entry(
     head: &Dot<Identity>,
     now: Instant,
 ) -> Result<(), NoSpace> {
+    with_entry(key, item, head, now, |entry| entry.write(w))
+}
+
+/// What is known of a key as an entry, as [`write_entry`] writes it.
+pub(crate) fn with_entry<R>(
+    key: &Key,
+    item: &Item,
+    head: &Dot<Identity>,
+    now: Instant,
+    then: impl FnOnce(&Entry<'_>) -> R,
+) -> R {
     let bytes;
     let state = match item.as_plain() {
         _ if item.is_nothing() => State::Gone,
@@ -148,7 +159,7 @@ pub(crate) fn write_entry(
     };
     let expires = item.expires_in(now);
     let own = matches!(key.scope(), Scope::Own(_));
-    Entry { writer: head.writer, counter: head.counter, own, expires, key: key.name(), state }.write(w)
+    then(&Entry { writer: head.writer, counter: head.counter, own, expires, key: key.name(), state })
 }
 
 /// Reads what another member knows of a key; none if it cannot be.

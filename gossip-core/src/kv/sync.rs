@@ -9,14 +9,14 @@ use smallvec::SmallVec;
 
 use super::context::{encode_beyond, missing};
 use super::join::{Joined, Unreadable};
-use super::push::write_entry;
+use super::push::with_entry;
 use super::{Intent, KvState};
 use crate::identity::Identity;
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
-use crate::wire::kv::{ContextPage, Delta, Seen};
+use crate::wire::kv::{ContextPage, Delta, Previous, Seen};
 use crate::wire::{Item as _, NoSpace, Writer, tag};
 
 /// At most so many datagrams, or so many frames, answer a page.
@@ -285,9 +285,11 @@ impl<P: Peer> KvState<P> {
             w.u64(first - 1)?;
             let through_at = w.position();
             w.u64(last)?;
+            let mut previous = Previous::new(first - 1);
             let written = w.items(|w| {
                 let Some((counter, key, item)) = entries.peek() else { return Ok(false) };
-                write_entry(w, key, item, &Dot::new(writer, *counter), now)?;
+                let dot = Dot::new(writer, *counter);
+                with_entry(key, item, &dot, now, |entry| previous.write(entry, w))?;
                 entries.next();
                 Ok(true)
             });
@@ -314,7 +316,7 @@ impl<P: Peer> KvState<P> {
         let (mut first, mut is_readable) = (delta.after + 1, true);
         // What is refused stays a hole, with all that it shows: so it comes again when there is room.
         let mut refused: SmallVec<[u64; 4]> = SmallVec::new();
-        for entry in delta.entries.iter() {
+        for entry in delta.entries() {
             if is_readable {
                 self.note_range(cx, (writer, first, entry.counter - 1), &refused);
                 first = entry.counter;
@@ -472,8 +474,9 @@ mod tests {
                 w.varint(me.generation)?;
                 w.u64(0)?;
                 w.u64(9)?;
-                w.item(&entry(2, State::Full(b"of a kind that is not known here")))?;
-                w.item(&entry(5, State::Value { stamp: 1, value: b"v" }))
+                let mut previous = Previous::new(0);
+                previous.write(&entry(2, State::Full(b"of a kind that is not known here")), w)?;
+                previous.write(&entry(5, State::Value { stamp: 1, value: b"v" }), w)
             });
             assert!(written.is_ok());
         });
