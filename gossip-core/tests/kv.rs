@@ -377,3 +377,48 @@ fn what_was_written_when_datagrams_were_larger_reaches_all_in_parts() {
     cluster.node(2).join(now, 1).unwrap();
     settle(&mut cluster, 6);
 }
+
+/// Members 1 to 4 that hold 20 000 keys of 16 bytes with values of 32, and what has priority.
+fn loaded(config: &Config) -> Cluster {
+    let mut cluster = Cluster::joined(4, config);
+    let now = cluster.now;
+    for number in 0..20_000_u32 {
+        let key = format!("{}{number:010}", if number % 100 == 0 { "first/" } else { "other/" });
+        cluster.node(1 + u64::from(number) % 4).kv_mut(now).set(SHARED, key.as_bytes(), &[7; 32]).unwrap();
+    }
+    settle(&mut cluster, 20_000);
+    cluster
+}
+
+#[test]
+fn a_node_that_joins_is_told_everything_once() {
+    for stream in [None, Some(65_536)] {
+        let mut config = Config::lan();
+        config.transport.stream = stream;
+        let mut cluster = loaded(&config);
+        (cluster.bytes, cluster.frames) = Default::default();
+        cluster.start(5, 1, config.clone());
+        let now = cluster.now;
+        cluster.node(5).join(now, 1).unwrap();
+        settle(&mut cluster, 20_000);
+        let frames = cluster.frames.iter().filter(|(_, to, _)| *to == 5).map(|(_, _, len)| *len as u64).sum::<u64>();
+        let bytes = cluster.bytes.iter().filter(|((_, to), _)| *to == 5).map(|(_, bytes)| bytes).sum::<u64>() + frames;
+        // What all members say of themselves meanwhile counts, too.
+        assert!(bytes < 20_000 * 48 * 6 / 5, "{bytes} bytes, stream lane {stream:?}");
+    }
+}
+
+#[test]
+fn what_has_priority_comes_within_two_round_trips_to_the_first_member_that_is_met() {
+    let mut config = Config::lan();
+    config.kv.priority = vec!["first/".into()];
+    let mut cluster = loaded(&config);
+    cluster.start(5, 1, config);
+    let now = cluster.now;
+    cluster.node(5).join(now, 1).unwrap();
+    cluster.until(5, "somebody is met", |cluster| cluster.nodes[&5].members().live() > 1);
+    // 5 ms each way, and a millisecond of a step.
+    cluster.run_for(Duration::from_millis(22));
+    assert_eq!(cluster.nodes[&5].kv().prefix(SHARED, b"first/").count(), 200);
+    assert!(cluster.nodes[&5].kv().len() < 20_000);
+}

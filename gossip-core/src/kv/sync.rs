@@ -28,6 +28,10 @@ const MANY_VERSIONS: u64 = 64;
 const MANY_WRITERS: usize = 64;
 /// At most so many bytes of a page tell which writes of one writer were seen beyond a hole.
 pub(super) const MAX_BEYOND: usize = 96;
+/// Whoever was sent a page answers within this time, or never.
+const ANSWER: Duration = Duration::from_millis(500);
+/// Parts of one answer come so much apart.
+const LATE: Duration = Duration::from_millis(1);
 /// Every so many pages that differ, keys are compared, too.
 const LOOK_CLOSER: u32 = 16;
 /// At most so many ranges answer a page.
@@ -57,11 +61,27 @@ pub(super) struct Sync<P> {
     after: Option<Identity>,
     /// The writer whose missing writes are the only reason to compare.
     gap: Option<Identity>,
+    /// Who was sent a page last, and when.
+    asked: Option<(P, Instant)>,
+    /// Until when more is on its way from a member that has much to tell.
+    served: Instant,
+    /// Whether somebody was asked for what comes first.
+    met: bool,
 }
 
 impl<P: Peer> Sync<P> {
     pub(super) fn new(now: Instant) -> Self {
-        Self { with: None, at: None, last: now, mismatches: 0, after: None, gap: None }
+        Self {
+            with: None,
+            at: None,
+            last: now,
+            mismatches: 0,
+            after: None,
+            gap: None,
+            asked: None,
+            served: now,
+            met: false,
+        }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -74,11 +94,22 @@ impl<P: Peer> KvState<P> {
     /// random moment, so that not both ends ask.
     pub(super) fn mismatch(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
         self.sync.gap = None;
-        if self.context.writers() == 0 && self.sync.mismatches == 0 {
-            self.sync.mismatches = 1;
+        self.compare_later(cx, from);
+    }
+
+    /// A node that has seen nothing asks the first member it meets, or the first that has something else, for what it needs
+    /// first.
+    pub(crate) fn meet(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
+        if self.sync.met || !cx.config.kv.enabled {
+            return;
+        }
+        let row = cx.table.find(from.sender.id).filter(|row| cx.table.is_live_at(*row, from.addr));
+        if self.context.writers() > 0 || row.is_some() {
+            self.sync.met = true;
+        }
+        if self.context.writers() == 0 && row.is_some() {
             self.ask_for_priority(cx, from);
         }
-        self.compare_later(cx, from);
     }
 
     /// A push shows that writes before it are missing. Usually they are on their way, too; if they are not here soon, ask
@@ -110,9 +141,20 @@ impl<P: Peer> KvState<P> {
         self.sync.last = cx.now;
         if let Some(peer) = self.sync.with.take() {
             cx.stats.kv_syncs += 1;
-            let to = self.to_compare(cx, peer);
-            self.intents.push(cx.stats, to, Intent::Context { reply: false });
+            self.send_context(cx, peer, false);
         }
+    }
+
+    fn send_context(&mut self, cx: &mut Cx<'_, P>, peer: P, reply: bool) {
+        self.sync.asked = Some((peer.clone(), cx.now));
+        let to = self.to_compare(cx, peer);
+        self.intents.push(cx.stats, to, Intent::Context { reply });
+    }
+
+    /// Whether what this node lacks is on its way already: then nobody is asked for the same again.
+    fn is_served(&self, cx: &Cx<'_, P>, by: &P) -> bool {
+        let asked = self.sync.asked.as_ref().filter(|(_, at)| cx.now < *at + ANSWER);
+        self.sync.served > cx.now || asked.is_some_and(|(peer, _)| peer == by || self.context.writers() == 0)
     }
 
     /// By which way a page of the context goes.
@@ -152,26 +194,22 @@ impl<P: Peer> KvState<P> {
             self.take_context(cx, from, page);
             return;
         }
-        self.sync.mismatches = self.sync.mismatches.wrapping_add(1);
-        // Both have seen the same, and hold something else: one of them has lost something. While there are new writes all
-        // the time, that is looked for now and then.
-        if page.fingerprints.0 == self.context.fingerprint() || self.sync.mismatches % LOOK_CLOSER == 0 {
-            self.compare(cx, from);
-        }
         let mut theirs = page.writers.iter().peekable();
         let end = if page.cut { page.writers.iter().last().map(|seen| seen.writer) } else { None };
         let mut ranges: SmallVec<[Range; 2]> = SmallVec::new();
-        let (mut lacking, mut more) = (false, false);
+        let size = |runs: &[(u64, u64)]| runs.iter().fold(0_u64, |sum, run| sum.saturating_add(run.1 - run.0 + 1));
+        let all_of = |seen: Seen<'_>| size(&seen.runs().collect::<SmallVec<[_; 4]>>());
+        let (mut lacking, mut more) = (0_u64, false);
         let mine =
             self.context.writers_after(page.after).take_while(|(writer, _)| end.is_none_or(|end| *writer <= end));
         for (writer, runs) in mine {
             // Writers that only they know come before this one.
             while theirs.peek().is_some_and(|seen| seen.writer < writer) {
-                lacking |= theirs.next().is_some_and(|seen| seen.runs().next().is_some());
+                lacking = lacking.saturating_add(theirs.next().map_or(0, all_of));
             }
             let seen = theirs.next_if(|seen| seen.writer == writer);
             let seen: SmallVec<[(u64, u64); 4]> = seen.iter().flat_map(Seen::runs).collect();
-            lacking |= !missing(&seen, runs.iter().copied()).is_empty();
+            lacking = lacking.saturating_add(size(&missing(&seen, runs.iter().copied())));
             for (first, last) in missing(runs, seen.into_iter()) {
                 more |= ranges.len() == MAX_RANGES;
                 if ranges.len() < MAX_RANGES {
@@ -179,21 +217,28 @@ impl<P: Peer> KvState<P> {
                 }
             }
         }
-        lacking |= theirs.any(|seen| seen.runs().next().is_some());
+        lacking = theirs.fold(lacking, |sum, seen| sum.saturating_add(all_of(seen)));
+        let versions = ranges.iter().fold(0_u64, |sum, (_, first, last)| sum.saturating_add(last - first + 1));
+        // Both have seen the same, and hold something else: one of them has lost something. While there are new writes all
+        // the time, that is looked for now and then; but not while one of them still has much to learn.
+        if lacking.max(versions) <= MANY_VERSIONS {
+            self.sync.mismatches = self.sync.mismatches.wrapping_add(1);
+            if page.fingerprints.0 == self.context.fingerprint() || self.sync.mismatches % LOOK_CLOSER == 0 {
+                self.compare(cx, from);
+            }
+        }
         self.hear(cx, from, page);
-        if !lacking && ranges.is_empty() && page.after.is_none() && !page.cut {
+        if lacking == 0 && ranges.is_empty() && page.after.is_none() && !page.cut {
             self.stability.has_all(from.sender);
         }
         if !ranges.is_empty() {
-            let versions = ranges.iter().fold(0_u64, |sum, (_, first, last)| sum.saturating_add(last - first + 1));
             let to = from.addr.clone();
             let to = if versions > MANY_VERSIONS { Target::patient(cx, to) } else { Target::to(to) };
             let packets = if to.lane == Lane::Stream { FRAMES_PER_PAGE } else { PACKETS_PER_PAGE };
             self.intents.push(cx.stats, to, Intent::Delta(DeltaIntent { ranges, packets, more }));
         }
-        if lacking && !page.reply {
-            let to = self.to_compare(cx, from.addr.clone());
-            self.intents.push(cx.stats, to, Intent::Context { reply: true });
+        if lacking > 0 && !page.reply && !self.is_served(cx, from.addr) {
+            self.send_context(cx, from.addr.clone(), true);
         }
     }
 
@@ -236,7 +281,8 @@ impl<P: Peer> KvState<P> {
         let DeltaIntent { mut ranges, packets, more } = intent;
         let (mut done, mut passed_over, mut empty) = (0, 0, packet.len());
         while let Some((writer, first, last)) = ranges.get(done).copied() {
-            let through = self.write_range(cx.now, (writer, first, last), packets == 1 || more, packet);
+            let is_last = packets == 1 || more && done + 1 == ranges.len();
+            let through = self.write_range(cx.now, (writer, first, last), is_last, packet);
             match through {
                 Some(through) if through == last => done += 1,
                 Some(through) => {
@@ -336,11 +382,16 @@ impl<P: Peer> KvState<P> {
         if is_readable {
             self.note_range(cx, (writer, first, delta.through), &refused);
         }
-        let is_new = self.context.fingerprint() != before || is_readable && refused.is_empty();
-        if delta.more && is_new && from.answer == usize::MAX {
-            // There is more where that came from: ask on at once.
+        let is_new = self.context.fingerprint() != before;
+        let goes_on = is_new || is_readable && refused.is_empty() && self.sync.served <= cx.now;
+        if delta.more && goes_on && from.answer == usize::MAX {
+            // There is more where that came from: ask on as soon as the rest of this answer, which may come after its last
+            // part, is here. Who brings the same a second time is not asked.
+            let is_torn = delta.after > 0 && !self.context.contains(&Dot::new(writer, delta.after));
+            let wait = if is_torn { cx.config.kv.push_interval } else { LATE };
+            self.sync.served = cx.now + cx.config.kv.sync_interval;
             self.sync.with = Some(from.addr.clone());
-            self.sync.at = Some(cx.now);
+            self.sync.at = Some(cx.now + wait);
             self.sync.gap = None;
         }
     }
