@@ -138,8 +138,13 @@ impl<P: Peer> KvState<P> {
             self.sync.with = None;
             return;
         }
+        let with = self.sync.with.take();
+        let server = self.sync.asked.as_ref().map(|(peer, _)| peer);
+        if self.sync.served > cx.now && with.as_ref() != server {
+            return;
+        }
         self.sync.last = cx.now;
-        if let Some(peer) = self.sync.with.take() {
+        if let Some(peer) = with {
             cx.stats.kv_syncs += 1;
             self.send_context(cx, peer, false);
         }
@@ -151,10 +156,10 @@ impl<P: Peer> KvState<P> {
         self.intents.push(cx.stats, to, Intent::Context { reply });
     }
 
-    /// Whether what this node lacks is on its way already: then nobody is asked for the same again.
-    fn is_served(&self, cx: &Cx<'_, P>, by: &P) -> bool {
+    /// Whether the writes that this node lacks, so many, are on their way already: then nobody is asked for the same again.
+    fn is_served(&self, cx: &Cx<'_, P>, by: &P, lacking: u64) -> bool {
         let asked = self.sync.asked.as_ref().filter(|(_, at)| cx.now < *at + ANSWER);
-        self.sync.served > cx.now || asked.is_some_and(|(peer, _)| peer == by || self.context.writers() == 0)
+        self.sync.served > cx.now || asked.is_some_and(|(peer, _)| peer == by || lacking > MANY_VERSIONS)
     }
 
     /// By which way a page of the context goes.
@@ -237,7 +242,10 @@ impl<P: Peer> KvState<P> {
             let packets = if to.lane == Lane::Stream { FRAMES_PER_PAGE } else { PACKETS_PER_PAGE };
             self.intents.push(cx.stats, to, Intent::Delta(DeltaIntent { ranges, packets, more }));
         }
-        if lacking > 0 && !page.reply && !self.is_served(cx, from.addr) {
+        if lacking > 0 && !page.reply && !self.is_served(cx, from.addr, lacking) {
+            if lacking > MANY_VERSIONS {
+                self.sync.served = cx.now + ANSWER;
+            }
             self.send_context(cx, from.addr.clone(), true);
         }
     }
