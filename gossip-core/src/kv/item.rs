@@ -35,7 +35,7 @@ impl Item {
         if let Some(mut pen) = Pen::new(dot.writer, &mut context) {
             register.set(&mut pen, stamp, value);
         }
-        Self { heads: SmallVec::from_iter([dot]), content: Content::written(register), ..Self::default() }
+        Self { heads: SmallVec::from_iter([dot]), content: Content::from(register), ..Self::default() }
     }
 
     /// A deletion, with nothing before it that would have to be told.
