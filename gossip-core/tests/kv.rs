@@ -17,11 +17,7 @@ fn contents(cluster: &Cluster, at: u64) -> Vec<(Scope, Vec<u8>, Vec<u8>)> {
 }
 
 fn settle(cluster: &mut Cluster, entries: usize) {
-    cluster.until(20, "all hold the same", |cluster| {
-        let first = cluster.nodes.values().next().unwrap();
-        let same = |node: &gossip_core::Node<u64>| node.kv().fingerprint() == first.kv().fingerprint();
-        cluster.nodes.values().all(same)
-    });
+    cluster.until(20, "all hold the same", Cluster::is_same);
     let expected = contents(cluster, 1);
     assert_eq!(expected.len(), entries);
     for at in cluster.nodes.keys() {

@@ -35,11 +35,7 @@ fn held(cluster: &Cluster, at: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 /// Until all members have seen and hold the same, which is this.
 fn settle(cluster: &mut Cluster, expected: &[(&[u8], &[u8])]) {
-    cluster.until(60, "all hold the same", |cluster| {
-        let mut fingerprints = cluster.nodes.values().map(|node| node.kv().fingerprint());
-        let first = fingerprints.next();
-        fingerprints.all(|fingerprint| Some(fingerprint) == first)
-    });
+    cluster.until(60, "all hold the same", Cluster::is_same);
     let expected: Vec<_> = expected.iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
     for at in cluster.nodes.keys() {
         assert_eq!(held(cluster, *at), expected, "at {at}");
