@@ -8,7 +8,7 @@ use core::time::Duration;
 use gossip_crdt::Dot;
 use smallvec::SmallVec;
 
-use super::item::Item;
+use super::item::{Item, expires_in};
 use super::key::Key;
 use super::persist::{put_item, read_item};
 use super::{Intent, KvState, MAX_ITEM, Version};
@@ -98,7 +98,7 @@ impl<P: Peer> KvState<P> {
         packet: &mut Writer<'_>,
     ) -> Result<(), NoSpace> {
         let bytes = encode(key, item);
-        let expires = item.expires_in(cx.now);
+        let expires = expires_in(item.expires, cx.now);
         let part = Part {
             expires,
             writer: dot.writer,
@@ -216,7 +216,7 @@ impl<P: Peer> KvState<P> {
                 Encoded { heads: SmallVec::from_slice(item.heads()), bytes, sum, expires: item.expires };
         }
         let Encoded { bytes, sum, expires, .. } = &self.fetching.encoded;
-        let expires = expires.map(|at| u64::try_from(at.since(cx.now).as_millis()).unwrap_or(u64::MAX - 1));
+        let expires = expires_in(*expires, cx.now);
         let (total, sum, mut is_last) = (bytes.len(), *sum, false);
         while fetch.mask != 0 {
             let at = fetch.mask.trailing_zeros() as usize;

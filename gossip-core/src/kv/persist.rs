@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use gossip_crdt::Codec as _;
 
-use super::item::Item;
+use super::item::{Item, expires_in, is_of};
 use super::key::Key;
 use super::sync::Range;
 use super::version::generation_of;
@@ -145,7 +145,7 @@ pub(super) fn put_item(out: &mut Vec<u8>, now: Instant, key: &Key, item: &Item) 
         }
     }
     put_blob(out, key.name());
-    let left = item.expires_in(now).unwrap_or(u64::MAX);
+    let left = expires_in(item.expires, now).unwrap_or(u64::MAX);
     out.extend_from_slice(&left.to_be_bytes());
     put_blob(out, &item.to_bytes());
 }
@@ -189,7 +189,7 @@ fn item(reader: &mut Reader<'_>) -> Option<(Key, Item, Option<Duration>)> {
     let ttl = Some(u64(reader)?).filter(|left| *left < u64::MAX).map(Duration::from_millis);
     let is_possible = |item: &Item| match scope {
         Scope::Shared => true,
-        Scope::Own(owner) => item.is_of(owner),
+        Scope::Own(owner) => is_of(item, owner),
     };
     let item = Item::from_bytes(blob(reader)?).ok().filter(is_possible)?;
     Some((Key::new(scope, key), item, ttl))

@@ -5,7 +5,7 @@ use alloc::collections::VecDeque;
 
 use gossip_crdt::{Codec as _, Dot, Stamp};
 
-use super::item::Item;
+use super::item::{Item, expires_in, is_of};
 use super::join::Joined;
 use super::key::Key;
 use super::store::Store;
@@ -157,7 +157,7 @@ pub(crate) fn with_entry<R>(
             State::Full(&bytes)
         }
     };
-    let expires = item.expires_in(now);
+    let expires = expires_in(item.expires, now);
     let own = matches!(key.scope(), Scope::Own(_));
     then(&Entry { writer: head.writer, counter: head.counter, own, expires, key: key.name(), state })
 }
@@ -172,7 +172,7 @@ pub(crate) fn read_entry(entry: &Entry<'_>, now: Instant) -> Option<(Key, Item)>
         State::Full(bytes) => Item::from_bytes(bytes).ok().filter(|item| item.dots().contains(&head))?,
     };
     // Its owner alone writes an own key.
-    if entry.own && !item.is_of(head.writer.id) {
+    if entry.own && !is_of(&item, head.writer.id) {
         return None;
     }
     let ttl = entry.expires.map(core::time::Duration::from_millis);
