@@ -137,12 +137,12 @@ pub fn delta(w: &mut Writer<'_>, first: u64, most: usize) -> Result<(), NoSpace>
         w.u64(first - 1)?;
         let through = w.position();
         w.u64(u64::MAX)?;
-        let mut counter = first;
+        let (mut counter, mut previous) = (first, kv::Previous::new(first - 1));
         w.items(|w| {
             if counter - first == most as u64 {
                 return Ok(false);
             }
-            w.item(&kv::Entry { counter, key: &key(counter), ..entry(1) })?;
+            previous.write(&kv::Entry { counter, key: &key(counter), ..entry(1) }, w)?;
             counter += 1;
             Ok(true)
         });

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cluster::{Cluster, id};
 use gossip_core::Config;
-use gossip_core::kv::{KvError, Scope, Version, Writes};
+use gossip_core::kv::{Content, KvError, Pen, Scope, Version, Writes};
 
 const SHARED: Scope = Scope::Shared;
 
@@ -17,11 +17,7 @@ fn contents(cluster: &Cluster, at: u64) -> Vec<(Scope, Vec<u8>, Vec<u8>)> {
 }
 
 fn settle(cluster: &mut Cluster, entries: usize) {
-    cluster.until(20, "all hold the same", |cluster| {
-        let first = cluster.nodes.values().next().unwrap();
-        let same = |node: &gossip_core::Node<u64>| node.kv().fingerprint() == first.kv().fingerprint();
-        cluster.nodes.values().all(same)
-    });
+    cluster.until(20, "all hold the same", Cluster::is_same);
     let expected = contents(cluster, 1);
     assert_eq!(expected.len(), entries);
     for at in cluster.nodes.keys() {
@@ -209,6 +205,29 @@ fn writes_that_were_taken_singly_come_back_as_they_were_above_an_older_snapshot(
 }
 
 #[test]
+fn what_was_taken_singly_has_all_writes_of_a_transaction_and_of_a_change_and_no_holes() {
+    let mut cluster = Cluster::joined(1, &Config::lan());
+    let (now, mut journal) = (cluster.now, Writes::default());
+    let node = cluster.node(1);
+    let version = node.kv_mut(now).transact(&[(b"a", Some(b"1")), (b"b", Some(b"2")), (b"a", None)]).unwrap();
+    assert!(journal.push(node.kv(), version));
+    // Of the first element nothing is left when the change is over.
+    let change = |content: &mut Content, pen: &mut Pen<'_>| {
+        content.set().add(pen, b"x"[..].into());
+        content.set().remove(&b"x"[..].into());
+        content.set().add(pen, b"y"[..].into());
+    };
+    let (version, ()) = node.kv_mut(now).update(SHARED, b"set", change).unwrap();
+    assert!(journal.push(node.kv(), version));
+    let (before, fingerprint) = (contents(&cluster, 1), cluster.nodes[&1].kv().fingerprint());
+    cluster.crash(1);
+    cluster.start(1, 2, Config::lan());
+    cluster.node(1).restore(now, &journal.take()).unwrap();
+    assert_eq!(contents(&cluster, 1), before);
+    assert_eq!(cluster.nodes[&1].kv().fingerprint(), fingerprint);
+}
+
+#[test]
 fn a_deletion_taken_singly_holds_against_a_member_that_never_heard_of_it() {
     let mut cluster = Cluster::joined(3, &Config::lan());
     let mut journal = Writes::default();
@@ -353,4 +372,49 @@ fn what_was_written_when_datagrams_were_larger_reaches_all_in_parts() {
     cluster.node(2).restore(now, &snapshot).unwrap();
     cluster.node(2).join(now, 1).unwrap();
     settle(&mut cluster, 6);
+}
+
+/// Members 1 to 4 that hold 20 000 keys of 16 bytes with values of 32, and what has priority.
+fn loaded(config: &Config) -> Cluster {
+    let mut cluster = Cluster::joined(4, config);
+    let now = cluster.now;
+    for number in 0..20_000_u32 {
+        let key = format!("{}{number:010}", if number % 100 == 0 { "first/" } else { "other/" });
+        cluster.node(1 + u64::from(number) % 4).kv_mut(now).set(SHARED, key.as_bytes(), &[7; 32]).unwrap();
+    }
+    settle(&mut cluster, 20_000);
+    cluster
+}
+
+#[test]
+fn a_node_that_joins_is_told_everything_once() {
+    for stream in [None, Some(65_536)] {
+        let mut config = Config::lan();
+        config.transport.stream = stream;
+        let mut cluster = loaded(&config);
+        (cluster.bytes, cluster.frames) = Default::default();
+        cluster.start(5, 1, config.clone());
+        let now = cluster.now;
+        cluster.node(5).join(now, 1).unwrap();
+        settle(&mut cluster, 20_000);
+        let frames = cluster.frames.iter().filter(|(_, to, _)| *to == 5).map(|(_, _, len)| *len as u64).sum::<u64>();
+        let bytes = cluster.bytes.iter().filter(|((_, to), _)| *to == 5).map(|(_, bytes)| bytes).sum::<u64>() + frames;
+        // What all members say of themselves meanwhile counts, too.
+        assert!(bytes < 20_000 * 48 * 6 / 5, "{bytes} bytes, stream lane {stream:?}");
+    }
+}
+
+#[test]
+fn what_has_priority_comes_within_two_round_trips_to_the_first_member_that_is_met() {
+    let mut config = Config::lan();
+    config.kv.priority = vec!["first/".into()];
+    let mut cluster = loaded(&config);
+    cluster.start(5, 1, config);
+    let now = cluster.now;
+    cluster.node(5).join(now, 1).unwrap();
+    cluster.until(5, "somebody is met", |cluster| cluster.nodes[&5].members().live() > 1);
+    // 5 ms each way, and a millisecond of a step.
+    cluster.run_for(Duration::from_millis(22));
+    assert_eq!(cluster.nodes[&5].kv().prefix(SHARED, b"first/").count(), 200);
+    assert!(cluster.nodes[&5].kv().len() < 20_000);
 }

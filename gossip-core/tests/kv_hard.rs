@@ -35,11 +35,7 @@ fn held(cluster: &Cluster, at: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
 
 /// Until all members have seen and hold the same, which is this.
 fn settle(cluster: &mut Cluster, expected: &[(&[u8], &[u8])]) {
-    cluster.until(60, "all hold the same", |cluster| {
-        let mut fingerprints = cluster.nodes.values().map(|node| node.kv().fingerprint());
-        let first = fingerprints.next();
-        fingerprints.all(|fingerprint| Some(fingerprint) == first)
-    });
+    cluster.until(60, "all hold the same", Cluster::is_same);
     let expected: Vec<_> = expected.iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect();
     for at in cluster.nodes.keys() {
         assert_eq!(held(cluster, *at), expected, "at {at}");
@@ -172,4 +168,29 @@ fn a_namesake_makes_nobody_lose_a_write() {
     for (key, value) in [(b"a", &b"1"[..]), (b"c", b"from the first"), (b"d", b"from another")] {
         assert_eq!(cluster.nodes[&2].kv().get(SHARED, key).map(|entry| entry.value), Some(value));
     }
+}
+
+#[test]
+fn a_value_that_a_member_has_no_room_for_comes_when_there_is() {
+    let mut cluster = Cluster::joined(2, &config());
+    let mut narrow = config();
+    narrow.kv.max_value = 64;
+    cluster.start(3, 1, narrow);
+    let now = cluster.now;
+    cluster.node(3).join(now, 1).unwrap();
+    cluster.run(5);
+    set(&mut cluster, 1, b"a", b"1");
+    set(&mut cluster, 1, b"large", &[7; 600]);
+    set(&mut cluster, 1, b"z", b"2");
+    cluster.until(20, "what is small is there", |cluster| held(cluster, 3).len() == 2);
+    cluster.run(5);
+    assert!(cluster.nodes[&3].stats().kv_dropped > 0);
+    // What it refused it has not seen: it says so, and is given it again.
+    let kept = cluster.node(3).snapshot().to_vec();
+    cluster.crash(3);
+    cluster.start(3, 2, config());
+    let now = cluster.now;
+    cluster.node(3).restore(now, &kept).unwrap();
+    cluster.node(3).join(now, 1).unwrap();
+    settle(&mut cluster, &[(b"a", b"1"), (b"large", &[7; 600]), (b"z", b"2")]);
 }

@@ -161,11 +161,7 @@ impl Run {
     fn settle(&mut self) {
         let (cut, lost) = (self.cluster.cut, self.cluster.lost);
         (self.cluster.cut, self.cluster.lost) = (|_, _| false, |_| false);
-        self.cluster.until(120, "all hold the same", |cluster| {
-            let mut fingerprints = cluster.nodes.values().map(|node| node.kv().fingerprint());
-            let first = fingerprints.next();
-            fingerprints.all(|fingerprint| Some(fingerprint) == first)
-        });
+        self.cluster.until(120, "all hold the same", Cluster::is_same);
         (self.cluster.cut, self.cluster.lost) = (cut, lost);
     }
 }

@@ -14,11 +14,7 @@ const SHARED: Scope = Scope::Shared;
 
 /// Until all members have seen and hold the same.
 fn settle(cluster: &mut Cluster) {
-    cluster.until(30, "all hold the same", |cluster| {
-        let mut fingerprints = cluster.nodes.values().map(|node| node.kv().fingerprint());
-        let first = fingerprints.next();
-        fingerprints.all(|fingerprint| Some(fingerprint) == first)
-    });
+    cluster.until(30, "all hold the same", Cluster::is_same);
 }
 
 /// Runs what the first three of them do at the same time, none of which hears of the others before.
@@ -292,8 +288,7 @@ fn sets_that_fit_no_packet_together_reach_a_member_that_missed_both() {
     cluster.run_for(Duration::from_secs(2));
     cluster.cut = |_, _| false;
     cluster.until(60, "all hold the same", |cluster| {
-        let first = cluster.nodes[&1].kv().fingerprint();
-        cluster.nodes.values().all(|node| node.kv().fingerprint() == first && node.kv().len() == 1)
+        cluster.is_same() && cluster.nodes.values().all(|node| node.kv().len() == 1)
     });
 }
 

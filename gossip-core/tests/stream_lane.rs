@@ -111,8 +111,7 @@ fn members_with_and_without_a_stream_lane_hold_the_same_in_the_end() {
         cluster.node(at).join(now, 1).unwrap();
     }
     cluster.until(60, "all hold the same", |cluster| {
-        let first = cluster.nodes[&1].kv().fingerprint();
-        cluster.nodes.values().all(|node| node.kv().fingerprint() == first && node.members().live() == 6)
+        cluster.is_same() && cluster.nodes.values().all(|node| node.members().live() == 6)
     });
     assert!(cluster.frames.iter().all(|(from, to, _)| from % 2 == 1 && to % 2 == 1), "{:?}", cluster.frames);
     assert!(!cluster.frames.is_empty());

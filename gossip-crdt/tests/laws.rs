@@ -2,8 +2,8 @@
 //! does; nothing comes back; and what a value says is what the writes say by their causal order.
 
 use gossip_crdt::{
-    AddWinsSet, Causal, Codec, Context, Counter, DisableWinsFlag, Dot, EnableWinsFlag, Max, Min, OrMap, Pen, Register,
-    RemoveWinsSet, Sketch, Stamp, Value,
+    AddWinsSet, Causal, Codec, Content, Context, Counter, DisableWinsFlag, Dot, EnableWinsFlag, Max, Min, OrMap, Pen,
+    Register, RemoveWinsSet, Sketch, Stamp, Value,
 };
 use proptest::prelude::*;
 
@@ -15,6 +15,19 @@ trait Tried: Value<u64> {
 impl Tried for Register<u64, u64> {
     fn change(&mut self, pen: &mut Pen<'_, u64>, _: u8, with: u64) {
         self.set(pen, Stamp::from_u64(with % 3), with);
+    }
+}
+
+impl Tried for Content<u64, u64> {
+    fn change(&mut self, pen: &mut Pen<'_, u64>, what: u8, with: u64) {
+        match with % 5 {
+            0 => self.register().change(pen, what, with / 5),
+            1 => self.counter().change(pen, what, with / 5),
+            2 => self.set().change(pen, what, with / 5),
+            3 => self.strict_flag().change(pen, what, with / 5),
+            _ => self.map().update(pen, with / 5, |inner, pen| inner.set().change(pen, what, with / 5)),
+        }
+        self.tidy();
     }
 }
 
@@ -196,6 +209,7 @@ laws! {
     a_remove_wins_set_keeps_the_laws: RemoveWinsSet<u64, u64>,
     an_enable_wins_flag_keeps_the_laws: EnableWinsFlag<u64>,
     a_disable_wins_flag_keeps_the_laws: DisableWinsFlag<u64>,
+    values_of_several_kinds_in_one_place_keep_the_laws: Content<u64, u64>,
     a_map_of_registers_keeps_the_laws: OrMap<u64, u64, Register<u64, u64>>,
     a_map_of_counters_keeps_the_laws: OrMap<u64, u64, Counter<u64>>,
     a_map_of_maps_of_sets_keeps_the_laws: OrMap<u64, u64, OrMap<u64, u64, AddWinsSet<u64, u64>>>,

@@ -50,6 +50,11 @@ pub(crate) enum Observation<'a> {
     Delivered { message: usize, node: usize, hops: u32 },
     /// A node accepted a write. `seen` are the writes of this key that it held right before.
     Written { write: usize, key: usize, node: usize, deleted: bool, seen: Option<usize> },
+    /// What key and value of the write take that comes next, and whether the first event makes it. Only with a newcomer,
+    /// as the one that follows.
+    Weighed { bytes: usize, is_first: bool },
+    /// A packet goes from one node to another.
+    Exchanged { between: [usize; 2], bytes: usize },
     /// A key's newest write at a node, from now on; one of several if they did not know of each other.
     Applied { write: usize, node: usize },
     /// Nothing is left of a key at a node; the last that it knew of it was this write.

@@ -107,7 +107,7 @@ fn read_section<P: Peer>(section: &Section<'_, P>) -> usize {
         }
         Section::Kv(kv::Section::Delta(delta)) => {
             let inside = |counter| delta.after < counter && counter <= delta.through;
-            assert!(delta.entries.iter().all(|entry| entry.writer == delta.writer && inside(entry.counter)));
+            assert!(delta.entries().all(|entry| entry.writer == delta.writer && inside(entry.counter)));
         }
         Section::Broadcast(broadcast::Section::Receipt(broadcast::Receipt::Question { ids, .. })) => {
             assert!((1..=broadcast::MAX_RECEIPT).contains(&ids.iter().count()));

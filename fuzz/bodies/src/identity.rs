@@ -130,12 +130,12 @@ fn model_of<'a>(section: &Section<'a, u64>) -> Model<'a> {
                 let (fingerprints, after) = (*fingerprints, *after);
                 Model::Context { fingerprints, after, cut: *cut, reply: *reply, writers: writers.collect() }
             }
-            kv::Section::Delta(kv::Delta { more, writer, after, through, entries }) => Model::Delta {
-                more: *more,
-                writer: *writer,
-                after: *after,
-                through: *through,
-                entries: entries.iter().collect(),
+            kv::Section::Delta(delta) => Model::Delta {
+                more: delta.more,
+                writer: delta.writer,
+                after: delta.after,
+                through: delta.through,
+                entries: delta.entries().collect(),
             },
             kv::Section::Receipt(kv::Receipt::Question(writer)) => Model::Question(*writer),
             kv::Section::Receipt(kv::Receipt::Answer(seen)) => {

@@ -6,7 +6,7 @@ use gossip_core::wire::broadcast::{
 };
 use gossip_core::wire::bulk::{Part, Run};
 use gossip_core::wire::direct::{Answer, Message as Direct};
-use gossip_core::wire::kv::{Entry, Fetch, Part as KvPart, Receipt};
+use gossip_core::wire::kv::{Entry, Fetch, Part as KvPart, Previous, Receipt};
 use gossip_core::wire::membership::{
     Coordinate, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
@@ -231,7 +231,8 @@ impl<'a> Model<'a> {
                 w.varint(writer.generation)?;
                 w.u64(*after)?;
                 w.u64(*through)?;
-                all(w, entries)
+                let mut previous = Previous::new(*after);
+                entries.iter().try_for_each(|entry| previous.write(entry, w))
             }
             Self::Question(writer) => w.item(&Receipt::Question(*writer)),
             Self::Answer(seen) => w.u8(1).and_then(|()| seen.write(w)),

@@ -10,9 +10,10 @@ use gossip_reconcile::{Session, Slot, Want};
 use smallvec::SmallVec;
 
 use super::item::Item;
+use super::join::Joined;
 use super::key::Key;
 use super::push::{read_entry, write_entry};
-use super::{Joined, KvState, Scope};
+use super::{KvState, Scope};
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
@@ -192,12 +193,8 @@ impl<P: Peer> KvState<P> {
         for dot in item.dots() {
             self.check_memory(cx, dot.writer, dot.counter);
         }
-        if !self.has_room(cx, &key, item) {
-            return;
-        }
         let seen: SmallVec<[_; 2]> = item.dots().into_iter().filter(|dot| self.context.contains(dot)).collect();
-        if self.join(cx, &key, item, cx.config.kv.max_entries) == Joined::Full {
-            cx.stats.kv_dropped += 1;
+        if self.take(cx, &key, item) == Joined::Full {
             return;
         }
         let mut known = self.store.open(&key).unwrap_or_default();

@@ -59,9 +59,10 @@ impl Context {
         if runs.is_empty() {
             return self.dots.writers() < max_writers;
         }
-        let (from, to) = touching(runs, first, last);
-        // The run from the first counter on always has room: it is the one that anti-entropy makes longer.
-        from < to || runs.len() < MAX_RUNS || first == 1
+        // A run that touches another becomes one with it. The run from the first counter on always has room: it is the one
+        // that anti-entropy makes longer.
+        let near = runs.partition_point(|run| run.1.saturating_add(1) < first);
+        runs.len() < MAX_RUNS || first == 1 || runs.get(near).is_some_and(|run| run.0 <= last.saturating_add(1))
     }
 
     /// Notes that all writes from `first` to `last` were seen. Whether there was room for that.
@@ -77,28 +78,28 @@ impl Context {
         if first == 0 || first > last || !self.has_room(max_writers, writer, first, last) {
             return false;
         }
-        let runs = self.dots.of(&writer);
-        let (from, to) = touching(runs, first, last);
-        let sum =
-            |runs: &[(u64, u64)]| runs.iter().fold(0_u64, |sum, run| sum.wrapping_add(key.run(writer, run.0, run.1)));
-        let merged = match runs.get(from..to) {
-            Some([]) | None => (first, last),
-            Some(touched) => (first.min(touched[0].0), last.max(touched[touched.len() - 1].1)),
-        };
-        let before = sum(&runs[from..to]);
-        self.dots.insert_run(writer, first, last);
-        self.fingerprint = self.fingerprint.wrapping_sub(before).wrapping_add(sum(&[merged]));
+        self.change(key, writer, |dots| dots.insert_run(writer, first, last));
         true
     }
 
     /// Notes that a write was not seen after all.
     pub(crate) fn forget(&mut self, key: &ClusterKey, dot: &Dot<Identity>) {
-        let sum = |runs: &[(u64, u64)]| {
-            runs.iter().fold(0_u64, |sum, run| sum.wrapping_add(key.run(dot.writer, run.0, run.1)))
+        self.change(key, dot.writer, |dots| dots.remove(dot));
+    }
+
+    /// Changes what was seen of a writer.
+    fn change<R>(
+        &mut self,
+        key: &ClusterKey,
+        writer: Identity,
+        change: impl FnOnce(&mut gossip_crdt::Context<Identity>) -> R,
+    ) {
+        let sum = |dots: &gossip_crdt::Context<Identity>| {
+            dots.of(&writer).iter().fold(0_u64, |sum, run| sum.wrapping_add(key.run(writer, run.0, run.1)))
         };
-        let before = sum(self.dots.of(&dot.writer));
-        self.dots.remove(dot);
-        self.fingerprint = self.fingerprint.wrapping_sub(before).wrapping_add(sum(self.dots.of(&dot.writer)));
+        let before = sum(&self.dots);
+        change(&mut self.dots);
+        self.fingerprint = self.fingerprint.wrapping_sub(before).wrapping_add(sum(&self.dots));
     }
 
     /// Equal on two members that have seen the same.
@@ -115,12 +116,6 @@ impl Context {
     pub(crate) fn writers_after(&self, after: Option<Identity>) -> impl Iterator<Item = (Identity, &[(u64, u64)])> {
         self.dots.after(after.as_ref()).map(|(writer, runs)| (*writer, runs))
     }
-}
-
-/// Which runs touch a new one, and become one with it.
-fn touching(runs: &[(u64, u64)], first: u64, last: u64) -> (usize, usize) {
-    let from = runs.partition_point(|run| run.1.saturating_add(1) < first);
-    (from, runs.partition_point(|run| run.0 <= last.saturating_add(1)))
 }
 
 /// Where another's runs have holes that one's own fill: the parts of `mine` that are not in `theirs`, ascending.

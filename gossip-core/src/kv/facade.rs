@@ -186,12 +186,6 @@ impl<'a> Kv<'a> {
         self.store.range(&Key::range(scope, prefix)).filter_map(|(key, held)| Entry::of(key, held))
     }
 
-    /// Keys that start with `prefix` and all that they hold, ascending.
-    pub fn contents(&self, scope: Scope, prefix: &[u8]) -> impl Iterator<Item = (&'a [u8], Content)> + use<'a> {
-        let held = self.store.range(&Key::range(scope, prefix)).filter(|(_, held)| held.is_visible());
-        held.map(|(key, held)| (key.name(), held.open().content().clone()))
-    }
-
     /// All entries: shared ones first, then by owner; ascending by key.
     pub fn iter(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
         self.store.range(&KeyRange::all()).filter_map(|(key, held)| Entry::of(key, held))

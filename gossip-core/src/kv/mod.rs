@@ -1,4 +1,4 @@
-//! The replicated map. Every write is a dot (node, generation, counter); every replica keeps a causal context of the
+//! The replicated map. Every write is a dot (node, life, counter); every replica keeps a causal context of the
 //! dots it has seen and, of each key, what was written and not written over by somebody who knew of it: siblings exist
 //! only for writes that did not know of each other. What a context covers and the map does not hold is gone: it never
 //! comes back.
@@ -14,6 +14,7 @@ mod context;
 mod error;
 mod facade;
 mod item;
+mod join;
 mod key;
 mod parts;
 mod persist;
@@ -38,40 +39,32 @@ pub use version::{Pen, Scope, Version};
 pub use write::{Expect, KvMut, WriteOptions};
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
-use gossip_crdt::{Clock, Codec as _, Dot};
+use gossip_crdt::Clock;
 
 use self::acks::Awaiting;
 use self::compare::Comparison;
 use self::context::Context;
-use self::item::Item;
-use self::key::Key;
 use self::parts::Fetching;
-use self::push::{Hot, read_entry};
+use self::push::Hot;
 #[cfg(feature = "broadcast")]
 pub(crate) use self::spread::{AT_ONCE, TOPIC, options as message_options};
 use self::stable::Stability;
 use self::store::Store;
 use self::sync::{DeltaIntent, Sync};
 use self::version::{generation_of, writer_of};
-use crate::config::{KvConfig, Safeguard};
-use crate::event::Event;
+use crate::config::KvConfig;
 use crate::identity::{Identity, NodeId};
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::time::{Instant, earliest};
-use crate::wire::kv::{Entry as WireEntry, Fetch, Receipt, Section};
-use crate::wire::{ClusterKey, Item as _, List, Writer, tag};
+use crate::wire::kv::{Fetch, Receipt, Section};
+use crate::wire::{ClusterKey, Item as _, Writer, tag};
 
 const MAX_INTENTS: usize = 1024;
 /// What a key holds by what members wrote at the same time is so many times `kv.max_value` at most.
 const MAX_ITEM: usize = 8;
-/// How often at most it is told that a clock is wrong.
-const SKEW_PERIOD: Duration = Duration::from_secs(60);
-/// How often a deletion whose time is over is looked at, until everybody has seen it.
-const GRAVE_PERIOD: Duration = Duration::from_secs(10);
 
 /// What the map wants to send.
 #[derive(Clone, Debug)]
@@ -96,15 +89,6 @@ pub(crate) enum Intent {
 }
 
 impl Urgency for Intent {}
-
-/// What became of what another member knows of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Joined {
-    Changed,
-    Known,
-    /// It is a new key and there is no room for it.
-    Full,
-}
 
 /// One replica.
 #[derive(Debug)]
@@ -229,177 +213,6 @@ impl<P: Peer> KvState<P> {
     #[cfg(feature = "broadcast")]
     pub(crate) fn spread_later(&mut self, cx: &Cx<'_, P>) {
         self.push_at = Some(cx.now + cx.config.kv.push_interval);
-    }
-
-    fn push(&mut self, cx: &mut Cx<'_, P>, version: Version) {
-        if Self::is_by_message(cx) {
-            if version.writer() == self.writer(*cx.me) {
-                self.push_at.get_or_insert(cx.now);
-            }
-            return;
-        }
-        let others = cx.table.live().len().saturating_sub(1).max(1);
-        let dropped = self.hot.add(version, cx.config.kv.fanout.min(others));
-        cx.stats.kv_unpushed += u64::from(dropped);
-        self.push_at.get_or_insert(cx.now + cx.config.kv.push_interval);
-    }
-
-    /// Takes over what another member, or a snapshot, knows of a key, and tells the application.
-    fn join(&mut self, cx: &mut Cx<'_, P>, key: &Key, other: &Item, max_entries: usize) -> Joined {
-        let before = self.store.open(key);
-        if before.is_none() && self.store.len() >= max_entries {
-            return Joined::Full;
-        }
-        let known = before.is_some();
-        let before = before.unwrap_or_default();
-        for stamp in other.stamps() {
-            self.observe(cx, stamp);
-        }
-        // What the key has outlived here counts as seen, even if it never came.
-        let shown = other.dots();
-        for dot in shown.iter().filter(|dot| before.covers(dot)) {
-            self.note(cx, dot);
-        }
-        let mut after = before.clone();
-        let nothing = gossip_crdt::Context::new();
-        let covers = known || cx.config.keeps(Safeguard::Covering);
-        after.join(if covers { self.context.dots() } else { &nothing }, other);
-        after.prune(|dot| self.stability.is_stable(dot));
-        if after.size() > MAX_ITEM * cx.config.kv.max_value && after.size() > before.size() {
-            return Joined::Full;
-        }
-        if after.heads().is_empty() {
-            // What the key shows still was known to what is gone: if it lives on, it comes again with what knows of it.
-            let me = self.writer(*cx.me);
-            for dot in after.dots().iter().filter(|dot| dot.writer != me) {
-                self.context.forget(cx.key, dot);
-            }
-            after = Item::default();
-        }
-        after.dots().iter().for_each(|dot| self.note(cx, dot));
-        if after == before || !known && after.is_nothing() {
-            return Joined::Known;
-        }
-        let is_new = |head: &&Dot<Identity>| !before.heads().contains(head);
-        let head = after.heads().iter().find(is_new).or(before.heads().last()).or(after.heads().last());
-        if let Some(head) = head.filter(|_| before.heads() != after.heads()) {
-            self.tell(cx, key, Version::from(head), before.is_visible(), after.is_visible());
-        }
-        self.put(cx, key, after);
-        Joined::Changed
-    }
-
-    fn put(&mut self, cx: &Cx<'_, P>, key: &Key, item: Item) {
-        self.store.put(key, item, cx.now + cx.config.kv.tombstone_ttl);
-    }
-
-    fn note(&mut self, cx: &Cx<'_, P>, dot: &Dot<Identity>) {
-        if !self.context.contains(dot) {
-            _ = self.context.add(cx.key, usize::MAX, dot.writer, dot.counter, dot.counter);
-        }
-    }
-
-    fn observe(&mut self, cx: &mut Cx<'_, P>, stamp: gossip_crdt::Stamp) {
-        let Err(skew) = self.clock.observe(cx.unix_ms(), stamp) else { return };
-        cx.stats.kv_skewed += 1;
-        let told = self.skew_told.is_some_and(|at| cx.now < at + SKEW_PERIOD);
-        // Before the node is told the time every stamp is far ahead of it.
-        if !told && cx.wall.1 > 0 {
-            self.skew_told = Some(cx.now);
-            cx.events.push(Event::ClockSkew { ahead_ms: skew.ahead_ms });
-        }
-    }
-
-    fn tell(&self, cx: &mut Cx<'_, P>, key: &Key, version: Version, was: bool, is: bool) {
-        if was || is {
-            cx.events.push(Event::Kv(KvEvent { scope: key.scope(), key: key.name().into(), version, deleted: !is }));
-        }
-    }
-
-    fn handle_entries(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, entries: List<'_, WireEntry<'_>>) {
-        for entry in entries.iter() {
-            let version = Version::new(entry.writer, entry.counter);
-            if self.context.contains(&version.dot()) {
-                cx.stats.kv_duplicates += 1;
-                continue;
-            }
-            let Some((key, item)) = read_entry(&entry, cx.now) else {
-                cx.stats.kv_malformed += 1;
-                continue;
-            };
-            self.check_memory(cx, entry.writer, entry.counter);
-            if !self.has_room(cx, &key, &item) {
-                continue;
-            }
-            let joined = self.join(cx, &key, &item, cx.config.kv.max_entries);
-            if from.answer == usize::MAX && self.context.has_gap(entry.writer) {
-                self.gap(cx, from, entry.writer);
-            }
-            if joined == Joined::Changed {
-                self.push(cx, version);
-            }
-        }
-    }
-
-    /// Whether an entry can be noted. One that could not must not be stored, or a later deletion that is forgotten could not
-    /// keep it away.
-    fn has_room(&self, cx: &mut Cx<'_, P>, key: &Key, item: &Item) -> bool {
-        let max = cx.config.kv.max_writers;
-        if self.store.len() >= cx.config.kv.max_entries && self.store.open(key).is_none()
-            || item.dots().iter().any(|dot| !self.context.has_place(max, dot.writer))
-        {
-            cx.stats.kv_dropped += 1;
-            return false;
-        }
-        let has_room = |dot: &Dot<Identity>| {
-            self.context.contains(dot) || self.context.has_room(max, dot.writer, dot.counter, dot.counter)
-        };
-        let has_room = item.dots().iter().all(has_room);
-        cx.stats.kv_postponed += u64::from(!has_room);
-        has_room
-    }
-
-    /// Writes new entries into a packet that is made for them.
-    fn write_push(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
-        // What even this packet does not hold no packet of this node does: what follows shall not wait for it.
-        while self.hot.write(&self.store, cx.now, packet) == 0 && self.hot.pop() {
-            cx.stats.kv_dropped += 1;
-        }
-    }
-
-    fn push_if_due(&mut self, cx: &mut Cx<'_, P>) {
-        if self.push_at.is_none_or(|at| at > cx.now) || Self::is_by_message(cx) {
-            return;
-        }
-        self.push_at = None;
-        if self.hot.len() == 0 {
-            return;
-        }
-        // A packet holds a few entries: where many wait, more are sent at a time.
-        let packets = (self.hot.len() / 8).clamp(cx.config.kv.fanout, 16);
-        let members = cx.table.pick(cx.rng, packets, |_| true);
-        for index in members.iter().cycle().take(packets) {
-            self.intents.push(cx.stats, Target::to(cx.table.row(*index).addr.clone()), Intent::Push);
-        }
-        self.push_at = Some(cx.now + cx.config.kv.push_interval);
-    }
-
-    /// Forgets what has expired, and deletions that everybody has heard of.
-    fn forget(&mut self, cx: &mut Cx<'_, P>) {
-        while let Some(key) = self.store.expired(cx.now) {
-            let before = self.store.open(&key).unwrap_or_default();
-            if let Some(head) = before.heads().last() {
-                self.tell(cx, &key, Version::from(head), before.is_visible(), false);
-            }
-            // Seen and not there: it is gone for everybody.
-            self.put(cx, &key, Item::default());
-        }
-        if self.store.next_grave().is_some_and(|at| at <= cx.now) {
-            self.tend_stability(cx);
-        }
-        let (later, stability) = (cx.now + GRAVE_PERIOD, &self.stability);
-        let by_time_alone = !cx.config.keeps(Safeguard::Stability);
-        self.store.forget(cx.now, later, |head| by_time_alone || stability.is_stable(head));
     }
 }
 

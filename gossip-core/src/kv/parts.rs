@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use gossip_crdt::Dot;
+use smallvec::SmallVec;
 
-use super::item::Item;
+use super::item::{Item, expires_in};
 use super::key::Key;
 use super::persist::{put_item, read_item};
 use super::{Intent, KvState, MAX_ITEM, Version};
@@ -33,6 +34,18 @@ const MAX_WAITING: usize = 64;
 pub(super) struct Fetching<P> {
     waiting: VecDeque<Wanted<P>>,
     open: Option<Open<P>>,
+    /// What was asked of this node last.
+    encoded: Encoded,
+}
+
+/// What is known of a key as it goes in parts, so that it is made once and not for each packet.
+#[derive(Debug, Default)]
+struct Encoded {
+    /// Equal heads, equal contents.
+    heads: SmallVec<[Dot<Identity>; 1]>,
+    bytes: Vec<u8>,
+    sum: u64,
+    expires: Option<Instant>,
 }
 
 /// What a member has.
@@ -64,7 +77,7 @@ impl<P> Open<P> {
 
 impl<P> Default for Fetching<P> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), open: None }
+        Self { waiting: VecDeque::new(), open: None, encoded: Encoded::default() }
     }
 }
 
@@ -85,7 +98,7 @@ impl<P: Peer> KvState<P> {
         packet: &mut Writer<'_>,
     ) -> Result<(), NoSpace> {
         let bytes = encode(key, item);
-        let expires = item.expires_in(cx.now);
+        let expires = expires_in(item.expires, cx.now);
         let part = Part {
             expires,
             writer: dot.writer,
@@ -193,10 +206,18 @@ impl<P: Peer> KvState<P> {
         mut fetch: Fetch,
         packet: &mut Writer<'_>,
     ) {
-        let dot = Dot::new(fetch.writer, fetch.counter);
-        let Some((key, item)) = self.store.find(&Version::from(&dot)) else { return };
-        let (bytes, expires) = (encode(key, &item), item.expires_in(cx.now));
-        let (total, sum) = (bytes.len(), cx.key.body(&bytes));
+        let version = Version::new(fetch.writer, fetch.counter);
+        let Some(heads) = self.store.heads(&version) else { return };
+        if *self.fetching.encoded.heads != *heads {
+            let Some((key, item)) = self.store.find(&version) else { return };
+            let bytes = encode(key, &item);
+            let sum = cx.key.body(&bytes);
+            self.fetching.encoded =
+                Encoded { heads: SmallVec::from_slice(item.heads()), bytes, sum, expires: item.expires };
+        }
+        let Encoded { bytes, sum, expires, .. } = &self.fetching.encoded;
+        let expires = expires_in(*expires, cx.now);
+        let (total, sum, mut is_last) = (bytes.len(), *sum, false);
         while fetch.mask != 0 {
             let at = fetch.mask.trailing_zeros() as usize;
             let number = fetch.first.saturating_add(at);
@@ -206,7 +227,11 @@ impl<P: Peer> KvState<P> {
                 self.intents.push(cx.stats, to.clone(), Intent::Parts(fetch));
                 break;
             }
+            is_last |= number == (total - 1) / PART;
             fetch.mask &= fetch.mask - 1;
+        }
+        if is_last {
+            self.fetching.encoded = Encoded::default();
         }
     }
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use gossip_crdt::Codec as _;
 
-use super::item::Item;
+use super::item::{Item, expires_in, is_of};
 use super::key::Key;
 use super::sync::Range;
 use super::version::generation_of;
@@ -54,7 +54,7 @@ impl<P: Peer> KvState<P> {
     pub(crate) fn restore(&mut self, cx: &mut Cx<'_, P>, map: Persisted) {
         for (key, mut item, ttl) in map.items {
             item.expires = ttl.map(|ttl| cx.now + ttl);
-            self.join(cx, &key, &item, usize::MAX);
+            self.join(cx, &key, &item);
         }
         for (writer, first, last) in map.runs {
             if !self.context.add(cx.key, usize::MAX, writer, first, last) {
@@ -69,26 +69,42 @@ impl<P: Peer> KvState<P> {
 
 /// Writes of this node on their way to a disk. Taken as bytes, [`crate::Node::restore`] takes them back as they were, version
 /// and stamp included: first the last snapshot, then what was taken since, in the same order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Writes {
     runs: Vec<Range>,
     /// Each as it stands in a snapshot.
     items: Vec<u8>,
     count: u32,
+    /// The last one that was added, taken or not.
+    last: (Identity, u64),
+}
+
+impl Default for Writes {
+    fn default() -> Self {
+        let nobody = Identity::new(NodeId::from_bytes([0; 16]), 0);
+        Self { runs: Vec::new(), items: Vec::new(), count: 0, last: (nobody, 0) }
+    }
 }
 
 impl Writes {
-    /// Adds what this version wrote. Whether it was still there: call this right after the write, before the node is given
-    /// anything else, and it is.
+    /// Adds what this version wrote, and what the same life wrote between the one that was added last and this one: all of
+    /// a transaction if it is its last. Whether it was still there: call this right after the write, before the node is
+    /// given anything else, and it is.
     pub fn push(&mut self, kv: Kv<'_>, version: Version) -> bool {
-        let Some((key, item)) = kv.store.find(&version) else { return false };
-        put_item(&mut self.items, kv.now, key, &item);
-        self.count += 1;
-        let (writer, counter) = (version.writer(), version.counter);
-        match self.runs.last_mut() {
-            Some(run) if run.0 == writer && run.2.checked_add(1) == Some(counter) => run.2 = counter,
-            _ => self.runs.push((writer, counter, counter)),
+        if kv.store.find(&version).is_none() {
+            return false;
         }
+        let (writer, last) = (version.writer(), version.counter);
+        let first = if self.last.0 == writer { last.min(self.last.1.saturating_add(1)) } else { 1 };
+        for (_, key, item) in kv.store.written(writer, first, last) {
+            put_item(&mut self.items, kv.now, key, &item);
+            self.count += 1;
+        }
+        match self.runs.last_mut() {
+            Some(run) if run.0 == writer && run.2.checked_add(1) == Some(first) => run.2 = last,
+            _ => self.runs.push((writer, first, last)),
+        }
+        self.last = (writer, last);
         true
     }
 
@@ -104,7 +120,7 @@ impl Writes {
 
     /// Takes the writes as a snapshot that holds nothing else.
     pub fn take(&mut self) -> Vec<u8> {
-        let Self { runs, items, count } = core::mem::take(self);
+        let Self { runs, items, count, .. } = core::mem::replace(self, Self { last: self.last, ..Self::default() });
         let mut out = begin();
         list(&mut out, core::iter::empty::<()>(), |_, ()| ());
         list(&mut out, runs.into_iter(), put_run);
@@ -129,7 +145,7 @@ pub(super) fn put_item(out: &mut Vec<u8>, now: Instant, key: &Key, item: &Item) 
         }
     }
     put_blob(out, key.name());
-    let left = item.expires_in(now).unwrap_or(u64::MAX);
+    let left = expires_in(item.expires, now).unwrap_or(u64::MAX);
     out.extend_from_slice(&left.to_be_bytes());
     put_blob(out, &item.to_bytes());
 }
@@ -173,7 +189,7 @@ fn item(reader: &mut Reader<'_>) -> Option<(Key, Item, Option<Duration>)> {
     let ttl = Some(u64(reader)?).filter(|left| *left < u64::MAX).map(Duration::from_millis);
     let is_possible = |item: &Item| match scope {
         Scope::Shared => true,
-        Scope::Own(owner) => item.is_of(owner),
+        Scope::Own(owner) => is_of(item, owner),
     };
     let item = Item::from_bytes(blob(reader)?).ok().filter(is_possible)?;
     Some((Key::new(scope, key), item, ttl))

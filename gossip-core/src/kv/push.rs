@@ -5,14 +5,17 @@ use alloc::collections::VecDeque;
 
 use gossip_crdt::{Codec as _, Dot, Stamp};
 
-use super::item::Item;
+use super::item::{Item, expires_in, is_of};
+use super::join::Joined;
 use super::key::Key;
 use super::store::Store;
-use super::{Blob, Scope, Version};
+use super::{Blob, Intent, KvState, Scope, Version};
 use crate::identity::Identity;
+use crate::peer::Peer;
+use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
 use crate::wire::kv::{Entry, State};
-use crate::wire::{self, Item as _, NoSpace, Writer};
+use crate::wire::{self, Item as _, List, NoSpace, Writer};
 
 /// More entries than this do not wait: the oldest are left to anti-entropy, which is cheaper for that many.
 const MAX_HOT: usize = 1024;
@@ -68,6 +71,63 @@ impl Hot {
     }
 }
 
+impl<P: Peer> KvState<P> {
+    pub(super) fn push(&mut self, cx: &mut Cx<'_, P>, version: Version) {
+        if Self::is_by_message(cx) {
+            if version.writer() == self.writer(*cx.me) {
+                self.push_at.get_or_insert(cx.now);
+            }
+            return;
+        }
+        let others = cx.table.live().len().saturating_sub(1).max(1);
+        let dropped = self.hot.add(version, cx.config.kv.fanout.min(others));
+        cx.stats.kv_unpushed += u64::from(dropped);
+        self.push_at.get_or_insert(cx.now + cx.config.kv.push_interval);
+    }
+
+    pub(super) fn handle_entries(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, entries: List<'_, Entry<'_>>) {
+        for entry in entries.iter() {
+            let Ok(Some((key, item))) = self.read_news(cx, &entry) else { continue };
+            self.check_memory(cx, entry.writer, entry.counter);
+            let joined = self.take(cx, &key, &item);
+            if joined == Joined::Full {
+                continue;
+            }
+            if from.answer == usize::MAX && self.context.has_gap(entry.writer) {
+                self.gap(cx, from, entry.writer);
+            }
+            if joined == Joined::Changed {
+                self.push(cx, Version::new(entry.writer, entry.counter));
+            }
+        }
+    }
+
+    /// Writes new entries into a packet that is made for them.
+    pub(super) fn write_push(&mut self, cx: &mut Cx<'_, P>, packet: &mut Writer<'_>) {
+        // What even this packet does not hold no packet of this node does: what follows shall not wait for it.
+        while self.hot.write(&self.store, cx.now, packet) == 0 && self.hot.pop() {
+            cx.stats.kv_dropped += 1;
+        }
+    }
+
+    pub(super) fn push_if_due(&mut self, cx: &mut Cx<'_, P>) {
+        if self.push_at.is_none_or(|at| at > cx.now) || Self::is_by_message(cx) {
+            return;
+        }
+        self.push_at = None;
+        if self.hot.len() == 0 {
+            return;
+        }
+        // A packet holds a few entries: where many wait, more are sent at a time.
+        let packets = (self.hot.len() / 8).clamp(cx.config.kv.fanout, 16);
+        let members = cx.table.pick(cx.rng, packets, |_| true);
+        for index in members.iter().cycle().take(packets) {
+            self.intents.push(cx.stats, Target::to(cx.table.row(*index).addr.clone()), Intent::Push);
+        }
+        self.push_at = Some(cx.now + cx.config.kv.push_interval);
+    }
+}
+
 /// Writes what is known of a key, by a write that it shows; by one that is gone if it shows none.
 pub(crate) fn write_entry(
     w: &mut Writer<'_>,
@@ -76,6 +136,17 @@ pub(crate) fn write_entry(
     head: &Dot<Identity>,
     now: Instant,
 ) -> Result<(), NoSpace> {
+    with_entry(key, item, head, now, |entry| entry.write(w))
+}
+
+/// What is known of a key as an entry, as [`write_entry`] writes it.
+pub(crate) fn with_entry<R>(
+    key: &Key,
+    item: &Item,
+    head: &Dot<Identity>,
+    now: Instant,
+    then: impl FnOnce(&Entry<'_>) -> R,
+) -> R {
     let bytes;
     let state = match item.as_plain() {
         _ if item.is_nothing() => State::Gone,
@@ -86,9 +157,9 @@ pub(crate) fn write_entry(
             State::Full(&bytes)
         }
     };
-    let expires = item.expires_in(now);
+    let expires = expires_in(item.expires, now);
     let own = matches!(key.scope(), Scope::Own(_));
-    Entry { writer: head.writer, counter: head.counter, own, expires, key: key.name(), state }.write(w)
+    then(&Entry { writer: head.writer, counter: head.counter, own, expires, key: key.name(), state })
 }
 
 /// Reads what another member knows of a key; none if it cannot be.
@@ -101,7 +172,7 @@ pub(crate) fn read_entry(entry: &Entry<'_>, now: Instant) -> Option<(Key, Item)>
         State::Full(bytes) => Item::from_bytes(bytes).ok().filter(|item| item.dots().contains(&head))?,
     };
     // Its owner alone writes an own key.
-    if entry.own && !item.is_of(head.writer.id) {
+    if entry.own && !is_of(&item, head.writer.id) {
         return None;
     }
     let ttl = entry.expires.map(core::time::Duration::from_millis);

@@ -9,7 +9,9 @@ use core::time::Duration;
 
 use gossip_crdt::Dot;
 
-use super::KvState;
+use super::item::Item;
+use super::{KvState, Version};
+use crate::config::Safeguard;
 use crate::identity::Identity;
 use crate::membership::Status;
 use crate::peer::Peer;
@@ -18,6 +20,8 @@ use crate::time::Instant;
 
 /// How often at most all members are looked at.
 const PERIOD: Duration = Duration::from_secs(1);
+/// How often a deletion whose time is over is looked at, until everybody has seen it.
+const GRAVE_PERIOD: Duration = Duration::from_secs(10);
 /// So many former summaries are remembered.
 const MAX_FORMER: usize = 64;
 
@@ -108,5 +112,22 @@ impl<P: Peer> KvState<P> {
             }
             stability.seen.retain(|member, _| cx.table.find(member.id).is_some());
         }
+    }
+    /// Forgets what has expired, and deletions that everybody has heard of.
+    pub(super) fn forget(&mut self, cx: &mut Cx<'_, P>) {
+        while let Some(key) = self.store.expired(cx.now) {
+            let before = self.store.open(&key).unwrap_or_default();
+            if let Some(head) = before.heads().last() {
+                self.tell(cx, &key, Version::from(head), before.is_visible(), false);
+            }
+            // Seen and not there: it is gone for everybody.
+            self.put(cx, &key, Item::default());
+        }
+        if self.store.next_grave().is_some_and(|at| at <= cx.now) {
+            self.tend_stability(cx);
+        }
+        let (later, stability) = (cx.now + GRAVE_PERIOD, &self.stability);
+        let by_time_alone = !cx.config.keeps(Safeguard::Stability);
+        self.store.forget(cx.now, later, |head| by_time_alone || stability.is_stable(head));
     }
 }

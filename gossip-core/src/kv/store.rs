@@ -78,11 +78,24 @@ impl Store {
         self.items.get(slot.index())?.as_ref()
     }
 
+    /// Whether anything is known of a key, deleted or not.
+    pub(crate) fn contains(&self, key: &Key) -> bool {
+        self.index.slot(key.as_ref()).is_some() || self.deleted.contains_key(key)
+    }
+
     /// All that is known of a key, deleted or not.
     pub(crate) fn open(&self, key: &Key) -> Option<Item> {
         match self.get(key) {
             Some(held) => Some(held.open()),
             None => self.deletions.get(self.deleted.get(key)?).map(|(_, item)| item.clone()),
+        }
+    }
+
+    /// The heads of a key, by a write that it shows.
+    pub(crate) fn heads(&self, version: &Version) -> Option<&[Dot<Identity>]> {
+        match *self.shown.get(&version.writer())?.get(&version.counter)? {
+            Place::Live(slot) => self.at(slot).map(Held::heads),
+            Place::Deleted(number) => self.deletions.get(&number).map(|(_, item)| item.heads()),
         }
     }
 

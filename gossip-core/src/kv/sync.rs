@@ -8,15 +8,15 @@ use gossip_crdt::Dot;
 use smallvec::SmallVec;
 
 use super::context::{encode_beyond, missing};
-use super::key::Key;
-use super::push::{read_entry, write_entry};
-use super::{Intent, KvState, Scope};
+use super::join::{Joined, Unreadable};
+use super::push::with_entry;
+use super::{Intent, KvState};
 use crate::identity::Identity;
 use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
-use crate::wire::kv::{ContextPage, Delta, Seen};
+use crate::wire::kv::{ContextPage, Delta, Previous, Seen};
 use crate::wire::{Item as _, NoSpace, Writer, tag};
 
 /// At most so many datagrams, or so many frames, answer a page.
@@ -28,6 +28,10 @@ const MANY_VERSIONS: u64 = 64;
 const MANY_WRITERS: usize = 64;
 /// At most so many bytes of a page tell which writes of one writer were seen beyond a hole.
 pub(super) const MAX_BEYOND: usize = 96;
+/// Whoever was sent a page answers within this time, or never.
+const ANSWER: Duration = Duration::from_millis(500);
+/// Parts of one answer come so much apart.
+const LATE: Duration = Duration::from_millis(1);
 /// Every so many pages that differ, keys are compared, too.
 const LOOK_CLOSER: u32 = 16;
 /// At most so many ranges answer a page.
@@ -57,11 +61,27 @@ pub(super) struct Sync<P> {
     after: Option<Identity>,
     /// The writer whose missing writes are the only reason to compare.
     gap: Option<Identity>,
+    /// Who was sent a page last, and when.
+    asked: Option<(P, Instant)>,
+    /// Until when more is on its way from a member that has much to tell.
+    served: Instant,
+    /// Whether somebody was asked for what comes first.
+    met: bool,
 }
 
 impl<P: Peer> Sync<P> {
     pub(super) fn new(now: Instant) -> Self {
-        Self { with: None, at: None, last: now, mismatches: 0, after: None, gap: None }
+        Self {
+            with: None,
+            at: None,
+            last: now,
+            mismatches: 0,
+            after: None,
+            gap: None,
+            asked: None,
+            served: now,
+            met: false,
+        }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -74,11 +94,22 @@ impl<P: Peer> KvState<P> {
     /// random moment, so that not both ends ask.
     pub(super) fn mismatch(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
         self.sync.gap = None;
-        if self.context.writers() == 0 && self.sync.mismatches == 0 {
-            self.sync.mismatches = 1;
+        self.compare_later(cx, from);
+    }
+
+    /// A node that has seen nothing asks the first member it meets, or the first that has something else, for what it needs
+    /// first.
+    pub(crate) fn meet(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>) {
+        if self.sync.met || !cx.config.kv.enabled {
+            return;
+        }
+        let row = cx.table.find(from.sender.id).filter(|row| cx.table.is_live_at(*row, from.addr));
+        if self.context.writers() > 0 || row.is_some() {
+            self.sync.met = true;
+        }
+        if self.context.writers() == 0 && row.is_some() {
             self.ask_for_priority(cx, from);
         }
-        self.compare_later(cx, from);
     }
 
     /// A push shows that writes before it are missing. Usually they are on their way, too; if they are not here soon, ask
@@ -107,12 +138,28 @@ impl<P: Peer> KvState<P> {
             self.sync.with = None;
             return;
         }
-        self.sync.last = cx.now;
-        if let Some(peer) = self.sync.with.take() {
-            cx.stats.kv_syncs += 1;
-            let to = self.to_compare(cx, peer);
-            self.intents.push(cx.stats, to, Intent::Context { reply: false });
+        let with = self.sync.with.take();
+        let server = self.sync.asked.as_ref().map(|(peer, _)| peer);
+        if self.sync.served > cx.now && with.as_ref() != server {
+            return;
         }
+        self.sync.last = cx.now;
+        if let Some(peer) = with {
+            cx.stats.kv_syncs += 1;
+            self.send_context(cx, peer, false);
+        }
+    }
+
+    fn send_context(&mut self, cx: &mut Cx<'_, P>, peer: P, reply: bool) {
+        self.sync.asked = Some((peer.clone(), cx.now));
+        let to = self.to_compare(cx, peer);
+        self.intents.push(cx.stats, to, Intent::Context { reply });
+    }
+
+    /// Whether the writes that this node lacks, so many, are on their way already: then nobody is asked for the same again.
+    fn is_served(&self, cx: &Cx<'_, P>, by: &P, lacking: u64) -> bool {
+        let asked = self.sync.asked.as_ref().filter(|(_, at)| cx.now < *at + ANSWER);
+        self.sync.served > cx.now || asked.is_some_and(|(peer, _)| peer == by || lacking > MANY_VERSIONS)
     }
 
     /// By which way a page of the context goes.
@@ -152,26 +199,22 @@ impl<P: Peer> KvState<P> {
             self.take_context(cx, from, page);
             return;
         }
-        self.sync.mismatches = self.sync.mismatches.wrapping_add(1);
-        // Both have seen the same, and hold something else: one of them has lost something. While there are new writes all
-        // the time, that is looked for now and then.
-        if page.fingerprints.0 == self.context.fingerprint() || self.sync.mismatches % LOOK_CLOSER == 0 {
-            self.compare(cx, from);
-        }
         let mut theirs = page.writers.iter().peekable();
         let end = if page.cut { page.writers.iter().last().map(|seen| seen.writer) } else { None };
         let mut ranges: SmallVec<[Range; 2]> = SmallVec::new();
-        let (mut lacking, mut more) = (false, false);
+        let size = |runs: &[(u64, u64)]| runs.iter().fold(0_u64, |sum, run| sum.saturating_add(run.1 - run.0 + 1));
+        let all_of = |seen: Seen<'_>| size(&seen.runs().collect::<SmallVec<[_; 4]>>());
+        let (mut lacking, mut more) = (0_u64, false);
         let mine =
             self.context.writers_after(page.after).take_while(|(writer, _)| end.is_none_or(|end| *writer <= end));
         for (writer, runs) in mine {
             // Writers that only they know come before this one.
             while theirs.peek().is_some_and(|seen| seen.writer < writer) {
-                lacking |= theirs.next().is_some_and(|seen| seen.runs().next().is_some());
+                lacking = lacking.saturating_add(theirs.next().map_or(0, all_of));
             }
             let seen = theirs.next_if(|seen| seen.writer == writer);
             let seen: SmallVec<[(u64, u64); 4]> = seen.iter().flat_map(Seen::runs).collect();
-            lacking |= !missing(&seen, runs.iter().copied()).is_empty();
+            lacking = lacking.saturating_add(size(&missing(&seen, runs.iter().copied())));
             for (first, last) in missing(runs, seen.into_iter()) {
                 more |= ranges.len() == MAX_RANGES;
                 if ranges.len() < MAX_RANGES {
@@ -179,21 +222,31 @@ impl<P: Peer> KvState<P> {
                 }
             }
         }
-        lacking |= theirs.any(|seen| seen.runs().next().is_some());
+        lacking = theirs.fold(lacking, |sum, seen| sum.saturating_add(all_of(seen)));
+        let versions = ranges.iter().fold(0_u64, |sum, (_, first, last)| sum.saturating_add(last - first + 1));
+        // Both have seen the same, and hold something else: one of them has lost something. While there are new writes all
+        // the time, that is looked for now and then; but not while one of them still has much to learn.
+        if lacking.max(versions) <= MANY_VERSIONS {
+            self.sync.mismatches = self.sync.mismatches.wrapping_add(1);
+            if page.fingerprints.0 == self.context.fingerprint() || self.sync.mismatches % LOOK_CLOSER == 0 {
+                self.compare(cx, from);
+            }
+        }
         self.hear(cx, from, page);
-        if !lacking && ranges.is_empty() && page.after.is_none() && !page.cut {
+        if lacking == 0 && ranges.is_empty() && page.after.is_none() && !page.cut {
             self.stability.has_all(from.sender);
         }
         if !ranges.is_empty() {
-            let versions = ranges.iter().fold(0_u64, |sum, (_, first, last)| sum.saturating_add(last - first + 1));
             let to = from.addr.clone();
             let to = if versions > MANY_VERSIONS { Target::patient(cx, to) } else { Target::to(to) };
             let packets = if to.lane == Lane::Stream { FRAMES_PER_PAGE } else { PACKETS_PER_PAGE };
             self.intents.push(cx.stats, to, Intent::Delta(DeltaIntent { ranges, packets, more }));
         }
-        if lacking && !page.reply {
-            let to = self.to_compare(cx, from.addr.clone());
-            self.intents.push(cx.stats, to, Intent::Context { reply: true });
+        if lacking > 0 && !page.reply && !self.is_served(cx, from.addr, lacking) {
+            if lacking > MANY_VERSIONS {
+                self.sync.served = cx.now + ANSWER;
+            }
+            self.send_context(cx, from.addr.clone(), true);
         }
     }
 
@@ -236,7 +289,8 @@ impl<P: Peer> KvState<P> {
         let DeltaIntent { mut ranges, packets, more } = intent;
         let (mut done, mut passed_over, mut empty) = (0, 0, packet.len());
         while let Some((writer, first, last)) = ranges.get(done).copied() {
-            let through = self.write_range(cx.now, (writer, first, last), packets == 1 || more, packet);
+            let is_last = packets == 1 || more && done + 1 == ranges.len();
+            let through = self.write_range(cx.now, (writer, first, last), is_last, packet);
             match through {
                 Some(through) if through == last => done += 1,
                 Some(through) => {
@@ -285,9 +339,11 @@ impl<P: Peer> KvState<P> {
             w.u64(first - 1)?;
             let through_at = w.position();
             w.u64(last)?;
+            let mut previous = Previous::new(first - 1);
             let written = w.items(|w| {
                 let Some((counter, key, item)) = entries.peek() else { return Ok(false) };
-                write_entry(w, key, item, &Dot::new(writer, *counter), now)?;
+                let dot = Dot::new(writer, *counter);
+                with_entry(key, item, &dot, now, |entry| previous.write(entry, w))?;
                 entries.next();
                 Ok(true)
             });
@@ -304,57 +360,187 @@ impl<P: Peer> KvState<P> {
     }
 
     pub(super) fn handle_delta(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, delta: Delta<'_>) {
-        self.check_memory(cx, delta.writer, delta.through);
-        let (max_writers, max_entries) = (cx.config.kv.max_writers, cx.config.kv.max_entries);
-        // What follows is asked for again once there is room.
-        let seen_to = self.room_through(&delta, max_entries);
-        // What cannot be noted must not be stored: a later deletion that is forgotten could not keep it away.
-        let noted = seen_to > delta.after && self.context.has_room(max_writers, delta.writer, delta.after + 1, seen_to);
-        if seen_to < delta.through || !self.context.has_place(max_writers, delta.writer) {
+        let writer = delta.writer;
+        self.check_memory(cx, writer, delta.through);
+        if !self.context.has_place(cx.config.kv.max_writers, writer) {
             cx.stats.kv_dropped += 1;
-        } else if !noted {
-            cx.stats.kv_postponed += 1;
-        }
-        if !noted {
             return;
         }
-        for entry in delta.entries.iter().take_while(|entry| entry.counter <= seen_to) {
-            if self.context.contains(&Dot::new(entry.writer, entry.counter)) {
-                cx.stats.kv_duplicates += 1;
-                continue;
+        let before = self.context.fingerprint();
+        let (mut first, mut is_readable) = (delta.after + 1, true);
+        // What is refused stays a hole, with all that it shows: so it comes again when there is room.
+        let mut refused: SmallVec<[u64; 4]> = SmallVec::new();
+        for entry in delta.entries() {
+            if is_readable {
+                self.note_range(cx, (writer, first, entry.counter - 1), &refused);
+                first = entry.counter;
             }
-            match read_entry(&entry, cx.now) {
-                Some((key, item)) => _ = self.join(cx, &key, &item, usize::MAX),
-                None => cx.stats.kv_malformed += 1,
+            match self.read_news(cx, &entry) {
+                Ok(None) => (),
+                // It might show any of the writes that follow.
+                Err(Unreadable) => is_readable = false,
+                Ok(Some((key, item))) => {
+                    if self.take(cx, &key, &item) == Joined::Full {
+                        refused.extend(item.dots().iter().filter(|dot| dot.writer == writer).map(|dot| dot.counter));
+                        refused.sort_unstable();
+                    }
+                }
             }
         }
-        let noted = self.context.add(cx.key, max_writers, delta.writer, delta.after + 1, seen_to);
-        debug_assert!(noted, "there was room");
-        if delta.more && from.answer == usize::MAX {
-            // There is more where that came from: ask on at once.
+        if is_readable {
+            self.note_range(cx, (writer, first, delta.through), &refused);
+        }
+        let is_new = self.context.fingerprint() != before;
+        let goes_on = is_new || is_readable && refused.is_empty() && self.sync.served <= cx.now;
+        if delta.more && goes_on && from.answer == usize::MAX {
+            // There is more where that came from: ask on as soon as the rest of this answer, which may come after its last
+            // part, is here. Who brings the same a second time is not asked.
+            let is_torn = delta.after > 0 && !self.context.contains(&Dot::new(writer, delta.after));
+            let wait = if is_torn { cx.config.kv.push_interval } else { LATE };
+            self.sync.served = cx.now + cx.config.kv.sync_interval;
             self.sync.with = Some(from.addr.clone());
-            self.sync.at = Some(cx.now);
+            self.sync.at = Some(cx.now + wait);
             self.sync.gap = None;
         }
     }
 
-    /// Up to which version there is room for the new keys of a delta.
-    fn room_through(&self, delta: &Delta<'_>, max_entries: usize) -> u64 {
-        let mut free = max_entries.saturating_sub(self.store.len());
-        if delta.entries.iter().nth(free).is_none() {
-            return delta.through;
-        }
-        for entry in delta.entries.iter() {
-            let scope = if entry.own { Scope::Own(entry.writer.id) } else { Scope::Shared };
-            let is_known = || self.store.open(&Key::new(scope, entry.key)).is_some();
-            if self.context.contains(&Dot::new(entry.writer, entry.counter)) || is_known() {
-                continue;
+    /// Notes a range as seen, but for some of its writes, which ascend.
+    fn note_range(&mut self, cx: &mut Cx<'_, P>, (writer, mut first, last): Range, but: &[u64]) {
+        let max = cx.config.kv.max_writers;
+        let holes = but.iter().copied().filter(|hole| (first..=last).contains(hole));
+        let ends = holes.map(|hole| (hole - 1, hole.saturating_add(1))).chain([(last, last)]);
+        for (end, next) in ends.collect::<SmallVec<[_; 4]>>() {
+            if first <= end && !self.context.add(cx.key, max, writer, first, end) {
+                cx.stats.kv_postponed += 1;
             }
-            match free.checked_sub(1) {
-                Some(left) => free = left,
-                None => return entry.counter - 1,
-            }
+            first = next;
         }
-        delta.through
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::identity::NodeId;
+    use crate::kv::{Blob, Scope};
+    use crate::wire::kv::{Entry, Section, State};
+    use crate::wire::{self, ClusterKey, Packet};
+    use crate::{Config, Node};
+
+    fn node(name: &str, config: Config) -> Node<u64> {
+        Node::new(Identity::new(NodeId::from_name(name), 1), 1, config, [1; 32], Instant::ZERO).unwrap()
+    }
+
+    fn add(node: &mut Node<u64>, key: &[u8], element: &[u8]) {
+        let mut kv = node.kv_mut(Instant::ZERO);
+        let add = |content: &mut crate::kv::Content, pen: &mut crate::kv::Pen<'_>| {
+            content.set().add(pen, Blob::from(element));
+        };
+        kv.update(Scope::Shared, key, add).unwrap();
+    }
+
+    fn elements(node: &Node<u64>, key: &[u8]) -> usize {
+        node.kv().content(Scope::Shared, key).map_or(0, |mut content| content.set().iter().count())
+    }
+
+    /// A packet that `write` makes.
+    fn packet(node: &mut Node<u64>, write: impl FnOnce(&KvState<u64>, Identity, &mut Writer<'_>)) -> Vec<u8> {
+        let kv = node.kv_mut(Instant::ZERO);
+        let (mut buf, mut ids) = (alloc::vec![0; 4096], Vec::new());
+        let me = kv.state.writer(*kv.cx.me);
+        let mut packet = Writer::new(&mut buf, &mut ids, kv.cx.key, me, true).unwrap();
+        write(kv.state, me, &mut packet);
+        let len = packet.finish(kv.cx.key);
+        buf[..len].to_vec()
+    }
+
+    /// A node's writes in a range.
+    fn delta(node: &mut Node<u64>, first: u64, last: u64) -> Vec<u8> {
+        packet(node, |state, me, packet| {
+            assert_eq!(state.write_range(Instant::ZERO, (me, first, last), false, packet), Some(last));
+        })
+    }
+
+    fn hear(node: &mut Node<u64>, bytes: &[u8]) {
+        let key = ClusterKey::new("");
+        let packet = Packet::decode::<u64>(&key, bytes).unwrap();
+        let mut kv = node.kv_mut(Instant::ZERO);
+        for section in packet.sections::<u64>(NodeId::from_name("a")) {
+            let wire::Section::Kv(Section::Delta(delta)) = section else { panic!("no delta") };
+            let sender = Identity::new(NodeId::from_name("a"), 1);
+            let from = Source { addr: &1, sender, row: None, answer: 0, lane: Lane::Datagram };
+            kv.state.handle_delta(&mut kv.cx, &from, delta);
+        }
+    }
+
+    fn holes(of: &mut Node<u64>, writer: &mut Node<u64>, last: u64) -> Vec<u64> {
+        let kv = writer.kv_mut(Instant::ZERO);
+        let writer = kv.state.writer(*kv.cx.me);
+        let context = &of.kv_mut(Instant::ZERO).state.context;
+        (1..=last).filter(|counter| !context.contains(&Dot::new(writer, *counter))).collect()
+    }
+
+    #[test]
+    fn an_entry_named_by_a_write_that_was_seen_still_brings_those_that_were_not() {
+        let (mut a, mut b) = (node("a", Config::lan()), node("b", Config::lan()));
+        add(&mut a, b"set", b"x");
+        let first = delta(&mut a, 1, 1);
+        add(&mut a, b"set", b"y");
+        // Asked for before the first one came.
+        let both = delta(&mut a, 1, 2);
+        hear(&mut b, &first);
+        hear(&mut b, &both);
+        assert_eq!(elements(&b, b"set"), 2);
+    }
+
+    #[test]
+    fn what_is_refused_and_all_that_it_shows_stays_unseen_and_comes_again_when_there_is_room() {
+        let mut config = Config::lan();
+        config.kv.max_entries = 16;
+        let (mut a, mut b) = (node("a", Config::lan()), node("b", config));
+        let now = Instant::ZERO;
+        for number in 0..15_u8 {
+            b.kv_mut(now).set(Scope::Shared, &[b'b', number], b"v").unwrap();
+        }
+        a.kv_mut(now).set(Scope::Shared, b"first", b"v").unwrap();
+        add(&mut a, b"set", b"x");
+        a.kv_mut(now).set(Scope::Shared, b"first", b"w").unwrap();
+        add(&mut a, b"set", b"y");
+        a.kv_mut(now).set(Scope::Shared, b"first", b"x").unwrap();
+        let all = delta(&mut a, 1, 5);
+        // There is no more than one place: the set takes it.
+        hear(&mut b, &all);
+        assert_eq!((elements(&b, b"set"), holes(&mut b, &mut a, 5)), (2, [5].to_vec()));
+        assert_eq!(b.stats().kv_dropped, 1);
+        let mut b = node("b", b.config().clone());
+        for number in 0..16_u8 {
+            b.kv_mut(now).set(Scope::Shared, &[b'b', number], b"v").unwrap();
+        }
+        hear(&mut b, &all);
+        assert_eq!((b.kv().len(), holes(&mut b, &mut a, 5)), (16, [2, 4, 5].to_vec()));
+    }
+
+    #[test]
+    fn after_an_entry_that_cannot_be_read_only_what_others_show_counts_as_seen() {
+        let (mut a, mut b) = (node("a", Config::lan()), node("b", Config::lan()));
+        let bytes = packet(&mut a, |_, me, packet| {
+            let entry = |counter, state| Entry { writer: me, counter, own: false, expires: None, key: b"k", state };
+            let written = packet.section(tag::KV_DELTA, |w| {
+                w.u8(0)?;
+                w.id(me.id)?;
+                w.varint(me.generation)?;
+                w.u64(0)?;
+                w.u64(9)?;
+                let mut previous = Previous::new(0);
+                previous.write(&entry(2, State::Full(b"of a kind that is not known here")), w)?;
+                previous.write(&entry(5, State::Value { stamp: 1, value: b"v" }), w)
+            });
+            assert!(written.is_ok());
+        });
+        hear(&mut b, &bytes);
+        assert_eq!(holes(&mut b, &mut a, 9), [2, 3, 4, 6, 7, 8, 9]);
+        assert_eq!((b.kv().len(), b.stats().kv_malformed), (1, 1));
     }
 }

@@ -37,9 +37,9 @@ pub struct WriteOptions {
 /// The map, to write; from [`crate::Node::kv_mut`].
 #[derive(Debug)]
 pub struct KvMut<'a, P: Peer> {
-    state: &'a mut KvState<P>,
+    pub(super) state: &'a mut KvState<P>,
     membership: &'a mut Membership<P>,
-    cx: Cx<'a, P>,
+    pub(super) cx: Cx<'a, P>,
 }
 
 impl<'a, P: Peer> KvMut<'a, P> {
@@ -150,7 +150,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
         let mut new = 0;
         for (key, value) in writes {
             self.check(own, key, value.map_or(0, <[u8]>::len))?;
-            new += usize::from(self.state.store.open(&Key::new(own, key)).is_none());
+            new += usize::from(!self.state.store.contains(&Key::new(own, key)));
         }
         let max = self.cx.config.kv.max_entries;
         if self.state.store.len() + new > max {
@@ -330,7 +330,7 @@ mod tests {
         let mut kv = node.kv_mut(Instant::ZERO);
         let me = kv.state.writer(*kv.cx.me);
         let last = Item::deletion(gossip_crdt::Dot::new(me, u64::MAX));
-        kv.state.join(&mut kv.cx, &Key::new(Scope::Shared, b"other"), &last, 9);
+        kv.state.join(&mut kv.cx, &Key::new(Scope::Shared, b"other"), &last);
         assert_eq!(kv.set(Scope::Shared, b"k", b"3"), Err(KvError::Exhausted));
         assert!(node.kv().is_empty());
     }

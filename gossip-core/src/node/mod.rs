@@ -283,6 +283,8 @@ impl<P: Peer> Node<P> {
                 _ => (),
             }
         }
+        #[cfg(feature = "kv")]
+        self.kv.meet(cx, &source);
         #[cfg(feature = "broadcast")]
         self.bulk.follow(cx, &mut self.broadcast);
         #[cfg(feature = "broadcast")]

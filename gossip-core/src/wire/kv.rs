@@ -1,5 +1,9 @@
 //! Sections of the key-value map.
 
+mod delta;
+
+pub use delta::{Delta, Previous};
+
 use super::codec::{DecodeError, Item, List, NoSpace, Reader};
 use super::{Writer, tag};
 use crate::identity::Identity;
@@ -127,6 +131,17 @@ pub enum State<'a> {
     Full(&'a [u8]),
 }
 
+impl State<'_> {
+    fn flags(&self) -> u8 {
+        match self {
+            Self::Value { .. } => 0,
+            Self::Deleted => 4,
+            Self::Gone => 8,
+            Self::Full(_) => 12,
+        }
+    }
+}
+
 impl<'a> Item<'a> for Entry<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let writer = Identity { id: reader.id()?, generation: reader.varint()? };
@@ -150,13 +165,7 @@ impl<'a> Item<'a> for Entry<'a> {
         writer.id(self.writer.id)?;
         writer.varint(self.writer.generation)?;
         writer.varint(self.counter)?;
-        let state = match self.state {
-            State::Value { .. } => 0,
-            State::Deleted => 4,
-            State::Gone => 8,
-            State::Full(_) => 12,
-        };
-        writer.u8(u8::from(self.own) | u8::from(self.expires.is_some()) << 1 | state)?;
+        writer.u8(u8::from(self.own) | u8::from(self.expires.is_some()) << 1 | self.state.flags())?;
         self.expires.map_or(Ok(()), |expires| writer.varint(expires))?;
         writer.blob(self.key)?;
         match self.state {
@@ -384,57 +393,6 @@ impl Iterator for Runs<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         (!self.bytes.is_empty()).then(|| self.read())
-    }
-}
-
-/// A writer's entries that survive between two counters: flags (1 byte: 1 the sender has more for the receiver), the
-/// writer's id, generation (varint), the counter after which the range begins (8 bytes), its last counter (8 bytes),
-/// then the entries of that writer in the range, ascending by counter. What is missing in between was overwritten since.
-#[derive(Clone, Copy, Debug)]
-pub struct Delta<'a> {
-    /// Whether the receiver should ask again at once.
-    pub more: bool,
-    /// The writer.
-    pub writer: Identity,
-    /// The range begins after this counter.
-    pub after: u64,
-    /// The last counter of the range.
-    pub through: u64,
-    /// The entries that survive.
-    pub entries: List<'a, Entry<'a>>,
-}
-
-impl<'a> Delta<'a> {
-    fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let more = match reader.u8()? {
-            0 => false,
-            1 => true,
-            _ => return Err(DecodeError::NonCanonical),
-        };
-        let writer = Identity { id: reader.id()?, generation: reader.varint()? };
-        let (after, through) = (reader.u64()?, reader.u64()?);
-        if after >= through {
-            return Err(DecodeError::OutOfRange);
-        }
-        let entries = List::<Entry<'_>>::read(reader)?;
-        let mut last = after;
-        let unchecked = (!reader.is_checked()).then(|| entries.iter());
-        for entry in unchecked.into_iter().flatten() {
-            if entry.writer != writer || entry.counter <= last || entry.counter > through {
-                return Err(DecodeError::OutOfRange);
-            }
-            last = entry.counter;
-        }
-        Ok(Self { more, writer, after, through, entries })
-    }
-
-    fn write(&self, writer: &mut Writer<'_>) -> Result<(), NoSpace> {
-        writer.u8(u8::from(self.more))?;
-        writer.id(self.writer.id)?;
-        writer.varint(self.writer.generation)?;
-        writer.u64(self.after)?;
-        writer.u64(self.through)?;
-        self.entries.write(writer)
     }
 }
 

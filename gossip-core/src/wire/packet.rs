@@ -330,16 +330,4 @@ mod tests {
         assert_eq!(decoded(true, &asks_for(&[[1; 16], [2; 16], [1; 16]])), Err(DecodeError::NonCanonical));
         assert_eq!(decoded(true, &asks_for(&[*SENDER.id.as_bytes()])), Err(DecodeError::NonCanonical));
     }
-
-    #[test]
-    fn what_fits_a_short_sender_of_any_id_fits_it_of_every_id() {
-        // A delta of writer 1 with an entry of writer 0, the sender: not the same, even where 1 is the all-zero id.
-        let mut bytes = vec![tag::KV_DELTA, 32, 0, 1, 1];
-        bytes.extend([[0_u8; 8], 9_u64.to_be_bytes()].as_flattened());
-        bytes.extend([0, 1, 1, 4, 1, b'k']);
-        bytes[1] = bytes.len() as u8 - 2;
-        bytes.extend([tag::IDS, 16]);
-        bytes.extend([0; 16]);
-        assert_eq!(decoded(false, &bytes), Err(DecodeError::OutOfRange));
-    }
 }

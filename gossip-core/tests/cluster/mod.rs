@@ -88,6 +88,14 @@ impl Cluster {
         self.nodes.insert(at, node);
     }
 
+    /// Whether all have seen and hold the same keys.
+    #[cfg(feature = "kv")]
+    pub fn is_same(&self) -> bool {
+        let mut fingerprints = self.nodes.values().map(|node| node.kv().fingerprint());
+        let first = fingerprints.next();
+        fingerprints.all(|fingerprint| Some(fingerprint) == first)
+    }
+
     /// Stops a node without notice.
     pub fn crash(&mut self, at: u64) {
         self.nodes.remove(&at);

@@ -2,7 +2,7 @@
 
 use gossip_core::wire::broadcast::{Announcement, Class, Message, Pushed, Receipt as Asked, ShortId, Wanted};
 use gossip_core::wire::direct::{Answer, Message as Direct};
-use gossip_core::wire::kv::{Entry, Fetch, Part as KvPart, Receipt, State};
+use gossip_core::wire::kv::{Entry, Fetch, Part as KvPart, Previous, Receipt, State};
 use gossip_core::wire::membership::{
     Claim, Join, Notice, Ping, PingReply, PingRequest, Probe, Profile, Record, Suspicion, Welcome,
 };
@@ -156,7 +156,7 @@ fn others(full: bool) -> Vec<Kind> {
             w.varint(stranger().generation)?;
             w.u64(0)?;
             w.u64(u64::MAX)?;
-            w.item(&entry)
+            Previous::new(0).write(&entry, w)
         }),
         one("kv_receipt", tag::KV_RECEIPT, &|w| w.item(&Receipt::Question(stranger()))),
         one("kv_receipt that answers", tag::KV_RECEIPT, &|w| {

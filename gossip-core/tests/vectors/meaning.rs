@@ -198,9 +198,8 @@ fn bulk(section: &Bulk<'_>) -> Vec<String> {
 }
 
 fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
-    let entries = |head: String, list: &List<'_, Entry<'_>>| {
-        items(head, list.iter().map(|e| format!("entry {}", entry(&e, names))))
-    };
+    let told = |e: Entry<'_>| format!("entry {}", entry(&e, names));
+    let entries = |head: String, list: &List<'_, Entry<'_>>| items(head, list.iter().map(told));
     match section {
         Kv::Entries(list) => entries("kv_entries".into(), list),
         Kv::Summary(fingerprint) => vec![format!("kv_summary {fingerprint:016x}")],
@@ -211,9 +210,11 @@ fn kv(section: &Kv<'_>, names: Names<'_>) -> Vec<String> {
             head += &after.map_or_else(String::new, |after| format!(" after={}", life(after, names)));
             items(head, writers.iter().map(|s| format!("seen {} runs={}", life(s.writer, names), runs(&s))))
         }
-        Kv::Delta(Delta { more, writer, after, through, entries: list }) => {
-            let more = if *more { " more" } else { "" };
-            entries(format!("kv_delta{more} {} after={after} through={through}", life(*writer, names)), list)
+        Kv::Delta(delta) => {
+            let Delta { more, writer, after, through, .. } = *delta;
+            let more = if more { " more" } else { "" };
+            let head = format!("kv_delta{more} {} after={after} through={through}", life(writer, names));
+            items(head, delta.entries().map(told))
         }
         Kv::Receipt(Receipt::Question(writer)) => vec![format!("kv_receipt? {}", life(*writer, names))],
         Kv::Receipt(Receipt::Answer(seen)) => {

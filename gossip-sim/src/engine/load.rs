@@ -137,38 +137,60 @@ impl World<'_> {
     }
 
     fn write(&mut self, node: usize, index: usize, spec: &Kv, op: Op, salt: u64) -> Result<(), String> {
-        self.write_key(node, &format!("k{index}"), spec, op, salt).map_err(|what| format!("n{node} {what}"))
+        self.write_key(node, &key(spec, index), spec, op, salt).map_err(|what| format!("n{node} {what}"))
     }
 
-    fn write_key(&mut self, node: usize, key: &str, spec: &Kv, op: Op, salt: u64) -> Result<(), String> {
+    fn write_key(&mut self, node: usize, key: &[u8], spec: &Kv, op: Op, salt: u64) -> Result<(), String> {
         let scope = if spec.shared { Scope::Shared } else { Scope::Own(self.stage.id(node)) };
         let write = |writer: &mut Node<u64>, now| -> Result<Accepted, KvError> {
-            let seen = writer.kv().get(scope, key.as_bytes()).map(|entry| entry.version);
+            let seen = writer.kv().get(scope, key).map(|entry| entry.version);
             let version = match op {
-                Op::Delete => writer.kv_mut(now).delete(scope, key.as_bytes()),
-                Op::Set | Op::Race => {
-                    writer.kv_mut(now).set(scope, key.as_bytes(), &Ledger::content(spec.values, salt))
-                }
+                Op::Delete => writer.kv_mut(now).delete(scope, key),
+                Op::Set | Op::Race => writer.kv_mut(now).set(scope, key, &Ledger::content(spec.values, salt)),
             };
             version.map(|version| (version, seen))
         };
         match self.hosts[node].command(&self.stage, write) {
             Some(Ok((version, seen))) => {
-                let seen = seen.map(|seen| self.stage.ledger.write_of(scope, key.as_bytes(), seen)).transpose()?;
+                let seen = seen.map(|seen| self.stage.ledger.write_of(scope, key, seen)).transpose()?;
                 let deleted = op == Op::Delete;
                 let value = (!deleted).then_some((spec.values, salt));
-                let (write, key) = self.stage.ledger.written(scope, key.as_bytes(), version, value)?;
+                let bytes = key.len() + if deleted { 0 } else { spec.values };
+                let (write, key) = self.stage.ledger.written(scope, key, version, value)?;
+                if self.stage.has_newcomer() {
+                    let is_first = self.first_load().is_some_and(|first| std::ptr::eq(first, spec));
+                    self.stage.observe(&Observation::Weighed { bytes, is_first });
+                }
                 self.stage.observe(&Observation::Written { write, key, node, deleted, seen });
             }
             // Nothing there to delete: by the contract this does not count.
             None | Some(Err(KvError::NotFound)) => {}
-            Some(Err(error)) => return Err(format!("refused to write {key}: {error}")),
+            Some(Err(error)) => return Err(format!("refused to write {}: {error}", String::from_utf8_lossy(key))),
         }
         self.hosts[node].drain(&mut self.stage)
     }
 
+    /// The first event that writes.
+    fn first_load(&self) -> Option<&Kv> {
+        self.spec.events.iter().find_map(|event| match &event.action {
+            Action::Kv(load) => Some(load),
+            _ => None,
+        })
+    }
+
     fn drain(&mut self, node: usize) -> Result<(), String> {
         self.hosts[node].drain(&mut self.stage).map_err(|what| format!("n{node} {what}"))
+    }
+}
+
+/// A key, by its number: that follows the prefix, or bytes that follow from it if keys have a length.
+fn key(spec: &Kv, index: usize) -> Vec<u8> {
+    match spec.key_bytes {
+        None => format!("{}{index}", spec.prefix).into_bytes(),
+        Some(len) => {
+            let rest = Ledger::content(len - spec.prefix.len(), mix(index as u64));
+            [spec.prefix.as_bytes(), &rest].concat()
+        }
     }
 }
 

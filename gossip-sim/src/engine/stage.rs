@@ -182,6 +182,9 @@ impl Stage {
         let broadcast = if self.plan.broadcast { self.observe_broadcast(from, to, packet) } else { 0 };
         self.observe(&Observation::Sent { node: from, bytes: packet.len(), of: Parts { kv, broadcast } });
         let Some(to) = usize::try_from(to).ok().filter(|to| *to < self.ids.len()) else { return };
+        if self.has_newcomer() {
+            self.observe(&Observation::Exchanged { between: [from, to], bytes: packet.len() });
+        }
         for delivery in self.network.send(self.now, from, to, packet.len()).into_iter().flatten() {
             let mut bytes = self.spare.pop().unwrap_or_default();
             bytes.clear();
@@ -229,6 +232,11 @@ impl Stage {
 
     pub(super) fn cluster(&self) -> &ClusterKey {
         &self.cluster
+    }
+
+    /// Whether somebody asks what it costs to join late.
+    pub(super) fn has_newcomer(&self) -> bool {
+        self.plan.newcomer.is_some()
     }
 
     /// Whether somebody asks who has neighbours.

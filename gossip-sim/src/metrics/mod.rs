@@ -9,6 +9,7 @@ mod distance;
 mod heal;
 mod join;
 mod kv;
+mod newcomer;
 mod oracle;
 mod queues;
 mod restart;
@@ -58,6 +59,8 @@ pub(crate) struct Plan {
     /// Where messages are sent: from 30 s after the last event, the last message included, to the end.
     pub(crate) idle: Option<Instant>,
     pub(crate) kv: bool,
+    /// The node that starts after the last write, if one does.
+    pub(crate) newcomer: Option<usize>,
     /// The steady part of the run: disjoint, ascending, each without its end.
     pub(crate) steady: Vec<(Instant, Instant)>,
 }
@@ -80,6 +83,7 @@ impl Plan {
             broadcasting: broadcasting(spec),
             idle: idle(spec),
             kv: any(|action| matches!(action, Action::Kv(_))),
+            newcomer: newcomer(spec),
             steady: steady(spec),
         }
     }
@@ -111,6 +115,15 @@ fn idle(spec: &Spec) -> Option<Instant> {
     });
     let from = over.max()? + UNSTEADY;
     (from < spec.duration).then(|| Instant::ZERO + from)
+}
+
+/// The last node, if it starts when all is written.
+fn newcomer(spec: &Spec) -> Option<usize> {
+    let writes = spec.events.iter().filter_map(|event| match &event.action {
+        Action::Kv(load) => Some(event.at + times(load.every, load.times - 1)),
+        _ => None,
+    });
+    (writes.max()? < spec.last_join()).then(|| spec.nodes - 1)
 }
 
 fn times(every: Duration, times: usize) -> Duration {
@@ -151,6 +164,7 @@ pub(crate) struct Metrics {
     queues: Option<queues::Queues>,
     broadcast: Option<broadcast::Broadcast>,
     kv: Option<kv::Kv>,
+    newcomer: Option<newcomer::Newcomer>,
 }
 
 impl Metrics {
@@ -169,6 +183,7 @@ impl Metrics {
             queues: (plan.churn || plan.broadcast).then(queues::Queues::default),
             broadcast: plan.broadcast.then(|| broadcast::Broadcast::new(plan)),
             kv: plan.kv.then(|| kv::Kv::new(plan.nodes)),
+            newcomer: plan.newcomer.map(newcomer::Newcomer::new),
         }
     }
 
@@ -206,6 +221,9 @@ impl Metrics {
         if let Some(kv) = &mut self.kv {
             kv.observe(at, seen, cluster);
         }
+        if let Some(newcomer) = &mut self.newcomer {
+            newcomer.observe(at, seen);
+        }
     }
 
     /// The judgement at the end of the run.
@@ -241,6 +259,9 @@ impl Metrics {
         }
         if let Some(kv) = self.kv {
             kv.finish(cluster, &mut results);
+        }
+        if let Some(newcomer) = self.newcomer {
+            newcomer.finish(&mut results);
         }
         results.values
     }

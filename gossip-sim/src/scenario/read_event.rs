@@ -131,10 +131,14 @@ fn read_kv(section: &mut Section<'_>, nodes: usize) -> Result<Kv, ScenarioError>
         other => return Err(field.error(format!("no op `{other}`: set, delete or race"))),
     };
     let keys = section.required("keys")?.count(1..=MANY)?;
+    let prefix = section.optional("prefix").map_or(Ok("k"), |field| field.text())?.to_owned();
+    // As many more bytes as no two keys have alike.
+    let least = prefix.len() + 8;
+    let key_bytes = section.optional("key_bytes").map(|field| field.count(least..=255)).transpose()?;
     let values = section.optional("values").map_or(Ok(32), |field| field.count(1..=MANY))?;
     let (times, every) = read_repetition(section)?;
     let shared = section.optional("shared").map_or(Ok(true), |field| field.boolean())?;
-    Ok(Kv { on, op, keys, values, times, every, shared })
+    Ok(Kv { on, op, keys, prefix, key_bytes, values, times, every, shared })
 }
 
 fn read_actor(field: &Field<'_>, nodes: usize) -> Result<From, ScenarioError> {

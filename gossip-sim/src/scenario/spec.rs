@@ -268,6 +268,10 @@ pub(crate) struct Kv {
     pub(crate) on: From,
     pub(crate) op: Op,
     pub(crate) keys: usize,
+    /// What each key begins with.
+    pub(crate) prefix: String,
+    /// The length of each key; none: as its number is long.
+    pub(crate) key_bytes: Option<usize>,
     /// Bytes of each value.
     pub(crate) values: usize,
     pub(crate) times: usize,

@@ -1,0 +1,151 @@
+//! What other members, and snapshots, know of keys: read, taken over if there is room, and told to the application.
+
+use core::time::Duration;
+
+use gossip_crdt::{Codec as _, Dot};
+
+use super::item::Item;
+use super::key::Key;
+use super::push::read_entry;
+use super::{KvEvent, KvState, MAX_ITEM, Version};
+use crate::config::Safeguard;
+use crate::event::Event;
+use crate::identity::Identity;
+use crate::peer::Peer;
+use crate::protocol::Cx;
+use crate::wire::kv::{Entry, State};
+
+/// How often at most it is told that a clock is wrong.
+const SKEW_PERIOD: Duration = Duration::from_secs(60);
+
+/// What became of what another member knows of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Joined {
+    Changed,
+    Known,
+    /// There is no room for it.
+    Full,
+}
+
+/// An entry that is none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Unreadable;
+
+impl<P: Peer> KvState<P> {
+    /// Reads an entry; none if all that it shows was seen.
+    pub(super) fn read_news(&self, cx: &mut Cx<'_, P>, entry: &Entry<'_>) -> Result<Option<(Key, Item)>, Unreadable> {
+        let is_seen = |dot: &Dot<Identity>| self.context.contains(dot);
+        let is_full = matches!(entry.state, State::Full(_));
+        if !is_full && is_seen(&Dot::new(entry.writer, entry.counter)) {
+            cx.stats.kv_duplicates += 1;
+            return Ok(None);
+        }
+        let Some((key, item)) = read_entry(entry, cx.now) else {
+            cx.stats.kv_malformed += 1;
+            return Err(Unreadable);
+        };
+        // It may show later writes than the one that it is named by.
+        if is_full && item.dots().iter().all(is_seen) {
+            cx.stats.kv_duplicates += 1;
+            return Ok(None);
+        }
+        Ok(Some((key, item)))
+    }
+
+    /// Takes over what another member knows of a key, if there is room for it.
+    pub(super) fn take(&mut self, cx: &mut Cx<'_, P>, key: &Key, other: &Item) -> Joined {
+        if !self.has_room(cx, key, other) {
+            return Joined::Full;
+        }
+        let joined = self.join(cx, key, other);
+        cx.stats.kv_dropped += u64::from(joined == Joined::Full);
+        joined
+    }
+
+    /// Takes over what another member, or a snapshot, knows of a key, and tells the application.
+    pub(super) fn join(&mut self, cx: &mut Cx<'_, P>, key: &Key, other: &Item) -> Joined {
+        let before = self.store.open(key);
+        let known = before.is_some();
+        let before = before.unwrap_or_default();
+        for stamp in other.stamps() {
+            self.observe(cx, stamp);
+        }
+        // What the key has outlived here counts as seen, even if it never came.
+        let shown = other.dots();
+        for dot in shown.iter().filter(|dot| before.covers(dot)) {
+            self.note(cx, dot);
+        }
+        let mut after = before.clone();
+        let nothing = gossip_crdt::Context::new();
+        let covers = known || cx.config.keeps(Safeguard::Covering);
+        after.join(if covers { self.context.dots() } else { &nothing }, other);
+        after.prune(|dot| self.stability.is_stable(dot));
+        if after.size() > MAX_ITEM * cx.config.kv.max_value && after.size() > before.size() {
+            return Joined::Full;
+        }
+        if after.heads().is_empty() {
+            // What the key shows still was known to what is gone: if it lives on, it comes again with what knows of it.
+            let me = self.writer(*cx.me);
+            for dot in after.dots().iter().filter(|dot| dot.writer != me) {
+                self.context.forget(cx.key, dot);
+            }
+            after = Item::default();
+        }
+        after.dots().iter().for_each(|dot| self.note(cx, dot));
+        if after == before || !known && after.is_nothing() {
+            return Joined::Known;
+        }
+        let is_new = |head: &&Dot<Identity>| !before.heads().contains(head);
+        let head = after.heads().iter().find(is_new).or(before.heads().last()).or(after.heads().last());
+        if let Some(head) = head.filter(|_| before.heads() != after.heads()) {
+            self.tell(cx, key, Version::from(head), before.is_visible(), after.is_visible());
+        }
+        self.put(cx, key, after);
+        Joined::Changed
+    }
+
+    pub(super) fn put(&mut self, cx: &Cx<'_, P>, key: &Key, item: Item) {
+        self.store.put(key, item, cx.now + cx.config.kv.tombstone_ttl);
+    }
+
+    fn note(&mut self, cx: &Cx<'_, P>, dot: &Dot<Identity>) {
+        if !self.context.contains(dot) {
+            _ = self.context.add(cx.key, usize::MAX, dot.writer, dot.counter, dot.counter);
+        }
+    }
+
+    fn observe(&mut self, cx: &mut Cx<'_, P>, stamp: gossip_crdt::Stamp) {
+        let Err(skew) = self.clock.observe(cx.unix_ms(), stamp) else { return };
+        cx.stats.kv_skewed += 1;
+        let told = self.skew_told.is_some_and(|at| cx.now < at + SKEW_PERIOD);
+        // Before the node is told the time every stamp is far ahead of it.
+        if !told && cx.wall.1 > 0 {
+            self.skew_told = Some(cx.now);
+            cx.events.push(Event::ClockSkew { ahead_ms: skew.ahead_ms });
+        }
+    }
+
+    pub(super) fn tell(&self, cx: &mut Cx<'_, P>, key: &Key, version: Version, was: bool, is: bool) {
+        if was || is {
+            cx.events.push(Event::Kv(KvEvent { scope: key.scope(), key: key.name().into(), version, deleted: !is }));
+        }
+    }
+
+    /// Whether an entry can be noted. One that could not must not be stored, or a later deletion that is forgotten could not
+    /// keep it away.
+    fn has_room(&self, cx: &mut Cx<'_, P>, key: &Key, item: &Item) -> bool {
+        let max = cx.config.kv.max_writers;
+        if self.store.len() >= cx.config.kv.max_entries && !self.store.contains(key)
+            || item.dots().iter().any(|dot| !self.context.has_place(max, dot.writer))
+        {
+            cx.stats.kv_dropped += 1;
+            return false;
+        }
+        let has_room = |dot: &Dot<Identity>| {
+            self.context.contains(dot) || self.context.has_room(max, dot.writer, dot.counter, dot.counter)
+        };
+        let has_room = item.dots().iter().all(has_room);
+        cx.stats.kv_postponed += u64::from(!has_room);
+        has_room
+    }
+}
