@@ -205,6 +205,8 @@ impl<P: Peer> KvState<P> {
         let mut outlived = seen.iter().filter(|dot| !shown.contains(dot)).peekable();
         if wants_answer && outlived.peek().is_some() {
             outlived.for_each(|dot| known.outlived(dot));
+            // What follows from its heads is not written.
+            known.prune(|_| false);
             gone.push((key, known));
         }
     }
