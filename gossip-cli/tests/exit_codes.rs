@@ -33,6 +33,7 @@ fn without_an_agent_every_client_command_is_code_3_with_a_hint() {
         &["list"],
         &["import", &file],
         &["export"],
+        &["diff", "b"],
         &["publish", "t", "p"],
         &["subscribe"],
         &["reachability"],

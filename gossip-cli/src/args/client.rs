@@ -6,8 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::direct::{InboxArgs, QueryArgs, ReachabilityArgs, SendArgs};
 use super::duration;
 use super::keys::{
-    DeleteArgs, ElementsArgs, ExportArgs, GetArgs, ImportArgs, IncrArgs, ListArgs, ResolveArgs, SetArgs, SiblingsArgs,
-    WatchArgs,
+    DeleteArgs, DiffArgs, ElementsArgs, ExportArgs, GetArgs, ImportArgs, IncrArgs, ListArgs, ResolveArgs, SetArgs,
+    SiblingsArgs, WatchArgs,
 };
 use crate::event_kind::EventKind;
 
@@ -118,6 +118,8 @@ pub(crate) enum ClientCommand {
     Import(ImportArgs),
     /// Print keys and values as one JSON object
     Export(ExportArgs),
+    /// Compare the keys of this agent with those of a member: which differ, and what it took to find them
+    Diff(DiffArgs),
     /// Send a message to all members
     Publish(PublishArgs),
     /// Take back a message of this agent where it has not arrived yet

@@ -1,6 +1,7 @@
 //! Commands that ask the local agent.
 
 mod check;
+mod diff;
 mod direct;
 mod http;
 mod keys;
@@ -44,6 +45,7 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
         ClientCommand::List(args) => keys::list(&client, &args, json).await,
         ClientCommand::Import(args) => transfer::import(&client, &args, json).await,
         ClientCommand::Export(args) => transfer::export(&client, &args).await,
+        ClientCommand::Diff(args) => diff::show(&client, &args, json).await,
         ClientCommand::Publish(args) => keys::publish(&client, &args, json).await,
         ClientCommand::Cancel(args) => keys::cancel(&client, &args, json).await,
         ClientCommand::Subscribe(args) => stream::subscribe(&client, &args, json).await,

@@ -37,9 +37,9 @@ pub struct WriteOptions {
 /// The map, to write; from [`crate::Node::kv_mut`].
 #[derive(Debug)]
 pub struct KvMut<'a, P: Peer> {
-    state: &'a mut KvState<P>,
+    pub(super) state: &'a mut KvState<P>,
     membership: &'a mut Membership<P>,
-    cx: Cx<'a, P>,
+    pub(super) cx: Cx<'a, P>,
 }
 
 impl<'a, P: Peer> KvMut<'a, P> {
@@ -235,7 +235,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
         self.state.awaiting.forget(version);
     }
 
-    fn check_running(&self) -> Result<(), KvError> {
+    pub(super) fn check_running(&self) -> Result<(), KvError> {
         match () {
             () if !self.cx.config.kv.enabled => Err(KvError::Disabled),
             () if !self.membership.takes_commands() => Err(KvError::Leaving),

@@ -12,6 +12,7 @@
 //! POST   /v1/key                  {"key", "change": {"type", "value"}, "own", and as above}
 //! DELETE /v1/key?key=&own=&if_version=&wait=&timeout_ms=
 //! GET    /v1/keys?prefix=&own=    POST /v1/keys {"entries": [[key, value]..], "own"}
+//! POST   /v1/diff                 {"member", "limit", "timeout_ms"}
 //! POST   /v1/publish              {"topic", "payload"}
 //! POST   /v1/cancel               {"version"}
 //! GET    /v1/watch?prefix=&own=&from=&list=    changes of keys, one JSON object a line
@@ -25,6 +26,7 @@
 
 mod content;
 mod counters;
+mod diff;
 mod direct;
 mod error;
 mod guard;
