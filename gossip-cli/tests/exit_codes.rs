@@ -34,7 +34,7 @@ fn without_an_agent_every_client_command_is_code_3_with_a_hint() {
         &["import", &file],
         &["export"],
         &["diff", "b"],
-        &["publish", "t", "p"],
+        &["publish", "t", "--text", "p"],
         &["subscribe"],
         &["reachability"],
         &["events"],

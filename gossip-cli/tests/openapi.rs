@@ -89,7 +89,7 @@ fn every_event_fits_its_schema() {
     check("key");
     agent.run(&["add", "s", "x"]).ok();
     check("key");
-    agent.run(&["publish", "t", "p"]).ok();
+    agent.run(&["publish", "t", "--text", "p"]).ok();
     check("message");
     agent.signal(rustix::process::Signal::HUP);
     check("reload");

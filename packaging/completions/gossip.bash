@@ -1488,13 +1488,13 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__publish)
-            opts="-h --file --class --expires --key --ordered --wait-coverage --timeout --socket --json --help"
+            opts="-h --text --class --expires --key --ordered --wait-coverage --timeout --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --file)
+                --text)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

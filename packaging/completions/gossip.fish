@@ -249,7 +249,7 @@ complete -c gossip -n "__fish_gossip_using_subcommand diff" -l timeout -d 'How l
 complete -c gossip -n "__fish_gossip_using_subcommand diff" -l socket -d 'The local agent\'s Unix socket. Default: gossip.sock in the runtime folder' -r -F
 complete -c gossip -n "__fish_gossip_using_subcommand diff" -l json -d 'Print JSON, errors on standard error included'
 complete -c gossip -n "__fish_gossip_using_subcommand diff" -s h -l help -d 'Print help'
-complete -c gossip -n "__fish_gossip_using_subcommand publish" -l file -d 'Read the message, UTF-8 text, from a file' -r -F
+complete -c gossip -n "__fish_gossip_using_subcommand publish" -l text -d 'The message itself' -r
 complete -c gossip -n "__fish_gossip_using_subcommand publish" -l class -d 'How urgent it is: urgent messages go over more links, bulk ones when nothing else waits' -r -f -a "urgent\t''
 normal\t''
 bulk\t''"

@@ -81,6 +81,7 @@ use super::mail::Mail;
 use super::query::Queries;
 use super::reach::Reach;
 use super::saver::Saver;
+use crate::digits;
 use crate::exit::Failure;
 use guard::Refused;
 
@@ -221,9 +222,6 @@ impl From<Value> for Answer {
 pub(super) fn put_text(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => object.insert(name.to_string(), text.into()),
-        Err(_) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            object.insert(format!("{name}_hex"), digits.into())
-        }
+        Err(_) => object.insert(format!("{name}_hex"), digits::write(bytes).into()),
     };
 }
