@@ -16,7 +16,7 @@ use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
-use crate::wire::kv::{ContextPage, Delta, Seen};
+use crate::wire::kv::{ContextPage, Delta, Seen, State};
 use crate::wire::{Item as _, NoSpace, Writer, tag};
 
 /// At most so many datagrams, or so many frames, answer a page.
@@ -319,7 +319,9 @@ impl<P: Peer> KvState<P> {
             return;
         }
         for entry in delta.entries.iter().take_while(|entry| entry.counter <= seen_to) {
-            if self.context.contains(&Dot::new(entry.writer, entry.counter)) {
+            // What shows several writes may show some in the range that were not seen: they would count as seen, and gone.
+            let is_plain = !matches!(entry.state, State::Full(_));
+            if is_plain && self.context.contains(&Dot::new(entry.writer, entry.counter)) {
                 cx.stats.kv_duplicates += 1;
                 continue;
             }
