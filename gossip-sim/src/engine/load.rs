@@ -98,6 +98,10 @@ impl World<'_> {
                 continue;
             }
             for node in self.actors(event, &spec.on) {
+                if let Op::Add | Op::Insert | Op::Remove = spec.op {
+                    self.change(node, index, spec, salt(event, round, mix(index as u64) as usize ^ node))?;
+                    continue;
+                }
                 self.write(node, index, spec, spec.op, salt(event, round, mix(index as u64) as usize ^ node))?;
             }
         }
@@ -146,9 +150,7 @@ impl World<'_> {
             let seen = writer.kv().get(scope, key.as_bytes()).map(|entry| entry.version);
             let version = match op {
                 Op::Delete => writer.kv_mut(now).delete(scope, key.as_bytes()),
-                Op::Set | Op::Race => {
-                    writer.kv_mut(now).set(scope, key.as_bytes(), &Ledger::content(spec.values, salt))
-                }
+                _ => writer.kv_mut(now).set(scope, key.as_bytes(), &Ledger::content(spec.values, salt)),
             };
             version.map(|version| (version, seen))
         };
@@ -158,7 +160,7 @@ impl World<'_> {
                 let deleted = op == Op::Delete;
                 let value = (!deleted).then_some((spec.values, salt));
                 let (write, key) = self.stage.ledger.written(scope, key.as_bytes(), version, value)?;
-                self.stage.observe(&Observation::Written { write, key, node, deleted, seen });
+                self.stage.observe(&Observation::Written { write, key, node, deleted, seen, piece: None });
             }
             // Nothing there to delete: by the contract this does not count.
             None | Some(Err(KvError::NotFound)) => {}
