@@ -25,6 +25,8 @@ pub(crate) enum Code {
     Busy = 6,
     /// Nothing was written: the key is not as `--if-absent` or `--if-version` wants it.
     Changed = 7,
+    /// Two members do not hold the same.
+    Differs = 8,
 }
 
 impl Code {
@@ -42,6 +44,7 @@ impl Code {
             5 => Self::Namesake,
             6 => Self::Busy,
             7 => Self::Changed,
+            8 => Self::Differs,
             _ => Self::Failed,
         }
     }
@@ -91,6 +94,11 @@ impl Failure {
         Self { code: Code::Changed, message: message.to_string(), hint: None }
     }
 
+    /// Two members do not hold the same.
+    pub(crate) fn differs(message: impl Display) -> Self {
+        Self { code: Code::Differs, message: message.to_string(), hint: None }
+    }
+
     /// Who read the output went away: nothing is left to do, and nobody to tell.
     pub(crate) fn reader_gone() -> Self {
         Self { code: Code::Done, message: "nobody reads the output".into(), hint: None }
@@ -132,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_code_survives_its_number() {
-        let others = [Code::Unacknowledged, Code::Namesake, Code::Busy, Code::Changed];
+        let others = [Code::Unacknowledged, Code::Namesake, Code::Busy, Code::Changed, Code::Differs];
         for code in [Code::Failed, Code::Input, Code::NoAgent].into_iter().chain(others) {
             assert_eq!(Code::from_number(code.number().into()), code);
         }

@@ -10,6 +10,7 @@ mod change;
 mod client;
 mod config;
 mod demo;
+mod digits;
 mod entries;
 mod event_kind;
 mod exit;

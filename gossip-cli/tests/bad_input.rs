@@ -130,8 +130,8 @@ fn keys_and_messages_that_cannot_be_are_refused() {
     agent.run(&["set", &"k".repeat(256), "v"]).refused(2, &["255"]);
     agent.run(&["set", "@nobody", "v"]).refused(2, &["@NAME/KEY"]);
     agent.run(&["get", "missing"]).refused(1, &["missing"]);
-    agent.run(&["publish", &"t".repeat(256), "p"]).refused(2, &["at most"]);
-    agent.run(&["publish", "t", "--ordered", &"p".repeat(70_000)]).refused(2, &["at most", "datagram"]);
+    agent.run(&["publish", &"t".repeat(256), "--text", "p"]).refused(2, &["at most"]);
+    agent.run(&["publish", "t", "--ordered", "--text", &"p".repeat(70_000)]).refused(2, &["at most", "datagram"]);
 }
 
 #[test]

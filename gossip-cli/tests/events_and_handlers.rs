@@ -14,7 +14,7 @@ fn a_stream_of_one_kind_shows_nothing_else() {
     let reader = agent.stream(&["events", "--only", "message", "--count", "1"]);
     reader.next("the start", |line| line["event"] == "start");
     agent.run(&["set", "k", "v"]).ok();
-    agent.run(&["publish", "t", "p"]).ok();
+    agent.run(&["publish", "t", "--text", "p"]).ok();
     assert_eq!(reader.next("an event", |_| true)["event"], "message");
 }
 
@@ -30,7 +30,7 @@ fn a_handler_runs_on_events_of_its_kind_and_can_ask_its_agent() {
     let site = Site::new();
     let command = format!("message='{}' set seen -", env!("CARGO_BIN_EXE_gossip"));
     let agent = site.start("a", &["--on-event", &command]);
-    agent.run(&["publish", "t", "hello"]).ok();
+    agent.run(&["publish", "t", "--text", "hello"]).ok();
     let seen = agent.wait("the handler's key", |agent| {
         let ended = agent.run(&["get", "seen"]);
         (ended.code == 0).then_some(ended.stdout)
@@ -45,7 +45,7 @@ fn a_handler_finds_its_event_and_its_agent() {
     let site = Site::new();
     let command = format!("message=(cat; echo $GOSSIP_EVENT $GOSSIP_NAME $GOSSIP_SOCKET) > '{}'", site.arg("out"));
     let agent = site.start("a", &["--on-event", &command]);
-    agent.run(&["publish", "t", "hello"]).ok();
+    agent.run(&["publish", "t", "--text", "hello"]).ok();
     agent.poll("the handler counted", |agent| (agent.ask(&["info"])["on_event"]["succeeded"] == 1).then_some(()));
     let out = std::fs::read_to_string(site.path("out")).unwrap();
     let (event, context) = out.split_once('\n').unwrap();
@@ -57,7 +57,7 @@ fn a_handler_finds_its_event_and_its_agent() {
 fn a_handler_need_not_read_its_event() {
     let site = Site::new();
     let agent = site.start("a", &["--on-event", "message=exec <&-"]);
-    agent.run(&["publish", "t", &"x".repeat(1000)]).ok();
+    agent.run(&["publish", "t", "--text", &"x".repeat(1000)]).ok();
     agent.poll("the handler counted", |agent| (agent.ask(&["info"])["on_event"]["succeeded"] == 1).then_some(()));
 }
 
@@ -70,7 +70,7 @@ fn a_handler_that_takes_too_long_is_killed_with_all_that_it_started() {
     let table = format!("[agent]\non_event = [\"{command}\"]\non_event_seconds = 1\n");
     site.file("gossip.toml", format!("preset = \"local\"\n{table}"));
     let agent = site.start("a", &[]);
-    agent.run(&["publish", "t", "p"]).ok();
+    agent.run(&["publish", "t", "--text", "p"]).ok();
     // The pipe ends when nobody is left who could write to it.
     assert_eq!(std::fs::read_to_string(&pipe).unwrap(), "begun\n");
     agent.poll("the kill counted", |agent| (agent.ask(&["info"])["on_event"]["timed_out"] == 1).then_some(()));
@@ -80,7 +80,7 @@ fn a_handler_that_takes_too_long_is_killed_with_all_that_it_started() {
 fn a_handler_that_fails_is_counted_and_logged() {
     let site = Site::new();
     let agent = site.start("a", &["--on-event", "message=exit 7"]);
-    agent.run(&["publish", "t", "hello"]).ok();
+    agent.run(&["publish", "t", "--text", "hello"]).ok();
     agent.poll("the failure counted", |agent| (agent.ask(&["info"])["on_event"]["failed"] == 1).then_some(()));
     assert!(agent.log().contains("exit 7"), "{}", agent.log());
 }
@@ -112,7 +112,7 @@ fn handlers_that_are_too_slow_cost_events_and_nothing_else() {
     site.file("gossip.toml", format!("preset = \"local\"\n[agent]\non_event = [\"{command}\"]\n{limits}"));
     let agent = site.start("a", &[]);
     for _ in 0..9 {
-        agent.run(&["publish", "t", "p"]).ok();
+        agent.run(&["publish", "t", "--text", "p"]).ok();
     }
     let counted = |agent: &Agent| agent.ask(&["info"])["on_event"].clone();
     agent.poll("the rest dropped", |agent| (counted(agent)["dropped"] == 4).then_some(()));

@@ -76,8 +76,8 @@ fn a_message_reaches_subscribers_here_and_elsewhere() {
     for reader in &readers {
         reader.next("the start", |line| line["event"] == "start");
     }
-    a.run(&["publish", "other", "not for them"]).ok();
-    let version = a.ask(&["publish", "deploy", "v1.4 ist da"])["version"].clone();
+    a.run(&["publish", "other", "--text", "not for them"]).ok();
+    let version = a.ask(&["publish", "deploy", "--text", "v1.4 ist da"])["version"].clone();
     for reader in &readers {
         let message = reader.next("the message", |line| line["event"] == "message");
         assert_eq!((&message["topic"], &message["payload"]), (&"deploy".into(), &"v1.4 ist da".into()));
@@ -108,7 +108,7 @@ fn a_stream_with_a_count_ends_by_itself() {
     let agent = site.start("a", &[]);
     let reader = agent.stream(&["subscribe", "--count", "1"]);
     reader.next("the start", |line| line["event"] == "start");
-    agent.run(&["publish", "t", "p"]).ok();
+    agent.run(&["publish", "t", "--text", "p"]).ok();
     assert_eq!(reader.next("the message", |line| line["event"] == "message")["payload"], "p");
     assert_eq!(reader.next_before(std::time::Instant::now() + support::PATIENCE), None);
 }
@@ -121,11 +121,27 @@ fn a_publisher_learns_how_far_its_message_got() {
     reader.next("the start", |line| line["event"] == "start");
     let file = site.file("note.txt", "from a file");
     let options = ["--class", "urgent", "--expires", "10s", "--key", "k", "--ordered", "--wait-coverage", "1"];
-    let told = a.ask(&[&["publish", "t", "--file", &file][..], &options].concat());
+    let told = a.ask(&[&["publish", "t", &file][..], &options].concat());
     let coverage = &told["coverage"];
     assert_eq!((&coverage["reached"], &coverage["have"], &coverage["members"]), (&true.into(), &1.into(), &1.into()));
     assert_eq!((&coverage["estimate"], &coverage["at_least"]), (&1.0.into(), &1.0.into()));
     assert_eq!(reader.next("the message", |line| line["event"] == "message")["payload"], "from a file");
+}
+
+#[test]
+fn a_message_is_any_bytes_of_a_file_or_of_standard_input() {
+    let site = Site::new();
+    let (a, b) = two(&site);
+    let reader = b.stream(&["subscribe", "t"]);
+    reader.next("the start", |line| line["event"] == "start");
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    a.run(&["publish", "t", &site.file("any.bin", &bytes)]).ok();
+    let message = reader.next("the file", |line| line["event"] == "message");
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(message["payload"].is_null() && message["payload_hex"] == digits);
+    a.run_with_input(&["publish", "t", "-"], "of a pipe\n").ok();
+    assert_eq!(reader.next("the pipe", |line| line["event"] == "message")["payload"], "of a pipe\n");
+    a.run(&["publish", "t", "v1.4 is out"]).refused(2, &["cannot read v1.4 is out", "--text"]);
 }
 
 #[test]
@@ -134,7 +150,7 @@ fn a_publisher_that_is_alone_is_told_that_nobody_heard_it() {
     let agent = site.start("a", &[]);
     let events = agent.stream(&["events", "--only", "unacknowledged"]);
     events.next("the start", |line| line["event"] == "start");
-    let told = agent.ask(&["publish", "t", "p", "--wait-coverage", "0.99"]);
+    let told = agent.ask(&["publish", "t", "--text", "p", "--wait-coverage", "0.99"]);
     assert_eq!((&told["coverage"]["members"], &told["coverage"]["reached"]), (&0.into(), &true.into()));
     assert_eq!(events.next("it", |line| line["event"] == "unacknowledged")["version"], told["version"]);
 }
@@ -144,7 +160,7 @@ fn a_share_that_is_not_reached_in_time_is_code_4() {
     let site = Site::new();
     let (a, b) = two(&site);
     b.kill();
-    let ended = a.run(&["publish", "t", "p", "--wait-coverage", "1", "--timeout", "300ms"]);
+    let ended = a.run(&["publish", "t", "--text", "p", "--wait-coverage", "1", "--timeout", "300ms"]);
     assert_eq!(ended.code, 4, "{ended:?}");
     assert!(ended.stderr.contains("0 of 1 members") && ended.stderr.contains("hint: it goes on"), "{ended:?}");
 }
@@ -157,9 +173,9 @@ fn options_of_publish_that_cannot_be_are_refused() {
         (&["--wait-coverage", "1.5"][..], "0.99"),
         (&["--timeout", "1s"], "--wait-coverage"),
         (&["--key", ""], "1 to 64 bytes"),
-        (&["--file", "x"], "PAYLOAD"),
+        (&["x"], "FILE"),
     ] {
-        agent.run(&[&["publish", "t", "p"][..], options].concat()).refused(2, &[why]);
+        agent.run(&[&["publish", "t", "--text", "p"][..], options].concat()).refused(2, &[why]);
     }
 }
 
@@ -167,7 +183,7 @@ fn options_of_publish_that_cannot_be_are_refused() {
 fn a_message_is_taken_back_once_and_by_its_own_agent() {
     let site = Site::new();
     let (a, b) = two(&site);
-    let published = a.ask(&["publish", "t", "p"]);
+    let published = a.ask(&["publish", "t", "--text", "p"]);
     let message = published["version"].as_str().unwrap();
     b.run(&["cancel", message]).refused(2, &["not one that this node sent", "hint"]);
     let told = a.ask(&["cancel", message]);
@@ -189,7 +205,7 @@ fn an_agent_that_takes_some_topics_shows_nothing_of_others() {
     let reader = b.stream(&["subscribe"]);
     reader.next("the start", |line| line["event"] == "start");
     for topic in ["other", "wanted", "other", "wanted"] {
-        a.run(&["publish", topic, "p", "--ordered"]).ok();
+        a.run(&["publish", topic, "--text", "p", "--ordered"]).ok();
     }
     for _ in 0..2 {
         assert_eq!(reader.next("a message", |line| line["event"] == "message")["topic"], "wanted");

@@ -90,7 +90,7 @@ fn the_gauges_are_what_info_says() {
     agent.run(&["set", "k", "v"]).ok();
     agent.run(&["set", "gone", "v"]).ok();
     agent.run(&["delete", "gone"]).ok();
-    agent.run(&["publish", "t", "p"]).ok();
+    agent.run(&["publish", "t", "--text", "p"]).ok();
     let (_, samples) = scrape(&agent);
     assert_eq!(value(&samples, "gossip_members", Some(("status", "alive"))), 2.0);
     assert_eq!(value(&samples, "gossip_members", Some(("status", "down"))), 0.0);

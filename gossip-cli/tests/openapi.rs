@@ -46,6 +46,7 @@ fn every_answer_fits_its_schema() {
         ("post", "/v1/publish", "", json!({ "topic": "t", "payload": "p" })),
         ("post", "/v1/send", "", json!({ "to": "a", "data_hex": "00ff" })),
         ("post", "/v1/reachability", "", json!({})),
+        ("post", "/v1/diff", "", json!({ "member": "b" })),
         ("get", "/v1/key", "?key=x", Value::Null),
         ("get", "/v1/key", "?key=e", Value::Null),
         ("get", "/v1/key", "?key=m", Value::Null),
@@ -88,7 +89,7 @@ fn every_event_fits_its_schema() {
     check("key");
     agent.run(&["add", "s", "x"]).ok();
     check("key");
-    agent.run(&["publish", "t", "p"]).ok();
+    agent.run(&["publish", "t", "--text", "p"]).ok();
     check("message");
     agent.signal(rustix::process::Signal::HUP);
     check("reload");

@@ -96,8 +96,8 @@ fn queries_are_no_messages_and_their_topic_is_refused() {
     let reader = b.stream(&["subscribe"]);
     reader.next("the start", |line| line["event"] == "start");
     a.run(&["query", "x"]);
-    a.run(&["publish", "@gossip/query", "x"]).refused(2, &["@gossip/", "hint"]);
-    a.run(&["publish", "t", "p"]).ok();
+    a.run(&["publish", "@gossip/query", "--text", "x"]).refused(2, &["@gossip/", "hint"]);
+    a.run(&["publish", "t", "--text", "p"]).ok();
     assert_eq!(reader.next("a message", |_| true)["topic"], "t");
 }
 

@@ -46,7 +46,7 @@ fn handlers_change_without_a_restart() {
     let agent = site.start("a", &[]);
     let command = format!("message='{}' set seen -", env!("CARGO_BIN_EXE_gossip"));
     reload(&site, &agent, &format!("[agent]\non_event = [\"{command}\"]\n"));
-    agent.run(&["publish", "t", "p"]).ok();
+    agent.run(&["publish", "t", "--text", "p"]).ok();
     agent.wait("the handler's key", |agent| (agent.run(&["get", "seen"]).code == 0).then_some(()));
 }
 

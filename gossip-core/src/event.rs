@@ -1,6 +1,8 @@
 //! What a node tells its application.
 
 use alloc::collections::VecDeque;
+#[cfg(feature = "kv")]
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -12,7 +14,7 @@ use crate::direct::{Direct, DirectId, Undelivered};
 use crate::identity::Identity;
 use crate::identity::NodeId;
 #[cfg(feature = "kv")]
-use crate::kv::{KvEvent, Version};
+use crate::kv::{Diff, KvEvent, Version};
 
 /// Something the application may want to know; from [`crate::Node::poll_event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +100,9 @@ pub enum Event<P> {
     /// A write has the acknowledgements that [`crate::kv::KvMut::await_acks`] was asked for.
     #[cfg(feature = "kv")]
     Acknowledged(Version),
+    /// How a comparison with a member that [`crate::kv::KvMut::diff`] was asked for has ended.
+    #[cfg(feature = "kv")]
+    Compared(Arc<Diff>),
     /// A member's clock is ahead of this one's by more than `kv.max_clock_drift`: of what is written at the same time, its
     /// writes win. Told once a minute at most.
     #[cfg(feature = "kv")]

@@ -389,3 +389,50 @@ fn every_key_is_shown_whatever_it_holds() {
     assert!(matches!(b.content().kinds().next(), Some(Typed::Counter(_))));
     assert!(kv.key(own, b"c").unwrap().expires_in().is_some() && kv.key(SHARED, b"gone").is_none());
 }
+
+/// A fourth member joins three that hold a set; with what it is given that long before it first holds anything.
+fn joins_late(given: Option<(Duration, &[u8])>) -> (Cluster, Duration) {
+    let mut config = Config::lan();
+    config.broadcast.enabled = false;
+    let mut cluster = Cluster::joined(3, &config);
+    for element in [b"x", b"y"] {
+        let now = cluster.now;
+        add(&mut cluster.node(1).kv_mut(now), element);
+    }
+    settle(&mut cluster);
+    cluster.run(5);
+    let start = cluster.now;
+    cluster.start(4, 1, config);
+    let now = cluster.now;
+    cluster.node(4).join(now, 1).unwrap();
+    if let Some((after, snapshot)) = given {
+        cluster.run_for(after);
+        let now = cluster.now;
+        assert!(cluster.nodes[&4].kv().is_empty());
+        cluster.node(4).restore(now, snapshot).unwrap();
+    }
+    cluster.until(10, "it holds something", |cluster| cluster.nodes[&4].kv().len() == 1);
+    let after = cluster.now.since(start);
+    (cluster, after)
+}
+
+fn add(kv: &mut gossip_core::kv::KvMut<'_, u64>, element: &[u8]) {
+    kv.update(SHARED, b"s", |content, pen| content.set().add(pen, Blob::from(element))).unwrap();
+}
+
+#[test]
+fn an_element_that_comes_with_one_that_is_known_by_then_is_not_taken_for_removed() {
+    let mut early = Cluster::joined(3, &Config::lan());
+    let now = early.now;
+    add(&mut early.node(1).kv_mut(now), b"x");
+    let first = early.node(1).snapshot().to_vec();
+    // The same again, but that the first element comes another way while both are on their way.
+    let (_, arrival) = joins_late(None);
+    let (mut cluster, _) = joins_late(Some((arrival - Duration::from_millis(3), &first)));
+    cluster.run(10);
+    for at in 1..=4 {
+        let content = content(&cluster, at, b"s");
+        let Some(Typed::Set(set)) = content.kinds().next() else { panic!("no set at {at}") };
+        assert_eq!(set.iter().map(|element| &**element).collect::<Vec<_>>(), [b"x", b"y"], "at {at}");
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip_core::broadcast::{BroadcastError, Class, Coverage, Delivery, MessageId, SendOptions, Survey};
-use gossip_core::kv::{KvError, Scope, Version};
+use gossip_core::kv::{Diff, KvError, Scope, Version};
 use gossip_core::{CommandError, Event, Instant, Node, NodeId, Peer, Stats};
 
 use crate::awaited::Awaited;
@@ -148,6 +148,29 @@ impl<P: Peer> Handle<P> {
             Events::new(state.hub.subscribe(OUTCOMES, wants))
         });
         Awaited::new(self.clone(), version, events)
+    }
+
+    /// Compares what both hold with another live member, as [`KvMut::diff`](gossip_core::kv::KvMut::diff) does, and waits for
+    /// what was found. Dropped, the comparison goes on.
+    ///
+    /// # Errors
+    /// What that refuses, or that the node ends before.
+    pub async fn diff(&self, with: NodeId, within: Duration) -> Result<Arc<Diff>, KvError> {
+        let (id, mut events) = self.run(|state, now| {
+            state.writable(KvError::Leaving)?;
+            let wants = |event: &Event<P>| matches!(event, Event::Compared(_) | Event::Left);
+            let queue = state.hub.subscribe(OUTCOMES, wants);
+            let id = state.node.kv_mut(now).diff(with, within)?;
+            Ok((id, Events::new(queue)))
+        })?;
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Compared(diff) if diff.id == id => return Ok(diff),
+                Event::Left => break,
+                _ => {}
+            }
+        }
+        Err(KvError::Leaving)
     }
 
     /// Sends a message of [`Class::Normal`] to all members; this node itself does not get it back.

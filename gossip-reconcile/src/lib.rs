@@ -27,5 +27,5 @@ pub use found::{Found, Want};
 pub use index::Index;
 pub use item::{HashKey, KeyHash};
 pub use range::KeyRange;
-pub use session::Session;
+pub use session::{Session, Way};
 pub use slab::Slot;

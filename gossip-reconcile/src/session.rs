@@ -36,6 +36,19 @@ pub struct Session {
     phase: Phase,
     asking: Asking,
     found: VecDeque<Found>,
+    way: Option<Way>,
+}
+
+/// How a comparison finds what differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Way {
+    /// The two are equal, as their fingerprints told at once.
+    Equal,
+    /// By cells of a rateless IBLT.
+    Cells,
+    /// By ranges of keys, whose parts are compared, and lists of what they hold.
+    Ranges,
 }
 
 #[derive(Debug)]
@@ -77,6 +90,7 @@ impl Session {
             phase: Phase::Summary { is_asked: false },
             asking: Asking::new(u16::from_be_bytes(nonce)),
             found: VecDeque::new(),
+            way: None,
         }
     }
 
@@ -106,7 +120,10 @@ impl Session {
     /// If the bytes are no answer; what came before it in them may have been taken.
     pub fn handle_answer<K: AsRef<[u8]>>(&mut self, index: &Index<K>, answer: &[u8]) -> Result<(), DecodeError> {
         match (Answer::decode(answer)?, &mut self.phase) {
-            (Answer::Equal, Phase::Summary { .. }) => self.phase = Phase::Ranges,
+            (Answer::Equal, Phase::Summary { .. }) => {
+                self.phase = Phase::Ranges;
+                self.way = Some(Way::Equal);
+            }
             (Answer::Cells { state, from: 0, cells }, Phase::Summary { .. }) => {
                 self.phase = Phase::Cells(Cells::new(index, cells.len()));
                 self.take_cells(index, state, 0, &cells);
@@ -139,6 +156,11 @@ impl Session {
         self.found.pop_front()
     }
 
+    /// The way that was chosen, if one was; cells that turn out to be too few give way to ranges.
+    pub fn way(&self) -> Option<Way> {
+        self.way
+    }
+
     /// Whether all that there is to find has been found.
     pub fn is_done(&self) -> bool {
         matches!(self.phase, Phase::Ranges) && self.asking.is_done()
@@ -152,6 +174,7 @@ impl Session {
     /// From what the whole's parts look like: cells, or what is left of the ranges.
     fn choose<K: AsRef<[u8]>>(&mut self, index: &Index<K>, estimate: u32, part: Part) {
         self.phase = Phase::Ranges;
+        self.way = Some(Way::Ranges);
         if estimate as usize >= index.len() / 10 {
             self.asking.set_dense();
         }
@@ -187,6 +210,7 @@ impl Session {
     fn take_cells<K: AsRef<[u8]>>(&mut self, index: &Index<K>, state: u32, from: u32, new: &[Cell]) {
         let Phase::Cells(cells) = &mut self.phase else { return };
         cells.take(state, from as usize, new);
+        self.way = Some(Way::Cells);
         if cells.restarts > RESTARTS || new.is_empty() {
             return self.turn_to_ranges();
         }
@@ -213,6 +237,7 @@ impl Session {
             self.asking.set_dense();
         }
         self.phase = Phase::Ranges;
+        self.way = Some(Way::Ranges);
         self.asking.ask(KeyRange::all());
     }
 }

@@ -48,8 +48,9 @@ pub(crate) enum Observation<'a> {
     Carried { message: usize, from: usize, to: usize, bytes: usize },
     /// The application got a message.
     Delivered { message: usize, node: usize, hops: u32 },
-    /// A node accepted a write. `seen` are the writes of this key that it held right before.
-    Written { write: usize, key: usize, node: usize, deleted: bool, seen: Option<usize> },
+    /// A node accepted a write, after which the key holds nothing there if it is `deleted`. `seen` is the write of this key that
+    /// it held right before. One of a piece of what the key holds leaves all other pieces as they are.
+    Written { write: usize, key: usize, node: usize, deleted: bool, seen: Option<usize>, piece: Option<Piece> },
     /// What key and value of the write take that comes next, and whether the first event makes it. Only with a newcomer,
     /// as the one that follows.
     Weighed { bytes: usize, is_first: bool },
@@ -79,6 +80,15 @@ pub(crate) struct Uplinks {
     pub(crate) limit_bytes: u64,
     /// Packets that found no room.
     pub(crate) dropped: u64,
+}
+
+/// A part of what a key holds: an element of its set, or what was added to its counter at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Which of the key's.
+    pub(crate) number: usize,
+    /// Whether it was taken away.
+    pub(crate) removed: bool,
 }
 
 /// Whose the bytes of a packet are.

@@ -206,8 +206,7 @@ fn a_mistake_in_an_event_is_named_too() {
         (38, "loss = { count = 1 }", "f.toml:38: event[5].loss:", "a number from 0 to 1"),
         (38, "broadcast = { form = \"all\" }", "f.toml:38: event[5].broadcast.form:", "did you mean `from`?"),
         (41, "kv = { op = \"set\" }", "f.toml:41: event[6].kv.keys:", "missing"),
-        (41, "kv = { op = \"add\", keys = 1 }", "f.toml:41: event[6].kv.op:", "not built yet"),
-        (41, "kv = { op = \"put\", keys = 1 }", "f.toml:41: event[6].kv.op:", "set, delete or race"),
+        (41, "kv = { op = \"put\", keys = 1 }", "f.toml:41: event[6].kv.op:", "insert, remove or race"),
         (41, "kv = { op = \"set\", keys = 1, on = \"none\" }", "f.toml:41: event[6].kv.on:", "no node"),
     ] {
         let message = message(line, by);

@@ -37,6 +37,9 @@ _gossip() {
             gossip,demo)
                 cmd="gossip__subcmd__demo"
                 ;;
+            gossip,diff)
+                cmd="gossip__subcmd__diff"
+                ;;
             gossip,events)
                 cmd="gossip__subcmd__events"
                 ;;
@@ -153,6 +156,9 @@ _gossip() {
                 ;;
             gossip__subcmd__help,demo)
                 cmd="gossip__subcmd__help__subcmd__demo"
+                ;;
+            gossip__subcmd__help,diff)
+                cmd="gossip__subcmd__help__subcmd__diff"
                 ;;
             gossip__subcmd__help,events)
                 cmd="gossip__subcmd__help__subcmd__events"
@@ -278,7 +284,7 @@ _gossip() {
 
     case "${cmd}" in
         gossip)
-            opts="-h -V --socket --json --help --version agent config demo sim completions man members rtt info join leave force-leave set get delete incr add remove siblings resolve list import export publish cancel subscribe watch send inbox query reachability events help"
+            opts="-h -V --socket --json --help --version agent config demo sim completions man members rtt info join leave force-leave set get delete incr add remove siblings resolve list import export diff publish cancel subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -605,6 +611,32 @@ _gossip() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        gossip__subcmd__diff)
+            opts="-h --limit --timeout --socket --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         gossip__subcmd__events)
             opts="-h --only --count --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -690,7 +722,7 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help)
-            opts="agent config demo sim completions man members rtt info join leave force-leave set get delete incr add remove siblings resolve list import export publish cancel subscribe watch send inbox query reachability events help"
+            opts="agent config demo sim completions man members rtt info join leave force-leave set get delete incr add remove siblings resolve list import export diff publish cancel subscribe watch send inbox query reachability events help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -816,6 +848,20 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__help__subcmd__demo)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        gossip__subcmd__help__subcmd__diff)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1442,13 +1488,13 @@ _gossip() {
             return 0
             ;;
         gossip__subcmd__publish)
-            opts="-h --file --class --expires --key --ordered --wait-coverage --timeout --socket --json --help"
+            opts="-h --text --class --expires --key --ordered --wait-coverage --timeout --socket --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --file)
+                --text)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

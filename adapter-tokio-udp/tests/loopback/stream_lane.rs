@@ -8,7 +8,7 @@ use gossip_adapter_tokio_udp::{BindError, TransportStats, UdpNode, bind};
 use gossip_core::Config;
 use gossip_handle::frame::{Preamble, encode};
 
-use crate::support::{any_port, cluster, join, live, options, start, until, until_counted, with_keys, within};
+use crate::support::{any_port, cluster, id, join, live, options, start, until, until_counted, with_keys, within};
 
 async fn until_keys(node: &UdpNode, keys: usize) {
     let held = |cluster: &crate::support::Cluster| cluster.with(|node, _| node.kv().len());
@@ -23,6 +23,19 @@ async fn until_transport(node: &UdpNode, what: &str, condition: impl Fn(&Transpo
 fn connect_as(node: &UdpNode, port: u16) -> TcpStream {
     let mut stream = TcpStream::connect(node.local_addr()).unwrap();
     stream.write_all(&Preamble { port }.encode()).unwrap();
+    stream
+}
+
+/// Waits, beside the runtime, until the other end has said who it is: then the connection is in use.
+async fn greeted(mut stream: TcpStream) -> TcpStream {
+    let port = stream.peer_addr().unwrap().port();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut greeting = [0; 6];
+        stream.read_exact(&mut greeting).map(|()| (stream, greeting))
+    });
+    let (stream, greeting) = within("a greeting", read).await.unwrap().unwrap();
+    assert_eq!(Preamble::decode(greeting).unwrap().port, port);
     stream
 }
 
@@ -137,14 +150,7 @@ async fn who_says_nothing_cannot_keep_a_member_out() {
     let empty = start("b").await;
     join(&empty, &full).await;
     until_keys(&empty, 1000).await;
-    let mut stream = connect_as(&full, empty.local_addr().port());
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let greeting = tokio::task::spawn_blocking(move || {
-        let mut greeting = [0; 6];
-        stream.read_exact(&mut greeting).map(|()| greeting)
-    });
-    let greeting = within("a greeting", greeting).await.unwrap().unwrap();
-    assert_eq!(Preamble::decode(greeting).unwrap().port, full.local_addr().port());
+    drop(greeted(connect_as(&full, empty.local_addr().port())).await);
     drop(silent);
 }
 
@@ -166,19 +172,27 @@ async fn a_connection_that_nobody_uses_is_closed() {
 async fn a_peer_that_never_reads_is_disconnected_and_holds_nobody_up() {
     let mut hasty = options("a", 1);
     hasty.stream.write_timeout = Duration::from_millis(200);
-    hasty.stream.queue_bytes_per_peer = 200_000;
-    let full = with_keys(hasty, 8000, any_port()).await;
-    let victim = start("b").await;
-    join(&victim, &full).await;
-    until(full.handle(), "b is there", |cluster| live(cluster) == 2).await;
-    // Whoever says to be b first gets what is for b.
-    let deaf = connect_as(&full, victim.local_addr().port());
-    let other = start("c").await;
-    join(&other, &full).await;
-    until_keys(&other, 8000).await;
-    until_keys(&victim, 8000).await;
-    until_transport(&full, "the deaf one is gone", |stats| stats.closed_not_reading == 1).await;
-    drop(deaf);
+    // The messages are tried until the deaf one is gone.
+    hasty.config.direct.timeout = Duration::from_secs(600);
+    let node = bind(any_port(), hasty).await.unwrap();
+    let (victim, other) = (start("b").await, start("c").await);
+    join(&victim, &node).await;
+    join(&other, &node).await;
+    until(node.handle(), "both are there", |cluster| live(cluster) == 3).await;
+    // Whoever says to be b first gets what is for b: greeted, it is in that place, and nothing was sent in frames yet.
+    assert_eq!(node.handle().stats().frames_sent, 0);
+    let deaf = greeted(connect_as(&node, victim.local_addr().port())).await;
+
+    // More than any system keeps for somebody who does not read, and too long for datagrams.
+    let lost: Vec<_> = (0..255).map(|_| node.handle().send_to(id("b"), 0, &[7; 60_000]).unwrap()).collect();
+    let mut inboxes = [&victim, &other].map(|node| node.handle().inbox(0, 1).unwrap());
+    let short = node.handle().send_to(id("b"), 0, b"short").unwrap();
+    let long = node.handle().send_to(id("c"), 0, &[7; 60_000]).unwrap();
+    within("what is short", short).await.unwrap();
+    within("what is for the other one", long).await.unwrap();
+    assert!(inboxes.iter_mut().all(|inbox| inbox.try_recv().is_some()));
+    until_transport(&node, "the deaf one is gone", |stats| stats.closed_not_reading == 1).await;
+    drop((deaf, lost));
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::direct::{InboxArgs, QueryArgs, ReachabilityArgs, SendArgs};
 use super::duration;
 use super::keys::{
-    DeleteArgs, ElementsArgs, ExportArgs, GetArgs, ImportArgs, IncrArgs, ListArgs, ResolveArgs, SetArgs, SiblingsArgs,
-    WatchArgs,
+    DeleteArgs, DiffArgs, ElementsArgs, ExportArgs, GetArgs, ImportArgs, IncrArgs, ListArgs, ResolveArgs, SetArgs,
+    SiblingsArgs, WatchArgs,
 };
 use crate::event_kind::EventKind;
 
@@ -44,11 +44,13 @@ For members that went down and will not come back: they are shown as left, and n
 are back. Exit code 1 for a live member, which would come back at once. One that is alive after all returns when it contacts others.";
 const PUBLISH_EXAMPLES: &str = "\
 Examples:
-  gossip publish deploy 'v1.4.2 is out'
-  gossip publish deploy - < note.txt  the payload is read from standard input
-  gossip publish alarm fire --class urgent
-  gossip publish load 0.7 --key web-1 --expires 10s
-  gossip publish config --file new.json --wait-coverage 0.99 --timeout 5s
+  gossip publish deploy --text 'v1.4.2 is out'
+  gossip publish config new.json --wait-coverage 0.99 --timeout 5s
+  tar c site | gossip publish site --class bulk
+  gossip publish alarm --text fire --class urgent
+  gossip publish load --text 0.7 --key web-1 --expires 10s
+
+A message is any bytes; what is no UTF-8 text subscribers see as hexadecimal digits.
 
 With --wait-coverage a sample of the members is asked, as large as it takes to show the share with
 95 % confidence: all of up to 1024; of more than that no share above 0.996 can be shown. Of a payload
@@ -58,13 +60,17 @@ is 6. An ordered message must fit one datagram, others may have 32 MiB as config
 const CANCEL_EXAMPLES: &str = "\
 Examples:
   gossip cancel 6e87284d.1763700000000.5
-  gossip cancel \"$(gossip publish deploy 'v1.4.2 is out')\"
+  gossip cancel \"$(gossip publish deploy --text 'v1.4.2 is out')\"
 
 Who has it keeps it; nobody else gets it any more. It prints the name of the message that says so.";
 const SUBSCRIBE_EXAMPLES: &str = "\
 Examples:
   gossip subscribe deploy
   gossip subscribe --count 1 --json   wait for the next message of any topic
+  gossip subscribe site --count 1 --json | jq -r 'select(.event == \"message\").payload_hex' | xxd -r -p | tar x
+
+Of a message that is no UTF-8 text the first bytes are shown as hexadecimal digits, and how many there are; with --json all of
+them are `payload_hex`.
 
 Where messages were missed a line on standard error says so, with --json an object: `lagged` if this
 reader was too slow, `gap` if messages of a member are not to be had any more.
@@ -118,6 +124,8 @@ pub(crate) enum ClientCommand {
     Import(ImportArgs),
     /// Print keys and values as one JSON object
     Export(ExportArgs),
+    /// Compare the keys of this agent with those of a member: which differ, and what it took to find them
+    Diff(DiffArgs),
     /// Send a message to all members
     Publish(PublishArgs),
     /// Take back a message of this agent where it has not arrived yet
@@ -196,12 +204,12 @@ pub(crate) struct ForceLeaveArgs {
 pub(crate) struct PublishArgs {
     /// What the message is about, at most 255 bytes
     pub(crate) topic: String,
-    /// The message; `-`, or none at all, reads it from standard input
-    #[arg(allow_hyphen_values = true)]
-    pub(crate) payload: Option<String>,
-    /// Read the message, UTF-8 text, from a file
-    #[arg(long, value_name = "FILE", conflicts_with = "payload")]
-    pub(crate) file: Option<PathBuf>,
+    /// The file that holds the message; `-` reads standard input
+    #[arg(default_value = "-", hide_default_value = true)]
+    pub(crate) file: PathBuf,
+    /// The message itself
+    #[arg(long, value_name = "TEXT", conflicts_with = "file", allow_hyphen_values = true)]
+    pub(crate) text: Option<String>,
     /// How urgent it is: urgent messages go over more links, bulk ones when nothing else waits
     #[arg(long, value_name = "CLASS", default_value = "normal", value_parser = ["urgent", "normal", "bulk"])]
     pub(crate) class: String,

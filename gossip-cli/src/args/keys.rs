@@ -101,6 +101,18 @@ Examples:
 Values that are JSON stand as such, others as strings; counters, sets and so on as {\"$gossip\":
 {\"type\", \"value\"}}, which import takes back. Sketches are left out, and counted on standard error.
 Of values written at the same time it is the one that `gossip get` shows.";
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  gossip diff web-2
+  gossip diff web-2 --limit 0         only how many differ, and the cost
+  gossip diff web-2 --json | jq -r '.keys[].key'
+
+Each key that differed with its last writes here and there; deleted keys are not compared. The two
+compare as they do by themselves whenever something was missed, and as always what the other lacks is
+sent to it, and what is missing here is taken over: what is shown differed when it was found. The cost
+is that of the sections in bytes, first of finding the difference, then of the entries that followed.
+
+The exit code is 0 if both hold the same, 8 if not, and 1 if the member is not known or did not answer.";
 const WATCH_EXAMPLES: &str = "\
 Examples:
   gossip watch services/
@@ -308,6 +320,20 @@ pub(crate) struct ImportArgs {
     /// Write them as keys of this member's own
     #[arg(long)]
     pub(crate) own: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = DIFF_EXAMPLES)]
+pub(crate) struct DiffArgs {
+    /// The member to compare with, by name or by id
+    #[arg(value_name = "PEER")]
+    pub(crate) peer: String,
+    /// Show so many keys at most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: usize,
+    /// How long to wait for the member, 100ms to 60s
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
 }
 
 #[derive(Args, Debug)]

@@ -20,8 +20,8 @@ pub(crate) use client::{
 pub(crate) use demo::DemoArgs;
 pub(crate) use direct::{InboxArgs, QueryArgs, ReachabilityArgs, SendArgs};
 pub(crate) use keys::{
-    DeleteArgs, ElementsArgs, ExportArgs, GetArgs, HowArgs, ImportArgs, IncrArgs, ListArgs, ResolveArgs, SetArgs,
-    SetType, SiblingsArgs, WaitArgs, WatchArgs,
+    DeleteArgs, DiffArgs, ElementsArgs, ExportArgs, GetArgs, HowArgs, ImportArgs, IncrArgs, ListArgs, ResolveArgs,
+    SetArgs, SetType, SiblingsArgs, WaitArgs, WatchArgs,
 };
 pub(crate) use reference::{CompletionsArgs, ManArgs};
 pub(crate) use sim::{Seeds, SimCommand, SimFloorsArgs, SimRunArgs};
@@ -39,7 +39,8 @@ Exit codes:
   4 written or published, but not acknowledged in time by as many as --wait or --wait-coverage say
   5 the agent stopped: another live member bears its name
   6 not published: too much waits to be sent; the same command will work a little later
-  7 not written: the key is not as --if-absent, --if-version or --pick wants it";
+  7 not written: the key is not as --if-absent, --if-version or --pick wants it
+  8 `gossip diff`: the two members did not hold the same";
 
 /// Membership, failure detection, shared state and broadcast for processes that find each other by gossip.
 #[derive(Debug, Parser)]

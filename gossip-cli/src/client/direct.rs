@@ -1,25 +1,17 @@
 //! `send`, `inbox` and `query`.
 
-use std::io::Read as _;
-use std::path::Path;
-
 use serde_json::{Value, json};
 
-use super::argument_or_stdin;
 use super::http::{Client, Query};
 use super::members::text;
+use super::{argument_or_stdin, file_or_stdin, put_bytes};
 use crate::args::{InboxArgs, QueryArgs, SendArgs};
 use crate::exit::Failure;
 use crate::output::{self, printable};
 
 pub(super) async fn send(client: &Client, args: &SendArgs, json: bool) -> Result<(), Failure> {
     let mut body = json!({ "to": args.node });
-    match String::from_utf8(read(&args.file)?) {
-        Ok(text) => body["data"] = text.into(),
-        Err(error) => {
-            body["data_hex"] = error.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into();
-        }
-    }
+    put_bytes(&mut body, "data", file_or_stdin(&args.file)?);
     let answer = client.post("/v1/send", &body).await?;
     if json { output::json(&answer) } else { output::line(&format!("delivered to {}", text(&answer["to"]))) }
 }
@@ -94,17 +86,6 @@ fn said(message: &Value) -> String {
     let (from, data) = (printable(&text(&message["from"])), text(data));
     let lines: Vec<String> = data.lines().map(|line| format!("{from}: {}", printable(line))).collect();
     if lines.is_empty() { format!("{from}:") } else { lines.join("\n") }
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    if file.as_os_str() != "-" {
-        return std::fs::read(file).map_err(|error| Failure::input(format!("cannot read {}: {error}", file.display())));
-    }
-    let mut bytes = Vec::new();
-    std::io::stdin()
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::input(format!("cannot read standard input: {error}")))?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

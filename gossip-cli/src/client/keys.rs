@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::http::{Client, Query};
 use super::members::text;
-use super::{argument_or_stdin, typed};
+use super::{argument_or_stdin, file_or_stdin, put_bytes, typed};
 use crate::args::{
     CancelArgs, DeleteArgs, GetArgs, HowArgs, ListArgs, PublishArgs, ResolveArgs, SetArgs, SiblingsArgs, WaitArgs,
 };
 use crate::change::Change;
 use crate::exit::Failure;
-use crate::output;
+use crate::{digits, output};
 
 pub(super) async fn set(client: &Client, args: &SetArgs, json: bool) -> Result<(), Failure> {
     let value = argument_or_stdin(&args.value)?;
@@ -113,15 +113,13 @@ pub(super) fn listed(entry: &Value) -> String {
 }
 
 pub(super) async fn publish(client: &Client, args: &PublishArgs, json: bool) -> Result<(), Failure> {
-    let payload = match (&args.payload, &args.file) {
-        (_, Some(file)) => std::fs::read_to_string(file).map_err(|error| {
-            Failure::input(format!("cannot read {} as text: {error}", file.display()))
-                .hint("a message published here is UTF-8 text: encode other bytes, for example with base64")
-        })?,
-        (Some(payload), None) => argument_or_stdin(payload)?,
-        (None, None) => argument_or_stdin("-")?,
+    let payload = match &args.text {
+        Some(text) => text.clone().into_bytes(),
+        None => file_or_stdin(&args.file)
+            .map_err(|failure| failure.hint("`--text TEXT` publishes a message that is in no file"))?,
     };
-    let mut body = json!({ "topic": args.topic, "payload": payload, "class": args.class, "ordered": args.ordered });
+    let mut body = json!({ "topic": args.topic, "class": args.class, "ordered": args.ordered });
+    put_bytes(&mut body, "payload", payload);
     let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     for (name, value) in [
         ("expires_ms", args.expires.map(|time| millis(time).into())),
@@ -227,10 +225,7 @@ pub(super) fn acknowledged(answer: &Value, json: bool) -> Result<(), Failure> {
 pub(super) fn value_bytes(entry: &Value) -> Vec<u8> {
     match (entry["value"].as_str(), entry["value_hex"].as_str()) {
         (Some(text), _) => text.as_bytes().to_vec(),
-        (None, Some(digits)) => {
-            let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap_or_default());
-            pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
-        }
+        (None, Some(digits)) => digits::read(digits).unwrap_or_default(),
         (None, None) => Vec::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! Commands that ask the local agent.
 
 mod check;
+mod diff;
 mod direct;
 mod http;
 mod keys;
@@ -14,11 +15,13 @@ mod watch;
 mod why;
 
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use crate::args::ClientCommand;
 use crate::exit::Failure;
-use crate::socket;
+use crate::{digits, socket};
 pub(crate) use check::check;
 use http::Client;
 
@@ -44,6 +47,7 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
         ClientCommand::List(args) => keys::list(&client, &args, json).await,
         ClientCommand::Import(args) => transfer::import(&client, &args, json).await,
         ClientCommand::Export(args) => transfer::export(&client, &args).await,
+        ClientCommand::Diff(args) => diff::show(&client, &args, json).await,
         ClientCommand::Publish(args) => keys::publish(&client, &args, json).await,
         ClientCommand::Cancel(args) => keys::cancel(&client, &args, json).await,
         ClientCommand::Subscribe(args) => stream::subscribe(&client, &args, json).await,
@@ -59,6 +63,26 @@ pub(crate) async fn run(command: ClientCommand, socket: Option<PathBuf>, json: b
 /// The argument itself, or standard input if it is `-`.
 fn argument_or_stdin(argument: &str) -> Result<String, Failure> {
     if argument == "-" { stdin() } else { Ok(argument.to_string()) }
+}
+
+/// The bytes of a file, or of standard input if it is `-`.
+fn file_or_stdin(file: &Path) -> Result<Vec<u8>, Failure> {
+    if file.as_os_str() != "-" {
+        return std::fs::read(file).map_err(|error| Failure::input(format!("cannot read {}: {error}", file.display())));
+    }
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut bytes)
+        .map_err(|error| Failure::input(format!("cannot read standard input: {error}")))?;
+    Ok(bytes)
+}
+
+/// Puts bytes into a request as text, or, if they are no text, as hexadecimal digits.
+fn put_bytes(body: &mut Value, name: &str, bytes: Vec<u8>) {
+    match String::from_utf8(bytes) {
+        Ok(text) => body[name] = text.into(),
+        Err(error) => body[format!("{name}_hex")] = digits::write(error.as_bytes()).into(),
+    }
 }
 
 fn stdin() -> Result<String, Failure> {

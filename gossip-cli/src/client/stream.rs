@@ -10,6 +10,9 @@ use crate::event_kind::EventKind;
 use crate::exit::Failure;
 use crate::output::{self, printable};
 
+/// So many hexadecimal digits are shown of what is no text.
+const SHOWN: usize = 64;
+
 pub(super) async fn events(client: &Client, args: &EventsArgs, json: bool) -> Result<(), Failure> {
     let query = args.only.iter().fold(Query::new(), |query, kind| query.add("kind", kind.name()));
     let mut source = client.lines("/v1/events", query).await?;
@@ -96,9 +99,10 @@ pub(super) fn described(event: &Value) -> String {
 }
 
 fn text_of_message(event: &Value) -> String {
-    let field = |name: &str| {
-        let hex = format!("{name}_hex");
-        printable(&text(if event[name].is_null() { &event[hex.as_str()] } else { &event[name] }))
+    let field = |name: &str| match event[format!("{name}_hex").as_str()].as_str() {
+        Some(digits) if digits.len() > SHOWN => format!("{}... ({} bytes)", &digits[..SHOWN], digits.len() / 2),
+        Some(digits) => digits.to_string(),
+        None => printable(&text(&event[name])),
     };
     format!("{} {}: {}", field("from"), field("topic"), field("payload"))
 }
@@ -121,5 +125,7 @@ mod tests {
         assert_eq!(described(&gap), "messages 2 to 21 of a, or some of them, are missing");
         let message = json!({ "event": "message", "from": "a", "topic": "t", "payload_hex": "ff" });
         assert_eq!(described(&message), "message a t: ff");
+        let long = json!({ "event": "message", "from": "a", "topic": "t", "payload_hex": "ff".repeat(5000) });
+        assert_eq!(described(&long), format!("message a t: {}... (5000 bytes)", "ff".repeat(32)));
     }
 }

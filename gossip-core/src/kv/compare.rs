@@ -2,13 +2,15 @@
 //! somebody heard of them. Which keys those are, `gossip-reconcile` finds, at the price of the difference; then each side
 //! tells what it knows of them. One side asks, and it alone remembers how far it has come.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use gossip_reconcile::{Session, Slot, Want};
+use gossip_reconcile::{Found, Session, Slot, Want};
 use smallvec::SmallVec;
 
+use super::diff::Report;
 use super::item::Item;
 use super::join::Joined;
 use super::key::Key;
@@ -22,9 +24,9 @@ use crate::wire::{NoSpace, Writer, tag};
 
 /// Questions without an answer are asked again so many times.
 const RETRIES: u8 = 4;
-const RETRY: Duration = Duration::from_millis(500);
+pub(super) const RETRY: Duration = Duration::from_millis(500);
 /// The most entries that one request is answered with, or one comparison tells; the next comparison finds the rest.
-const MAX_STATES: usize = 8192;
+pub(super) const MAX_STATES: usize = 8192;
 /// The longest question, answer or request.
 const MAX_BYTES: usize = 1400;
 
@@ -40,29 +42,61 @@ pub(crate) enum Intent {
     Gone(Vec<(Key, Item)>),
 }
 
+/// What an intent is to the comparison that this node has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Question,
+    /// What follows from what was found.
+    Exchange,
+    /// An answer to the other's.
+    Answer,
+}
+
+impl Intent {
+    pub(super) fn part(&self) -> Part {
+        match self {
+            Self::Question => Part::Question,
+            Self::Wants(_) | Self::States(_) => Part::Exchange,
+            Self::Answer(_) | Self::Gone(_) => Part::Answer,
+        }
+    }
+}
+
 /// The comparison that this node has begun.
 #[derive(Debug)]
 pub(super) struct Comparison<P> {
-    running: Option<Running<P>>,
+    pub(super) running: Option<Running<P>>,
+    /// The one that the application asked for, until none runs.
+    pub(super) asked_for: Option<(P, Box<Report>)>,
+    /// How many it has asked for.
+    pub(super) last: u64,
 }
 
 #[derive(Debug)]
-struct Running<P> {
-    session: Session,
-    with: P,
-    due: Instant,
+pub(super) struct Running<P> {
+    pub(super) session: Session,
+    pub(super) with: P,
+    pub(super) due: Instant,
     retries: u8,
+    /// For the application, if it asked for it.
+    pub(super) report: Option<Box<Report>>,
 }
 
 impl<P> Default for Comparison<P> {
     fn default() -> Self {
-        Self { running: None }
+        Self { running: None, asked_for: None, last: 0 }
     }
 }
 
-impl<P> Comparison<P> {
+impl<P: Peer> Comparison<P> {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.running.as_ref().map(|running| running.due)
+        let running = self.running.as_ref()?;
+        Some(running.deadline().map_or(running.due, |deadline| deadline.min(running.due)))
+    }
+
+    /// What is noted of the comparison with a member.
+    pub(super) fn report(&mut self, with: &P) -> Option<&mut Report> {
+        self.running.as_mut().filter(|running| running.with == *with)?.report.as_deref_mut()
     }
 }
 
@@ -72,11 +106,15 @@ impl<P: Peer> KvState<P> {
         if self.comparison.running.is_some() {
             return;
         }
+        self.begin(cx, from.addr.clone(), None);
+    }
+
+    pub(super) fn begin(&mut self, cx: &mut Cx<'_, P>, with: P, report: Option<Box<Report>>) {
         cx.stats.kv_comparisons += 1;
         let session = Session::new(cx.rng.u32());
-        let with = from.addr.clone();
-        self.comparison.running = Some(Running { session, with, due: cx.now + RETRY, retries: 0 });
-        self.send(cx, from.addr.clone(), Intent::Question);
+        let to = with.clone();
+        self.comparison.running = Some(Running { session, with, due: cx.now + RETRY, retries: 0, report });
+        self.send(cx, to, Intent::Question);
     }
 
     /// A node that has seen nothing asks for what it needs first.
@@ -93,7 +131,7 @@ impl<P: Peer> KvState<P> {
         }
     }
 
-    fn send(&mut self, cx: &mut Cx<'_, P>, to: P, intent: Intent) {
+    pub(super) fn send(&mut self, cx: &mut Cx<'_, P>, to: P, intent: Intent) {
         let to = match &intent {
             Intent::States(slots) if slots.len() > 16 => Target::patient(cx, to),
             _ => Target::to(to),
@@ -102,12 +140,17 @@ impl<P: Peer> KvState<P> {
     }
 
     pub(super) fn compare_if_due(&mut self, cx: &mut Cx<'_, P>) {
+        self.diff_if_due(cx);
         let Some(running) = self.comparison.running.as_mut().filter(|running| running.due <= cx.now) else { return };
-        if running.retries == RETRIES {
-            self.comparison.running = None;
-            return;
+        if running.is_naming() {
+            self.ask_for_names(cx);
+            return self.diff_if_due(cx);
         }
-        running.retries += 1;
+        if running.retries == RETRIES && running.report.is_none() {
+            self.comparison.running = None;
+            return self.diff_if_due(cx);
+        }
+        running.retries = running.retries.saturating_add(1);
         running.due = cx.now + RETRY;
         running.session.retry();
         let to = running.with.clone();
@@ -131,12 +174,20 @@ impl<P: Peer> KvState<P> {
         }
         (running.due, running.retries) = (cx.now + RETRY, 0);
         let (mut ours, mut wants) = (Vec::new(), Vec::new());
-        while let Some(found) = running.session.poll_found() {
-            ours.extend(index.ours(&found).take(MAX_STATES.saturating_sub(ours.len())));
-            wants.extend(index.wants(&found));
+        let found: Vec<Found> = core::iter::from_fn(|| running.session.poll_found()).collect();
+        for found in &found {
+            ours.extend(index.ours(found).take(MAX_STATES.saturating_sub(ours.len())));
+            wants.extend(index.wants(found));
         }
-        if running.session.is_done() {
+        Self::note_answer(running, &self.store, answer.len(), &found);
+        if running.report.is_some() {
+            ours.clear();
+        }
+        if running.is_naming() {
+            self.end_diff_if_named(cx);
+        } else if running.session.is_done() {
             self.comparison.running = None;
+            self.diff_if_due(cx);
         } else {
             self.send(cx, from.addr.clone(), Intent::Question);
         }
@@ -166,12 +217,16 @@ impl<P: Peer> KvState<P> {
     /// What another member knows of keys in which the two differ. Of what is gone here it has not heard.
     pub(super) fn handle_states(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, states: States<'_>) {
         let mut gone: Vec<(Key, Item)> = Vec::new();
+        self.note_received(from.addr, states.entries.bytes() + 1);
         for entry in states.entries.iter() {
-            match read_entry(&entry, cx.now) {
-                Some((key, item)) => self.take_state(cx, key, &item, states.wants_answer, &mut gone),
-                None => cx.stats.kv_malformed += 1,
-            }
+            let Some((key, item)) = read_entry(&entry, cx.now) else {
+                cx.stats.kv_malformed += 1;
+                continue;
+            };
+            self.note_theirs(cx, from.addr, &key, &item);
+            self.take_state(cx, key, &item, states.wants_answer, &mut gone);
         }
+        self.end_diff_if_named(cx);
         self.tell_gone(cx, from.addr.clone(), gone);
     }
 
@@ -202,6 +257,8 @@ impl<P: Peer> KvState<P> {
         let mut outlived = seen.iter().filter(|dot| !shown.contains(dot)).peekable();
         if wants_answer && outlived.peek().is_some() {
             outlived.for_each(|dot| known.outlived(dot));
+            // What follows from its heads is not written.
+            known.prune(|_| false);
             gone.push((key, known));
         }
     }

@@ -48,6 +48,10 @@ pub enum KvError {
         /// The limit.
         max: usize,
     },
+    /// No other live member has this id.
+    NoSuchMember,
+    /// A comparison with a member that was asked for is under way; there is one at a time.
+    Comparing,
     /// `kv.enabled` is off.
     Disabled,
     /// The node is leaving or has left.
@@ -74,6 +78,8 @@ impl fmt::Display for KvError {
                 write!(f, "only {others} other members are alive, fewer than are to acknowledge the write")
             }
             Self::TooManyAwaited { max } => write!(f, "{max} writes wait for acknowledgements, the most there may be"),
+            Self::NoSuchMember => f.write_str("no other live member has this id"),
+            Self::Comparing => f.write_str("a comparison with a member is under way, and there is one at a time"),
             Self::Disabled => f.write_str("the key-value map is turned off"),
             Self::Leaving => f.write_str("this node is leaving the cluster"),
         }

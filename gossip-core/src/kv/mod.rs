@@ -11,6 +11,7 @@ mod acks;
 mod compare;
 mod content;
 mod context;
+mod diff;
 mod error;
 mod facade;
 mod item;
@@ -28,9 +29,11 @@ mod version;
 mod write;
 
 pub use gossip_crdt as crdt;
+pub use gossip_reconcile::Way;
 
 pub use acks::{Acks, Quorum};
 pub use content::{Blob, Content, Typed};
+pub use diff::{Cost, Diff, DiffId, Difference, End};
 pub use error::KvError;
 pub use facade::{Entry, Holding, Kv, KvEvent, Merge};
 pub(crate) use persist::Persisted;
@@ -293,7 +296,11 @@ impl<P: Peer> Protocol<P> for KvState<P> {
         match intent {
             Intent::Push => self.write_push(cx, packet),
             Intent::Context { reply } => self.write_context(reply, packet),
-            Intent::Compare(intent) => self.write_comparison(cx, to, intent, packet),
+            Intent::Compare(intent) => {
+                let (part, before) = (intent.part(), packet.len());
+                self.write_comparison(cx, to, intent, packet);
+                self.note_sent(&to.addr, part, packet.len() - before);
+            }
             Intent::Fetch(fetch) => _ = packet.section(tag::KV_FETCH, |w| fetch.write(w)),
             Intent::Parts(fetch) => self.write_parts(cx, to, fetch, packet),
             Intent::Delta(delta) => self.write_delta(cx, to, delta, packet),

@@ -235,7 +235,7 @@ impl<'a, P: Peer> KvMut<'a, P> {
         self.state.awaiting.forget(version);
     }
 
-    fn check_running(&self) -> Result<(), KvError> {
+    pub(super) fn check_running(&self) -> Result<(), KvError> {
         match () {
             () if !self.cx.config.kv.enabled => Err(KvError::Disabled),
             () if !self.membership.takes_commands() => Err(KvError::Leaving),

@@ -254,6 +254,11 @@ impl<'a, T: Item<'a>> List<'a, T> {
         Ok(list)
     }
 
+    /// How many bytes they take.
+    pub fn bytes(&self) -> usize {
+        self.reader.rest().len()
+    }
+
     /// The items, read on the way.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<'a, T> {
         let mut reader = self.reader;

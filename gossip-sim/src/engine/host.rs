@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gossip_core::kv::{Entry, Kv};
+use gossip_core::kv::{Entry, Holding, Kv};
 use gossip_core::{Config, Event, Identity, Instant, Lane, MemberChange, MemberEvent, Node, NodeId};
 
 use super::clock::Clock;
@@ -78,7 +78,7 @@ impl Host {
         self.starts += 1;
         let generation = node.identity().generation;
         stage.observe(&Observation::Started { node: number, generation, memory: start.memory });
-        for write in live_writes(node.kv(), stage)? {
+        for write in live_writes(node.kv(), stage)?.into_iter().chain(last_changes(node.kv(), stage)?) {
             stage.observe(&Observation::Applied { write, node: number });
         }
         if !start.metadata.is_empty() {
@@ -344,7 +344,21 @@ fn live_writes(kv: Kv<'_>, stage: &Stage) -> Result<Vec<usize>, String> {
             writes.push(stage.ledger.check_entry(&Entry { version, value: &value, ..entry })?);
         }
     }
+    for held in changed(kv) {
+        writes.extend(stage.ledger.check_content(held.scope(), held.key(), &held.content())?);
+    }
     Ok(writes)
+}
+
+/// Of counters and sets the last changes.
+fn last_changes(kv: Kv<'_>, stage: &Stage) -> Result<Vec<usize>, String> {
+    let versions = changed(kv).flat_map(|held| held.versions().into_iter().map(move |version| (held, version)));
+    versions.map(|(held, version)| stage.ledger.write_of(held.scope(), held.key(), version)).collect()
+}
+
+/// The keys that hold a counter or a set.
+fn changed(kv: Kv<'_>) -> impl Iterator<Item = Holding<'_>> {
+    kv.keys(None, b"").filter(|held| held.entry().is_none())
 }
 
 /// Makes a node take messages of these topics alone.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use gossip_core::Identity;
 use gossip_core::broadcast::{Message, MessageId};
-use gossip_core::kv::{Entry, Scope, Version};
+use gossip_core::kv::{Content, Entry, Scope, Typed, Version};
 use gossip_core::wire::ClusterKey;
 use gossip_core::wire::broadcast::ShortId;
 
 use super::inspect::Name;
 use crate::random::mix;
+use crate::trace::Piece;
 
 /// Every broadcast message and every accepted write.
 #[derive(Debug, Default)]
@@ -20,7 +21,23 @@ pub(super) struct Ledger {
     versions: BTreeMap<Version, usize>,
     writes: Vec<Write>,
     keys: BTreeMap<(Scope, Vec<u8>), usize>,
+    /// By key the writes that counted, in their order.
+    additions: BTreeMap<usize, Vec<usize>>,
+    /// By key and element the writes that added it to the key's set.
+    insertions: BTreeMap<(usize, u8), Vec<usize>>,
 }
+
+/// A change of a counter or of a set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Change {
+    /// Counts by two to the power of how many times it was counted before: so the sum tells who counted.
+    Add,
+    Insert(u8),
+    Remove(u8),
+}
+
+/// So many times a counter may be counted.
+pub(super) const MAX_ADDITIONS: usize = 62;
 
 #[derive(Debug)]
 struct Sent {
@@ -97,6 +114,69 @@ impl Ledger {
         Ok((write, key))
     }
 
+    /// How many times a counter was counted.
+    pub(super) fn additions(&self, scope: Scope, key: &[u8]) -> usize {
+        let key = self.keys.get(&(scope, key.to_vec()));
+        key.and_then(|key| self.additions.get(key)).map_or(0, Vec::len)
+    }
+
+    /// Notes an accepted change of a counter or a set; answers its number, that of its key and the piece of it.
+    pub(super) fn changed(
+        &mut self,
+        scope: Scope,
+        key: &[u8],
+        version: Version,
+        change: Change,
+    ) -> Result<(usize, usize, Piece), String> {
+        let (write, key) = self.written(scope, key, version, None)?;
+        let (number, removed) = match change {
+            Change::Add => {
+                let additions = self.additions.entry(key).or_default();
+                additions.push(write);
+                (additions.len() - 1, false)
+            }
+            Change::Insert(element) => {
+                self.insertions.entry((key, element)).or_default().push(write);
+                (element.into(), false)
+            }
+            Change::Remove(element) => (element.into(), true),
+        };
+        Ok((write, key, Piece { number, removed }))
+    }
+
+    /// The writes of which a key's counter and set are made: of an element all that added it.
+    pub(super) fn check_content(&self, scope: Scope, key: &[u8], content: &Content) -> Result<Vec<usize>, String> {
+        let name = || String::from_utf8_lossy(key).into_owned();
+        let number =
+            *self.keys.get(&(scope, key.to_vec())).ok_or_else(|| format!("holds {}, which nobody wrote", name()))?;
+        let mut writes = Vec::new();
+        for typed in content.kinds() {
+            match typed {
+                Typed::Counter(counter) => {
+                    let additions = self.additions.get(&number).map(Vec::as_slice).unwrap_or_default();
+                    let sum = u64::try_from(counter.get()).ok().filter(|sum| sum >> additions.len() == 0);
+                    let sum =
+                        sum.ok_or_else(|| format!("holds {} as {}, which nobody counted", name(), counter.get()))?;
+                    writes.extend(
+                        additions.iter().enumerate().filter(|(at, _)| sum >> at & 1 == 1).map(|(_, write)| write),
+                    );
+                }
+                Typed::Set(set) => {
+                    for element in set.iter() {
+                        let [element] = **element else { return Err(format!("holds a strange element of {}", name())) };
+                        let added = self.insertions.get(&(number, element));
+                        writes.extend(
+                            added
+                                .ok_or_else(|| format!("holds element {element} of {}, which nobody added", name()))?,
+                        );
+                    }
+                }
+                _ => return Err(format!("holds {} as something that nobody wrote", name())),
+            }
+        }
+        Ok(writes)
+    }
+
     /// The number of the write that made a version of a key.
     pub(super) fn write_of(&self, scope: Scope, key: &[u8], version: Version) -> Result<usize, String> {
         let key_number = self.keys.get(&(scope, key.to_vec()));
@@ -152,6 +232,43 @@ mod tests {
         ] {
             assert!(ledger.check_entry(&wrong).is_err(), "another {what} passed");
         }
+    }
+
+    fn changed(change: impl FnOnce(&mut Content, &mut gossip_core::kv::Pen<'_>)) -> Content {
+        let id = Identity::new(NodeId::from_name("n0"), 1);
+        let mut node =
+            gossip_core::Node::new(id, 0_u64, gossip_core::Config::lan(), [1; 32], gossip_core::Instant::ZERO).unwrap();
+        let mut kv = node.kv_mut(gossip_core::Instant::ZERO);
+        kv.update(Scope::Shared, b"k", change).unwrap();
+        node.kv().content(Scope::Shared, b"k").unwrap()
+    }
+
+    #[test]
+    fn a_sum_tells_who_counted_and_one_that_nobody_did_is_found() {
+        let mut ledger = Ledger::default();
+        for counter in 1..=3 {
+            let piece = ledger.changed(Scope::Shared, b"k", version(counter), Change::Add).unwrap().2;
+            assert_eq!(piece, Piece { number: counter as usize - 1, removed: false });
+        }
+        let check =
+            |sum| ledger.check_content(Scope::Shared, b"k", &changed(|content, pen| content.counter().add(pen, sum)));
+        assert_eq!(check(0b101), Ok(vec![0, 2]));
+        assert!(check(0b1000).is_err() && check(-1).is_err());
+    }
+
+    #[test]
+    fn an_element_stands_for_all_who_added_it_and_one_that_nobody_did_is_found() {
+        let mut ledger = Ledger::default();
+        for (counter, change) in [(1, Change::Insert(7)), (2, Change::Remove(7)), (3, Change::Insert(7))] {
+            ledger.changed(Scope::Shared, b"k", version(counter), change).unwrap();
+        }
+        let check = |element: u8| {
+            let held =
+                changed(|content, pen| content.set().add(pen, gossip_core::kv::Blob::from([element].as_slice())));
+            ledger.check_content(Scope::Shared, b"k", &held)
+        };
+        assert_eq!(check(7), Ok(vec![0, 2]));
+        assert!(check(8).is_err());
     }
 
     #[test]

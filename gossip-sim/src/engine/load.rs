@@ -98,6 +98,10 @@ impl World<'_> {
                 continue;
             }
             for node in self.actors(event, &spec.on) {
+                if let Op::Add | Op::Insert | Op::Remove = spec.op {
+                    self.change(node, index, spec, salt(event, round, mix(index as u64) as usize ^ node))?;
+                    continue;
+                }
                 self.write(node, index, spec, spec.op, salt(event, round, mix(index as u64) as usize ^ node))?;
             }
         }
@@ -146,7 +150,7 @@ impl World<'_> {
             let seen = writer.kv().get(scope, key).map(|entry| entry.version);
             let version = match op {
                 Op::Delete => writer.kv_mut(now).delete(scope, key),
-                Op::Set | Op::Race => writer.kv_mut(now).set(scope, key, &Ledger::content(spec.values, salt)),
+                _ => writer.kv_mut(now).set(scope, key, &Ledger::content(spec.values, salt)),
             };
             version.map(|version| (version, seen))
         };
@@ -161,7 +165,7 @@ impl World<'_> {
                     let is_first = self.first_load().is_some_and(|first| std::ptr::eq(first, spec));
                     self.stage.observe(&Observation::Weighed { bytes, is_first });
                 }
-                self.stage.observe(&Observation::Written { write, key, node, deleted, seen });
+                self.stage.observe(&Observation::Written { write, key, node, deleted, seen, piece: None });
             }
             // Nothing there to delete: by the contract this does not count.
             None | Some(Err(KvError::NotFound)) => {}

@@ -16,6 +16,7 @@ mod queue;
 mod rounds;
 mod slow;
 mod stage;
+mod typed;
 
 use std::fmt;
 use std::time::Duration;

@@ -48,11 +48,11 @@ impl Kv {
                 }
             }
             Observation::PartitionBegan | Observation::PartitionEnded => self.disturbed(at),
-            Observation::Written { write, key, node, deleted, seen } => {
+            Observation::Written { write, key, node, deleted, seen, piece } => {
                 if let Some(seen) = seen {
                     self.oracle.applied(at, node, seen);
                 }
-                self.oracle.written(at, node, key, deleted);
+                self.oracle.written(at, node, key, deleted, piece);
                 self.agreement.define(key, deleted, self.oracle.writes()[write].past());
                 self.agreement.apply(node, write);
                 self.disturbed(at);
@@ -211,10 +211,10 @@ impl Agreement {
 mod tests {
     use crate::metrics::script::Script;
     use crate::report::Value::{Integer, Real};
-    use crate::trace::{Cause, Memory, Observation, Parts};
+    use crate::trace::{Cause, Memory, Observation, Parts, Piece};
 
     fn write(write: usize, key: usize, node: usize, deleted: bool) -> Observation<'static> {
-        Observation::Written { write, key, node, deleted, seen: None }
+        Observation::Written { write, key, node, deleted, seen: None, piece: None }
     }
 
     fn set(number: usize, key: usize, node: usize) -> Observation<'static> {
@@ -357,6 +357,49 @@ mod tests {
         assert_eq!(judged(&mut script), [0, 1, 0]);
     }
 
+    fn piece(write: usize, node: usize, number: usize, removed: bool) -> Observation<'static> {
+        let piece = Some(Piece { number, removed });
+        Observation::Written { write, key: 0, node, deleted: false, seen: None, piece }
+    }
+
+    #[test]
+    fn a_piece_is_overwritten_by_writes_of_that_piece_alone() {
+        let mut script = script(2);
+        script
+            .at(10.0, piece(0, 0, 0, false))
+            .at(10.1, apply(0, 1))
+            .at(11.0, piece(1, 1, 1, false))
+            .at(11.1, apply(1, 0));
+        script.at(60.0, contents(0, &[1])).at(60.0, contents(1, &[1]));
+        assert_eq!(judged(&mut script), [0, 1, 0], "a later write of another piece does not stand for it");
+        let mut script = self::script(2);
+        script
+            .at(10.0, piece(0, 0, 0, false))
+            .at(10.1, apply(0, 1))
+            .at(11.0, piece(1, 1, 0, true))
+            .at(11.1, apply(1, 0));
+        script.at(60.0, contents(0, &[])).at(60.0, contents(1, &[]));
+        assert_eq!(judged(&mut script), [0, 0, 0], "it was removed");
+    }
+
+    #[test]
+    fn a_piece_that_is_back_after_it_was_removed_is_resurrected_and_one_that_was_added_meanwhile_is_not() {
+        let mut script = script(2);
+        script
+            .at(10.0, piece(0, 0, 0, false))
+            .at(10.1, apply(0, 1))
+            .at(11.0, piece(1, 1, 0, true))
+            .at(11.1, apply(1, 0));
+        script.at(12.0, piece(2, 0, 1, false)).at(12.1, apply(2, 1));
+        script.at(60.0, contents(0, &[0, 2])).at(60.0, contents(1, &[2]));
+        assert_eq!(judged(&mut script), [1, 0, 1]);
+        let mut script = self::script(2);
+        script.at(10.0, piece(0, 0, 0, false)).at(10.1, apply(0, 1)).at(11.0, piece(1, 1, 0, true));
+        script.at(11.0, piece(2, 0, 0, false)).at(11.1, apply(1, 0)).at(11.1, apply(2, 1));
+        script.at(60.0, contents(0, &[0, 2])).at(60.0, contents(1, &[0, 2]));
+        assert_eq!(judged(&mut script), [0, 0, 0]);
+    }
+
     #[test]
     fn nodes_that_hold_two_writes_that_did_not_see_each_other_agree_in_whatever_order_they_came() {
         let mut script = script(2);
@@ -397,7 +440,7 @@ mod tests {
     fn a_write_is_overwritten_by_one_whose_writer_held_it() {
         let mut script = script(2);
         script.at(10.0, set(0, 0, 0));
-        script.at(11.0, Observation::Written { write: 1, key: 0, node: 1, deleted: false, seen: Some(0) });
+        script.at(11.0, Observation::Written { write: 1, key: 0, node: 1, deleted: false, seen: Some(0), piece: None });
         script.at(60.0, contents(0, &[1])).at(60.0, contents(1, &[1]));
         assert_eq!(judged(&mut script), [0, 0, 0]);
     }

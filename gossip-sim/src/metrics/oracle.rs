@@ -1,20 +1,24 @@
 //! The judge of the key-value map: it knows every accepted write, and what its writer had seen of the same key before. It shares
 //! no code and no idea with the protocol: no clocks, no contexts, only the order in which things happened.
 //!
-//! A write is *causally overwritten* if a later write of its key was accepted by a node that had seen it. Whoever applies a
-//! write has thereby seen all that its writer had seen.
+//! A write is *causally overwritten* if a later write of the same was accepted by a node that had seen it: of its key, or, where
+//! members change pieces of what a key holds, of its piece. Whoever applies a write has thereby seen all that its writer had
+//! seen of the key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gossip_core::Instant;
 
 use super::Cluster;
+use crate::trace::Piece;
 
 #[derive(Debug)]
 pub(super) struct Oracle {
     nodes: usize,
     writes: Vec<Write>,
     by_key: BTreeMap<usize, Vec<usize>>,
+    /// The same by key and piece.
+    by_piece: BTreeMap<(usize, Option<usize>), Vec<usize>>,
     /// Since when each node's memory is unbroken.
     remembers_since: Vec<Instant>,
     /// By node, at the end: writes that it holds as live entries.
@@ -24,8 +28,11 @@ pub(super) struct Oracle {
 #[derive(Debug)]
 pub(super) struct Write {
     key: usize,
+    /// Which piece of what the key holds; none: all of it.
+    piece: Option<usize>,
     pub(super) at: Instant,
-    deleted: bool,
+    /// Whether it took it away.
+    removed: bool,
     /// Earlier writes of the key that its writer had seen, ascending.
     past: Vec<usize>,
     /// By node: when it first saw this, or one that came after it, in its present memory.
@@ -38,6 +45,7 @@ impl Oracle {
             nodes,
             writes: Vec::new(),
             by_key: BTreeMap::new(),
+            by_piece: BTreeMap::new(),
             remembers_since: vec![Instant::ZERO; nodes],
             contents: BTreeMap::new(),
         }
@@ -50,12 +58,14 @@ impl Oracle {
     }
 
     /// Writes are numbered from 0 in the order of their acceptance.
-    pub(super) fn written(&mut self, at: Instant, node: usize, key: usize, deleted: bool) {
+    pub(super) fn written(&mut self, at: Instant, node: usize, key: usize, deleted: bool, piece: Option<Piece>) {
         let write = self.writes.len();
         let siblings = self.by_key.entry(key).or_default();
         let past = siblings.iter().copied().filter(|sibling| self.writes[*sibling].seen[node].is_some()).collect();
         siblings.push(write);
-        self.writes.push(Write { key, at, deleted, past, seen: vec![None; self.nodes] });
+        let (removed, piece) = (piece.map_or(deleted, |piece| piece.removed), piece.map(|piece| piece.number));
+        self.by_piece.entry((key, piece)).or_default().push(write);
+        self.writes.push(Write { key, piece, at, removed, past, seen: vec![None; self.nodes] });
         self.applied(at, node, write);
     }
 
@@ -75,25 +85,28 @@ impl Oracle {
         &self.writes
     }
 
-    /// Keys that are live somewhere at the end although each write of theirs was seen by the writer of a delete that is not
-    /// forgotten.
+    /// Keys, or pieces of them, that are live somewhere at the end although each write of theirs was seen by the writer of a
+    /// delete that is not forgotten.
     pub(super) fn resurrected(&self, cluster: &Cluster) -> usize {
         let alive = self.held_at_the_end(cluster);
         let is_resurrected = |siblings: &&Vec<usize>| {
             let covers = |delete: &usize, write: &usize| self.writes[*delete].past.contains(write);
-            let deletes = || siblings.iter().filter(|w| self.writes[**w].deleted && self.is_remembered(**w, cluster));
-            let mut sets = siblings.iter().filter(|write| !self.writes[**write].deleted);
+            let deletes = || siblings.iter().filter(|w| self.writes[**w].removed && self.is_remembered(**w, cluster));
+            let mut sets = siblings.iter().filter(|write| !self.writes[**write].removed);
             siblings.iter().any(|write| alive.contains(write)) && sets.all(|set| deletes().any(|d| covers(d, set)))
         };
-        self.by_key.values().filter(is_resurrected).count()
+        self.by_piece.values().filter(is_resurrected).count()
     }
 
     /// Accepted sets, not causally overwritten and known to a node that remembers them, that no live node holds at the end.
     pub(super) fn lost(&self, cluster: &Cluster) -> usize {
         let alive = self.held_at_the_end(cluster);
-        let overwritten = self.writes.iter().flat_map(|write| write.past.iter().copied()).collect::<BTreeSet<_>>();
+        let same = |write: &Write, past: &usize| self.writes[*past].piece == write.piece;
+        let overwrites =
+            |write: &'_ Write| write.past.iter().copied().filter(|past| same(write, past)).collect::<Vec<_>>();
+        let overwritten = self.writes.iter().flat_map(overwrites).collect::<BTreeSet<_>>();
         let is_lost = |write: &usize| {
-            !self.writes[*write].deleted
+            !self.writes[*write].removed
                 && !overwritten.contains(write)
                 && !alive.contains(write)
                 && self.is_remembered(*write, cluster)

@@ -127,8 +127,10 @@ fn read_kv(section: &mut Section<'_>, nodes: usize) -> Result<Kv, ScenarioError>
         "set" => Op::Set,
         "delete" => Op::Delete,
         "race" => Op::Race,
-        "add" | "insert" | "remove" => return Err(field.not_built()),
-        other => return Err(field.error(format!("no op `{other}`: set, delete or race"))),
+        "add" => Op::Add,
+        "insert" => Op::Insert,
+        "remove" => Op::Remove,
+        other => return Err(field.error(format!("no op `{other}`: set, delete, add, insert, remove or race"))),
     };
     let keys = section.required("keys")?.count(1..=MANY)?;
     let prefix = section.optional("prefix").map_or(Ok("k"), |field| field.text())?.to_owned();

@@ -283,6 +283,11 @@ pub(crate) struct Kv {
 pub(crate) enum Op {
     Set,
     Delete,
+    /// Counts in a counter.
+    Add,
+    /// Adds an element to a set, or removes it.
+    Insert,
+    Remove,
     /// Set on three nodes at one time, deleted on one of them a second later, set on another one a second after that.
     Race,
 }

@@ -209,7 +209,11 @@ impl Run {
                 at => node.run(|node| node.handle_no_stream(now, &(at - 16))),
             },
             4 => _ = node.attempt(|node| node.set_hints(now, input.bytes(255))),
-            5..8 => {
+            5 => {
+                let (with, within) = (input.id(), Duration::from_millis(input.number() % 5000));
+                _ = node.attempt(|node| node.kv_mut(now).diff(with, within));
+            }
+            6..8 => {
                 let metadata = input.bytes(255);
                 if node.attempt(|node| node.set_metadata(now, metadata)).is_some() {
                     let own = node.node().members().get(node.node().identity().id).map(|me| me.metadata);

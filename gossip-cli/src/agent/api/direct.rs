@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::error::ApiError;
 use super::names::{member_named, name_of};
-use super::request::{Body, Query};
+use super::request::{Body, Query, bytes};
 use super::{Answer, State, put_text};
 use crate::agent::mail::{self, Reader};
 use crate::agent::query::{Asked, Question};
@@ -47,7 +47,7 @@ struct Ask {
 pub(super) async fn send(state: &State, body: Body) -> Result<Answer, ApiError> {
     let Send { to, data, data_hex } = body.json().await?;
     let (name, id) = member_named(state, &to)?;
-    let data = bytes(data, data_hex)?;
+    let data = bytes("data", data, data_hex)?;
     let sending = state.handle.send_to(id, mail::PORT, &data).map_err(|failure| undelivered(&name, failure))?;
     sending.await.map_err(|failure| undelivered(&name, failure))?;
     Ok(json!({ "to": name, "id": id.to_string(), "delivered": true }).into())
@@ -77,7 +77,7 @@ pub(super) fn inbox(state: &State, query: Option<&str>) -> Result<Answer, ApiErr
 pub(super) async fn query(state: &State, body: Body) -> Result<Answer, ApiError> {
     let Ask { name, data, data_hex, tags, timeout_ms } = body.json().await?;
     let timeout = Duration::from_millis(timeout_ms.unwrap_or(TIMEOUT_MS));
-    let question = Question { name, data: bytes(data, data_hex)?, tags: parse_tags(&tags)?, timeout };
+    let question = Question { name, data: bytes("data", data, data_hex)?, tags: parse_tags(&tags)?, timeout };
     let asked = question.ask(&state.handle, &state.queries, &state.questions)?;
     let (to, lines) = mpsc::channel(WAITING);
     tokio::spawn(tell(asked, to));
@@ -135,21 +135,6 @@ impl Names {
     }
 }
 
-/// Text or hexadecimal digits; neither is no bytes.
-fn bytes(text: Option<String>, digits: Option<String>) -> Result<Vec<u8>, ApiError> {
-    let wrong = || ApiError::input("`data_hex` must be pairs of hexadecimal digits");
-    match (text, digits) {
-        (Some(_), Some(_)) => Err(ApiError::input("`data` and `data_hex` say the same: give one of them")),
-        (text, None) => Ok(text.unwrap_or_default().into_bytes()),
-        (None, Some(digits)) if digits.len() % 2 == 0 && digits.is_ascii() => {
-            let pairs = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16));
-            // A sign is no digit.
-            if digits.contains('+') { Err(wrong()) } else { pairs.collect::<Result<_, _>>().map_err(|_| wrong()) }
-        }
-        (None, Some(_)) => Err(wrong()),
-    }
-}
-
 fn undelivered(name: &str, failure: SendFailure) -> ApiError {
     let message = format!("not delivered to {name}: {failure}");
     match failure {
@@ -169,21 +154,5 @@ fn undelivered(name: &str, failure: SendFailure) -> ApiError {
             ApiError::failed(message).hint("it may have arrived all the same: the acknowledgement may be what was lost")
         }
         _ => ApiError::failed(message),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn data_is_text_or_digits() {
-        let of = |text: Option<&str>, digits: Option<&str>| bytes(text.map(Into::into), digits.map(Into::into));
-        assert_eq!(of(Some("ä"), None).unwrap(), "ä".as_bytes());
-        assert_eq!(of(None, Some("00fF")).unwrap(), [0, 0xff]);
-        assert_eq!(of(None, None).unwrap(), b"");
-        for (text, digits) in [(Some("a"), Some("00")), (None, Some("0")), (None, Some("+1")), (None, Some("äx"))] {
-            assert!(of(text, digits).is_err(), "{text:?} {digits:?}");
-        }
     }
 }

@@ -103,10 +103,10 @@ impl Guard {
         if self == Self::Owner { 1024 } else { 64 }
     }
 
-    /// The longest body, in bytes: through the socket more than a map can hold in one import, through a port so much
+    /// The longest body, in bytes: through the socket more than a map can hold in one import, or the longest message as digits, through a port so much
     /// that all connections together cannot take the machine's memory.
     pub(super) fn max_body(self) -> usize {
-        if self == Self::Owner { 64 << 20 } else { 1 << 20 }
+        if self == Self::Owner { 80 << 20 } else { 1 << 20 }
     }
 
     /// How long a client may read nothing of what is there for it: an answer may be large, and is held until it is read.

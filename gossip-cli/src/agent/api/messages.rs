@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::error::{ApiError, of_cancel, of_message, of_survey};
-use super::request::Body;
+use super::request::{Body, bytes};
 use super::{Answer, State};
 use crate::agent::{feed, query};
 
@@ -15,7 +15,8 @@ use crate::agent::{feed, query};
 #[serde(deny_unknown_fields)]
 struct Publish {
     topic: String,
-    payload: String,
+    payload: Option<String>,
+    payload_hex: Option<String>,
     #[serde(default)]
     class: Urgency,
     /// After so long it is of no use.
@@ -88,8 +89,9 @@ impl From<Urgency> for Class {
 }
 
 pub(super) async fn publish(state: &State, body: Body) -> Result<Answer, ApiError> {
-    let publish: Publish = body.json().await?;
-    let (topic, payload) = (publish.topic.as_bytes(), publish.payload.as_bytes());
+    let mut publish: Publish = body.json().await?;
+    let payload = bytes("payload", publish.payload.take(), publish.payload_hex.take())?;
+    let (topic, payload) = (publish.topic.as_bytes(), payload.as_slice());
     if query::is_reserved(topic) {
         return Err(ApiError::input(format!("the topic {:?} is for agents alone", publish.topic))
             .hint("topics that begin with @gossip/ are reserved; `gossip query` asks members"));

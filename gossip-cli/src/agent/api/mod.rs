@@ -12,6 +12,7 @@
 //! POST   /v1/key                  {"key", "change": {"type", "value"}, "own", and as above}
 //! DELETE /v1/key?key=&own=&if_version=&wait=&timeout_ms=
 //! GET    /v1/keys?prefix=&own=    POST /v1/keys {"entries": [[key, value]..], "own"}
+//! POST   /v1/diff                 {"member", "limit", "timeout_ms"}
 //! POST   /v1/publish              {"topic", "payload"}
 //! POST   /v1/cancel               {"version"}
 //! GET    /v1/watch?prefix=&own=&from=&list=    changes of keys, one JSON object a line
@@ -25,6 +26,7 @@
 
 mod content;
 mod counters;
+mod diff;
 mod direct;
 mod error;
 mod guard;
@@ -79,6 +81,7 @@ use super::mail::Mail;
 use super::query::Queries;
 use super::reach::Reach;
 use super::saver::Saver;
+use crate::digits;
 use crate::exit::Failure;
 use guard::Refused;
 
@@ -219,9 +222,6 @@ impl From<Value> for Answer {
 pub(super) fn put_text(object: &mut Map<String, Value>, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => object.insert(name.to_string(), text.into()),
-        Err(_) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            object.insert(format!("{name}_hex"), digits.into())
-        }
+        Err(_) => object.insert(format!("{name}_hex"), digits::write(bytes).into()),
     };
 }

@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
+use crate::digits;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,9 +77,30 @@ impl Body {
     }
 }
 
+/// What a request gives under a name as text, or as hexadecimal digits under `NAME_hex`; neither is no bytes.
+pub(super) fn bytes(name: &str, text: Option<String>, digits: Option<String>) -> Result<Vec<u8>, ApiError> {
+    match (text, digits) {
+        (Some(_), Some(_)) => Err(ApiError::input(format!("`{name}` and `{name}_hex` say the same: give one of them"))),
+        (text, None) => Ok(text.unwrap_or_default().into_bytes()),
+        (None, Some(digits)) => digits::read(&digits)
+            .ok_or_else(|| ApiError::input(format!("`{name}_hex` must be pairs of hexadecimal digits"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn data_is_text_or_digits() {
+        let of = |text: Option<&str>, digits: Option<&str>| bytes("data", text.map(Into::into), digits.map(Into::into));
+        assert_eq!(of(Some("ä"), None).unwrap(), "ä".as_bytes());
+        assert_eq!(of(None, Some("00fF")).unwrap(), [0, 0xff]);
+        assert_eq!(of(None, None).unwrap(), b"");
+        for (text, digits) in [(Some("a"), Some("00")), (None, Some("0")), (None, Some("+1")), (None, Some("äx"))] {
+            assert!(of(text, digits).is_err(), "{text:?} {digits:?}");
+        }
+    }
 
     #[test]
     fn parameters_are_decoded_and_may_repeat() {

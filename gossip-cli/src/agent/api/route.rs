@@ -13,12 +13,12 @@ use tokio::sync::mpsc;
 use super::error::ApiError;
 use super::guard::Guard;
 use super::{
-    Answer, State, direct, import, info, keys, members, messages, metrics, openapi, reachability, request, rtt, stream,
-    typed, watch,
+    Answer, State, diff, direct, import, info, keys, members, messages, metrics, openapi, reachability, request, rtt,
+    stream, typed, watch,
 };
 
 /// What can be asked for, by method and path.
-pub(super) static ROUTES: [Route; 23] = [
+pub(super) static ROUTES: [Route; 24] = [
     Route::new(Method::GET, "/v1/info", Operation::Info),
     Route::new(Method::GET, "/v1/config", Operation::Config),
     Route::new(Method::GET, "/v1/members", Operation::Members),
@@ -32,6 +32,7 @@ pub(super) static ROUTES: [Route; 23] = [
     Route::new(Method::DELETE, "/v1/key", Operation::DeleteKey),
     Route::new(Method::GET, "/v1/keys", Operation::ListKeys),
     Route::new(Method::POST, "/v1/keys", Operation::ImportKeys),
+    Route::new(Method::POST, "/v1/diff", Operation::Diff),
     Route::new(Method::POST, "/v1/publish", Operation::Publish),
     Route::new(Method::POST, "/v1/cancel", Operation::Cancel),
     Route::new(Method::GET, "/v1/watch", Operation::Watch),
@@ -66,6 +67,7 @@ enum Operation {
     DeleteKey,
     ListKeys,
     ImportKeys,
+    Diff,
     Publish,
     Cancel,
     Watch,
@@ -119,6 +121,7 @@ async fn answer(state: &State, guard: Guard, request: Request<Incoming>) -> Resu
         Operation::DeleteKey => keys::delete(state, query).await,
         Operation::ListKeys => keys::list(state, query),
         Operation::ImportKeys => import::import(state, body).await,
+        Operation::Diff => diff::compare(state, body).await,
         Operation::Publish => messages::publish(state, body).await,
         Operation::Cancel => messages::cancel(state, body).await,
         Operation::Watch => watch::watch(state, query),
