@@ -168,11 +168,12 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
     /// Takes over what another replica knows. `seen` is what was seen here of all keys.
     pub fn join(&mut self, seen: &Context<W>, other: &Self) {
         let theirs = other.context();
-        if other.heads.is_empty() || other.heads.iter().any(|head| !seen.contains(head)) {
+        let is_outlived = !other.heads.is_empty() && other.heads.iter().all(|head| seen.contains(head));
+        if !is_outlived {
             self.content.join(seen, &other.content, &theirs);
         } else {
             // What others have written since knows of all this: what of it is new here either lives on with that, and comes
-            // with it, or does not.
+            // with it, or does not. Until then nothing is known here of what it has outlived.
             let mut seen = seen.clone();
             other.content.dots(&mut |writer, counter| seen.insert_run(*writer, counter, counter));
             self.content.join(&seen, &other.content, &theirs);
@@ -197,7 +198,9 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
         self.heads = before;
         self.heads.extend(new);
         self.heads.sort_unstable();
-        other.past.iter().for_each(|(writer, counter)| self.outlived(&Dot::new(*writer, *counter)));
+        if !is_outlived {
+            other.past.iter().for_each(|(writer, counter)| self.outlived(&Dot::new(*writer, *counter)));
+        }
         outlived.iter().for_each(|dot| self.outlived(dot));
         self.prune(|_| false);
     }
