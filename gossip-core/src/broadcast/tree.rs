@@ -489,7 +489,7 @@ mod tests {
         let (broadcast, cx) = lab.parts(at);
         let start = cx.now;
         (0..300).for_each(|ms| {
-            broadcast.tree.dirty |= broadcast.tree.load.count(start + Duration::from_millis(ms), false, false)
+            broadcast.tree.dirty |= broadcast.tree.load.count(start + Duration::from_millis(ms), false, false);
         });
     }
 
