@@ -24,7 +24,7 @@ const RELIEF: Duration = Duration::from_secs(5);
 /// A node under load sends so many copies of each message, where others can bear the rest.
 const COPIES: usize = 3;
 /// And one less while so many bytes wait for its neighbours.
-const BACKLOG: usize = 32 << 10;
+const BACKLOG: usize = 128 << 10;
 /// How much longer a way seems for each child above those that are wanted; the last that is wanted costs a little already.
 const BURDEN: u32 = (20_000 / UNIT) as u32;
 /// When a load begins others see it a little later.
