@@ -368,7 +368,7 @@ impl<P: Peer> KvState<P> {
         }
         let before = self.context.fingerprint();
         let (mut first, mut is_readable) = (delta.after + 1, true);
-        // What is refused stays a hole, with all that it shows: so it comes again when there is room.
+        // What is left out stays a hole, with all that it shows: so it comes again.
         let mut refused: SmallVec<[u64; 4]> = SmallVec::new();
         for entry in delta.entries() {
             if is_readable {
@@ -380,8 +380,12 @@ impl<P: Peer> KvState<P> {
                 // It might show any of the writes that follow.
                 Err(Unreadable) => is_readable = false,
                 Ok(Some((key, item))) => {
-                    if self.take(cx, &key, &item) == Joined::Full {
-                        refused.extend(item.dots().iter().filter(|dot| dot.writer == writer).map(|dot| dot.counter));
+                    // What others have written over it may still be on its way, and bring what of it lives on.
+                    let is_outlived =
+                        !item.heads().is_empty() && item.heads().iter().all(|dot| self.context.contains(dot));
+                    if self.take(cx, &key, &item) == Joined::Full || is_outlived {
+                        let is_left_out = |dot: &&Dot<_>| dot.writer == writer && !self.context.contains(dot);
+                        refused.extend(item.dots().iter().filter(is_left_out).map(|dot| dot.counter));
                         refused.sort_unstable();
                     }
                 }
