@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gossip_core::kv::{Entry, Holding, Kv};
-use gossip_core::{Config, Event, Identity, Instant, Lane, MemberChange, MemberEvent, Node, NodeId};
+use gossip_core::{Config, Event, Identity, Instant, Lane, MemberChange, MemberEvent, Node, NodeId, Status};
 
 use super::clock::Clock;
 use super::inbox::Inbox;
@@ -40,6 +40,8 @@ struct Process {
     seen: (u64, usize, usize),
     /// In broadcast's overlay, as the trace tells of them.
     neighbours: Vec<usize>,
+    /// Members of which it said that they flap: doubts of them are not told.
+    flapping: BTreeSet<usize>,
     /// The wake-up in the queue that counts; later ones are put off until it comes.
     wake: Option<Instant>,
     spins: (Instant, u32),
@@ -95,6 +97,7 @@ impl Host {
         let process = Process {
             seen: (0, 0, 0),
             neighbours: Vec::new(),
+            flapping: BTreeSet::new(),
             node,
             generation,
             leaving: false,
@@ -412,6 +415,9 @@ impl Process {
             return;
         }
         let MemberEvent { generation, incarnation, change, .. } = *told;
+        if change == MemberChange::Flapping {
+            self.flapping.insert(subject);
+        }
         // A new address is no news about life and death.
         if change != MemberChange::Updated {
             stage.observe(&Observation::Told { observer: number, subject, generation, incarnation, change });
@@ -449,7 +455,10 @@ impl Process {
             let held = self.held(stage, subject);
             let known = stage.metrics().cluster().row(number, subject);
             if known != held.map(|held: Held| (held.status, held.generation)) {
-                changed += 1;
+                let is_doubt = held.is_some_and(|held| {
+                    held.status == Status::Suspect && known == Some((Status::Alive, held.generation))
+                });
+                changed += usize::from(!is_doubt || !self.flapping.contains(&subject));
                 stage.observe(&Observation::Row { observer: number, subject, held });
             }
         }
