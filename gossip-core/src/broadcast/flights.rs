@@ -142,7 +142,7 @@ impl Flights {
         self.window.acknowledged(now, place, slot, flight.weight, shortest)
     }
 
-    /// An acknowledgement did not come in time.
+    /// An acknowledgement is not waited for any more.
     pub(super) fn give_up(&mut self, place: Place, slot: Slot) {
         let Some(flight) = self.get_mut(place).filter(|flight| flight.on_way.contains(slot)) else { return };
         flight.on_way.remove(slot);
@@ -231,5 +231,53 @@ impl Passage for ToLink<'_> {
         if overdue {
             self.flights.due.push(Reverse((self.due, place, slot)));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::from_micros(1_000_000);
+    const WAY: Duration = Duration::from_millis(20);
+
+    fn flying(count: u64) -> Flights {
+        let mut flights = Flights::new();
+        for place in 0..count {
+            flights.begin(NOW, place, ShortId(place as u32), 1000, Slots::default());
+        }
+        flights
+    }
+
+    #[test]
+    fn what_a_neighbour_has_from_another_is_not_sent_to_it() {
+        let mut flights = flying(1);
+        flights.get_mut(0).expect("a flight").have.insert(2);
+        assert!(!flights.passage(NOW, 2, NOW).is_needed(0));
+        assert!(flights.passage(NOW, 3, NOW).is_needed(0));
+    }
+
+    #[test]
+    fn what_is_acknowledged_given_up_or_on_a_link_that_is_gone_makes_room() {
+        let mut flights = flying(1000);
+        let fill = |flights: &mut Flights| {
+            let mut passage = flights.passage(NOW, 1, NOW);
+            (0..1000)
+                .take_while(|place| {
+                    passage.has_room() && {
+                        passage.written(*place);
+                        true
+                    }
+                })
+                .count() as u64
+        };
+        let most = fill(&mut flights);
+        assert!((1..1000).contains(&most));
+        flights.land(NOW + WAY, 0, 1, WAY);
+        assert!(flights.window.has_room(1));
+        (1..most).for_each(|place| flights.give_up(place, 1));
+        assert!(fill(&mut flights) >= most);
+        flights.forget_link(1);
+        assert!(fill(&mut flights) >= most);
     }
 }

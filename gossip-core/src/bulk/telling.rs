@@ -93,6 +93,7 @@ impl<P: Peer> Bulk<P> {
         partner.wanted = partner.wanted.map(|_| cx.now);
         let shows = !body.open && partner.shown <= AHEAD - BLOCK;
         if opens {
+            // Who lacks any of it still hears of it by asking: told at once, all would ask the sender alone.
             self.partners.iter_mut().for_each(|(_, partner)| partner.hide(get.body));
         }
         if shows {
@@ -111,12 +112,6 @@ impl<P: Peer> Bulk<P> {
         }
     }
 
-    /// Tells all that everybody may ask for everything.
-    fn open(&mut self, short: ShortId) {
-        self.partners.iter_mut().for_each(|(_, partner)| partner.hide(short));
-        self.add_news(short, ALL);
-    }
-
     /// What partners were shown and have not asked for is open to all after a while.
     pub(super) fn open_stuck(&mut self, cx: &Cx<'_, P>) {
         let stuck = |body: &Body| !body.open && cx.now >= body.since + STUCK;
@@ -124,7 +119,8 @@ impl<P: Peer> Bulk<P> {
             self.bodies.iter().filter(|(_, body)| stuck(body)).map(|(short, _)| *short).collect();
         for short in stuck {
             self.bodies.entry(short).and_modify(|body| body.open = true);
-            self.open(short);
+            self.partners.iter_mut().for_each(|(_, partner)| partner.hide(short));
+            self.add_news(short, ALL);
         }
     }
 
