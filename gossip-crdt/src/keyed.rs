@@ -182,7 +182,9 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
         let is_new = |head: &&Dot<W>| !seen.contains(head) && !before.contains(head);
         let new: SmallVec<[Dot<W>; 1]> = other.heads.iter().filter(is_new).copied().collect();
         let mut outlived: SmallVec<[Dot<W>; 2]> = SmallVec::new();
-        outlived.extend(other.heads.iter().filter(|head| !new.contains(head) && !before.contains(head)).copied());
+        if !is_outlived {
+            outlived.extend(other.heads.iter().filter(|head| !new.contains(head) && !before.contains(head)).copied());
+        }
         before.retain(|head| {
             let stays = other.heads.contains(head) || !theirs.contains(head);
             if !stays {
@@ -313,6 +315,28 @@ mod tests {
         let last = set(&both.0, &both.1, 1, 40);
         assert_eq!(values(&joined(&both, &last).0), 1);
         assert_eq!(joined(&last, &a).0, last.0, "what it knew of does not come back");
+    }
+
+    #[test]
+    fn of_a_write_that_came_after_its_successor_nothing_is_known_that_lives_on() {
+        let add = |key: &Key, writer: u64, last: u64, element: u64| {
+            let mut key = key.clone();
+            let change = |content: &mut Content<u64, u64>, pen: &mut Pen<'_, u64>| content.set().add(pen, element);
+            key.write(writer, last, change).unwrap();
+            key
+        };
+        let first = add(&Key::default(), 1, 0, 10);
+        let second = add(&first, 1, 1, 20);
+        let third = add(&second, 2, 0, 20);
+        let mut mine = add(&Key::default(), 3, 0, 30);
+        // It was told that nothing of the second write is left, and of the first nothing at all.
+        let mut seen = Context::new();
+        seen.insert_run(3, 1, 1);
+        seen.insert_run(1, 2, 2);
+        mine.join(&seen, &second);
+        assert!(!mine.covers(&Dot::new(1, 1)));
+        mine.join(&seen, &third);
+        assert!(mine.dots().contains(&Dot::new(1, 1)), "the third write shows what the first one added");
     }
 
     #[test]
