@@ -42,7 +42,7 @@ fn one_of_million(number: u32) -> [u8; 16] {
 
 /// A million keys of 16 bytes with values of 32: what each takes, and what a write of one more value takes.
 fn million(criterion: &mut Criterion) {
-    let mut known = Known::new(1);
+    let mut known = Known::new(2);
     let memory = allocation_counter::measure(|| {
         for number in 0..MILLION {
             let written = known.node.kv_mut(known.now).set(Scope::Shared, &one_of_million(number), &[7; 32]);

@@ -52,7 +52,7 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
         Self { heads: SmallVec::from_iter([dot]), ..Self::default() }
     }
 
-    /// That all writes of the key which this one knows of are gone, and itself.
+    /// That nothing is left of a write of the key, and no more than that.
     pub fn gone(dot: &Dot<W>) -> Self {
         Self { past: SmallVec::from_iter([(dot.writer, dot.counter)]), ..Self::default() }
     }
@@ -167,24 +167,21 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
 
     /// Takes over what another replica knows. `seen` is what was seen here of all keys.
     pub fn join(&mut self, seen: &Context<W>, other: &Self) {
-        let theirs = other.context();
-        let is_outlived = !other.heads.is_empty() && other.heads.iter().all(|head| seen.contains(head));
-        if !is_outlived {
-            self.content.join(seen, &other.content, &theirs);
-        } else {
-            // What others have written since knows of all this: what of it is new here either lives on with that, and comes
-            // with it, or does not. Until then nothing is known here of what it has outlived.
-            let mut seen = seen.clone();
-            other.content.dots(&mut |writer, counter| seen.insert_run(*writer, counter, counter));
-            self.content.join(&seen, &other.content, &theirs);
+        if other.heads.is_empty() {
+            return other.past().for_each(|dot| self.lose(dot));
         }
+        if other.heads.iter().all(|head| seen.contains(head)) {
+            // What others have written since knows of all this, and what of it lives on comes with that: until then nothing
+            // is known here of what it has outlived, nor of what lives on.
+            return;
+        }
+        let theirs = other.context();
+        self.content.join(seen, &other.content, &theirs);
         let mut before = core::mem::take(&mut self.heads);
         let is_new = |head: &&Dot<W>| !seen.contains(head) && !before.contains(head);
         let new: SmallVec<[Dot<W>; 1]> = other.heads.iter().filter(is_new).copied().collect();
         let mut outlived: SmallVec<[Dot<W>; 2]> = SmallVec::new();
-        if !is_outlived {
-            outlived.extend(other.heads.iter().filter(|head| !new.contains(head) && !before.contains(head)).copied());
-        }
+        outlived.extend(other.heads.iter().filter(|head| !new.contains(head) && !before.contains(head)).copied());
         before.retain(|head| {
             let stays = other.heads.contains(head) || !theirs.contains(head);
             if !stays {
@@ -200,11 +197,22 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
         self.heads = before;
         self.heads.extend(new);
         self.heads.sort_unstable();
-        if !is_outlived {
-            other.past.iter().for_each(|(writer, counter)| self.outlived(&Dot::new(*writer, *counter)));
-        }
+        other.past.iter().for_each(|(writer, counter)| self.outlived(&Dot::new(*writer, *counter)));
         outlived.iter().for_each(|dot| self.outlived(dot));
         self.prune(|_| false);
+    }
+
+    /// Another replica that has seen a write of it, shown here, has nothing left of it.
+    fn lose(&mut self, dot: Dot<W>) {
+        let mut gone = Context::new();
+        gone.insert_run(dot.writer, dot.counter, dot.counter);
+        self.content.join(&Context::new(), &Content::default(), &gone);
+        self.content.tidy();
+        if let Ok(at) = self.heads.binary_search(&dot) {
+            self.heads.remove(at);
+            self.outlived(&dot);
+            self.prune(|_| false);
+        }
     }
 
     /// The stamps of its register.

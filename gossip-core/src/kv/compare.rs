@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use gossip_crdt::Dot;
 use gossip_reconcile::{Found, Session, Slot, Want};
 use smallvec::SmallVec;
 
@@ -16,6 +17,7 @@ use super::join::Joined;
 use super::key::Key;
 use super::push::{read_entry, write_entry};
 use super::{KvState, Scope};
+use crate::identity::Identity;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
@@ -38,8 +40,8 @@ pub(crate) enum Intent {
     Wants(Vec<Want>),
     /// What is known of these, the last first.
     States(Vec<Slot>),
-    /// What the receiver holds and this node knows to be gone.
-    Gone(Vec<(Key, Item)>),
+    /// Writes that the receiver shows and of which nothing is left here.
+    Gone(Vec<(Key, Dot<Identity>)>),
 }
 
 /// What an intent is to the comparison that this node has begun.
@@ -216,7 +218,7 @@ impl<P: Peer> KvState<P> {
 
     /// What another member knows of keys in which the two differ. Of what is gone here it has not heard.
     pub(super) fn handle_states(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, states: States<'_>) {
-        let mut gone: Vec<(Key, Item)> = Vec::new();
+        let mut gone = Vec::new();
         self.note_received(from.addr, states.entries.bytes() + 1);
         for entry in states.entries.iter() {
             let Some((key, item)) = read_entry(&entry, cx.now) else {
@@ -230,7 +232,7 @@ impl<P: Peer> KvState<P> {
         self.tell_gone(cx, from.addr.clone(), gone);
     }
 
-    pub(super) fn tell_gone(&mut self, cx: &mut Cx<'_, P>, to: P, gone: Vec<(Key, Item)>) {
+    pub(super) fn tell_gone(&mut self, cx: &mut Cx<'_, P>, to: P, gone: Vec<(Key, Dot<Identity>)>) {
         if !gone.is_empty() {
             self.send(cx, to, Intent::Gone(gone));
         }
@@ -243,24 +245,17 @@ impl<P: Peer> KvState<P> {
         key: Key,
         item: &Item,
         wants_answer: bool,
-        gone: &mut Vec<(Key, Item)>,
+        gone: &mut Vec<(Key, Dot<Identity>)>,
     ) {
         for dot in item.dots() {
             self.check_memory(cx, dot.writer, dot.counter);
         }
         let seen: SmallVec<[_; 2]> = item.dots().into_iter().filter(|dot| self.context.contains(dot)).collect();
-        if self.take(cx, &key, item) == Joined::Full {
+        if self.take(cx, &key, item) == Joined::Full || !wants_answer {
             return;
         }
-        let mut known = self.store.open(&key).unwrap_or_default();
-        let shown = known.dots();
-        let mut outlived = seen.iter().filter(|dot| !shown.contains(dot)).peekable();
-        if wants_answer && outlived.peek().is_some() {
-            outlived.for_each(|dot| known.outlived(dot));
-            // What follows from its heads is not written.
-            known.prune(|_| false);
-            gone.push((key, known));
-        }
+        let shown = self.store.open(&key).unwrap_or_default().dots();
+        gone.extend(seen.into_iter().filter(|dot| !shown.contains(dot)).map(|dot| (key.clone(), dot)));
     }
 
     pub(super) fn write_comparison(
@@ -302,7 +297,7 @@ impl<P: Peer> KvState<P> {
                 }
             }
             Intent::Gone(mut gone) => {
-                write_gone(cx, &mut gone, packet);
+                write_gone(&mut gone, cx.now, packet);
                 if !gone.is_empty() {
                     self.send(cx, to.addr.clone(), Intent::Gone(gone));
                 }
@@ -350,34 +345,16 @@ impl<P: Peer> KvState<P> {
     }
 }
 
-fn write_gone<P>(cx: &mut Cx<'_, P>, gone: &mut Vec<(Key, Item)>, packet: &mut Writer<'_>) {
-    let (before, mut left) = (gone.len(), Vec::new());
+/// Writes as many as find room, the last first.
+fn write_gone(gone: &mut Vec<(Key, Dot<Identity>)>, now: Instant, packet: &mut Writer<'_>) {
     _ = packet.section(tag::KV_STATES, |w| {
         w.u8(0)?;
         let written = w.items(|w| {
-            let Some((key, item)) = gone.pop() else { return Ok(false) };
-            match write_all(w, &key, &item, cx.now) {
-                Ok(()) => Ok(true),
-                Err(NoSpace) => {
-                    left.push((key, item));
-                    Err(NoSpace)
-                }
-            }
+            let Some((key, dot)) = gone.last() else { return Ok(false) };
+            write_entry(w, key, &Item::gone(dot), dot, now)?;
+            gone.pop();
+            Ok(true)
         });
         if written == 0 { Err(NoSpace) } else { Ok(()) }
     });
-    if gone.len() + left.len() == before {
-        // What finds no room in an empty packet finds none in any.
-        cx.stats.kv_dropped += 1;
-        left.clear();
-    }
-    gone.extend(left);
-}
-
-/// Writes what is known of a key, or, if nothing is left of it, each write that is gone.
-fn write_all(w: &mut Writer<'_>, key: &Key, item: &Item, now: Instant) -> Result<(), NoSpace> {
-    match item.heads().first() {
-        Some(head) => write_entry(w, key, item, head, now),
-        None => item.past().try_for_each(|dot| write_entry(w, key, &Item::gone(&dot), &dot, now)),
-    }
 }

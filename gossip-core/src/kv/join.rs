@@ -84,11 +84,8 @@ impl<P: Peer> KvState<P> {
             return Joined::Full;
         }
         if after.heads().is_empty() {
-            // What the key shows still was known to what is gone: if it lives on, it comes again with what knows of it.
-            let me = self.writer(*cx.me);
-            for dot in after.dots().iter().filter(|dot| dot.writer != me) {
-                self.context.forget(cx.key, dot);
-            }
+            // What it shows still was known to what is gone: if it lives on, it comes again with what knows of it.
+            after.dots().iter().for_each(|dot| self.context.forget(cx.key, dot));
             after = Item::default();
         }
         after.dots().iter().for_each(|dot| self.note(cx, dot));

@@ -263,10 +263,9 @@ impl<P: Peer> KvState<P> {
     /// either.
     fn take_context(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, page: ContextPage<'_>) {
         self.hear(cx, from, page);
-        let (max, me) = (cx.config.kv.max_writers, self.writer(*cx.me));
+        let max = cx.config.kv.max_writers;
         for seen in page.writers.iter() {
-            // This node alone knows what it wrote.
-            for (first, last) in seen.runs().filter(|_| seen.writer != me) {
+            for (first, last) in seen.runs() {
                 cx.stats.kv_postponed += u64::from(!self.context.add(cx.key, max, seen.writer, first, last));
             }
         }
