@@ -16,6 +16,16 @@ impl Slot {
     pub fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// As a number that takes less room.
+    pub fn to_u32(self) -> u32 {
+        self.0
+    }
+
+    /// From [`Self::to_u32`].
+    pub fn from_u32(number: u32) -> Self {
+        Self(number)
+    }
 }
 
 /// A key and what is summed up of it.

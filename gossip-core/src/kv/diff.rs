@@ -183,7 +183,7 @@ impl Report {
         for slot in index.ours(found) {
             let Some((key, held)) = index.key(slot).zip(store.at(slot)) else { continue };
             if let Some(noted) = self.place(key).filter(|noted| noted.here.is_empty() && noted.there.is_empty()) {
-                noted.here = versions(held.heads());
+                noted.here = versions(&held.heads());
             }
             if self.ours.len() < MAX_STATES {
                 self.ours.push(slot);
@@ -317,7 +317,7 @@ impl<P: Peer> KvState<P> {
         if !item.is_visible() {
             return;
         }
-        let here = self.store.get(key).filter(|held| held.is_visible()).map(|held| versions(held.heads()));
+        let here = self.store.get(key).filter(|held| held.is_visible()).map(|held| versions(&held.heads()));
         let theirs = versions(item.heads());
         let round = report.round.number;
         let Some(noted) = report.place(key) else { return };

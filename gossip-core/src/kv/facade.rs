@@ -36,7 +36,7 @@ impl<'a> Entry<'a> {
     fn of(key: &'a Key, held: &'a Held) -> Option<Self> {
         let scope = key.scope();
         let (dot, value) = held.value(matches!(scope, Scope::Own(_)))?;
-        Some(Self { scope, key: key.name(), value, version: Version::from(dot) })
+        Some(Self { scope, key: key.name(), value, version: Version::from(&dot) })
     }
 }
 

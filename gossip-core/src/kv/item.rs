@@ -1,6 +1,7 @@
 //! What is known of a key, and how it is kept.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 
 use gossip_crdt::{Dot, Stamp};
 use smallvec::SmallVec;
@@ -25,15 +26,15 @@ pub(crate) fn is_of(item: &Item, id: NodeId) -> bool {
 /// An item as it is kept: a register that was written once takes a quarter of the room.
 #[derive(Debug)]
 pub(crate) enum Held {
-    Plain { dot: Dot<Identity>, stamp: Stamp, value: Blob },
+    Plain { writer: Arc<Identity>, counter: u64, stamp: Stamp, value: Box<[u8]> },
     Rich(Box<Item>),
 }
 
 impl Held {
-    pub(crate) fn new(item: Item) -> Self {
+    pub(crate) fn new(item: Item, name: impl FnOnce(Identity) -> Arc<Identity>) -> Self {
         match item.as_plain() {
             Some((dot, Some((stamp, value)))) if item.expires.is_none() => {
-                Self::Plain { dot, stamp, value: value.clone() }
+                Self::Plain { writer: name(dot.writer), counter: dot.counter, stamp, value: Box::from(&**value) }
             }
             _ => Self::Rich(Box::new(item)),
         }
@@ -41,22 +42,24 @@ impl Held {
 
     pub(crate) fn open(&self) -> Item {
         match self {
-            Self::Plain { dot, stamp, value } => Item::value(*dot, *stamp, value.clone()),
+            Self::Plain { writer, counter, stamp, value } => {
+                Item::value(Dot::new(**writer, *counter), *stamp, Blob::from(&**value))
+            }
             Self::Rich(item) => Item::clone(item),
         }
     }
 
-    pub(crate) fn heads(&self) -> &[Dot<Identity>] {
+    pub(crate) fn heads(&self) -> SmallVec<[Dot<Identity>; 2]> {
         match self {
-            Self::Plain { dot, .. } => core::slice::from_ref(dot),
-            Self::Rich(item) => item.heads(),
+            Self::Plain { writer, counter, .. } => SmallVec::from_iter([Dot::new(**writer, *counter)]),
+            Self::Rich(item) => SmallVec::from_slice(item.heads()),
         }
     }
 
     /// The writes that it shows.
     pub(crate) fn dots(&self) -> SmallVec<[Dot<Identity>; 2]> {
         match self {
-            Self::Plain { dot, .. } => SmallVec::from_slice(core::slice::from_ref(dot)),
+            Self::Plain { .. } => self.heads(),
             Self::Rich(item) => item.dots(),
         }
     }
@@ -69,10 +72,10 @@ impl Held {
     }
 
     /// The value of a register that is shown, and which write set it.
-    pub(crate) fn value(&self, own: bool) -> Option<(&Dot<Identity>, &Blob)> {
+    pub(crate) fn value(&self, own: bool) -> Option<(Dot<Identity>, &[u8])> {
         match self {
-            Self::Plain { dot, value, .. } => Some((dot, value)),
-            Self::Rich(item) => winner(item.content().siblings()?, own),
+            Self::Plain { writer, counter, value, .. } => Some((Dot::new(**writer, *counter), value)),
+            Self::Rich(item) => winner(item.content().siblings()?, own).map(|(dot, value)| (*dot, &**value)),
         }
     }
 }

@@ -20,6 +20,7 @@ mod key;
 mod parts;
 mod persist;
 mod push;
+mod shown;
 #[cfg(feature = "broadcast")]
 mod spread;
 mod stable;

@@ -11,16 +11,10 @@ use smallvec::SmallVec;
 use super::Version;
 use super::item::{Held, Item};
 use super::key::Key;
+use super::shown::{Place, Shown};
 use crate::identity::Identity;
 use crate::time::Instant;
 use crate::wire::ClusterKey;
-
-/// Where a write is.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Live(Slot),
-    Deleted(u32),
-}
 
 /// What is known of every key.
 #[derive(Debug)]
@@ -34,9 +28,9 @@ pub(crate) struct Store {
     deletions: BTreeMap<u32, (Key, Item)>,
     deleted: BTreeMap<Key, u32>,
     next_deletion: u32,
-    /// By writer and counter: the writes that keys show, their heads and those of which something is left in their content.
-    /// So of a write that is not here nothing is left.
-    shown: BTreeMap<Identity, BTreeMap<u64, Place>>,
+    /// The writes that keys show, their heads and those of which something is left in their content. So of a write that is
+    /// not here nothing is left.
+    shown: Shown,
     /// Deletions and when they may be forgotten.
     graves: VecDeque<(Instant, u32)>,
     expiring: BTreeSet<(Instant, Key)>,
@@ -56,7 +50,7 @@ impl Store {
             deletions: BTreeMap::new(),
             deleted: BTreeMap::new(),
             next_deletion: 0,
-            shown: BTreeMap::new(),
+            shown: Shown::default(),
             graves: VecDeque::new(),
             expiring: BTreeSet::new(),
             fingerprint: 0,
@@ -92,16 +86,16 @@ impl Store {
     }
 
     /// The heads of a key, by a write that it shows.
-    pub(crate) fn heads(&self, version: &Version) -> Option<&[Dot<Identity>]> {
-        match *self.shown.get(&version.writer())?.get(&version.counter)? {
+    pub(crate) fn heads(&self, version: &Version) -> Option<SmallVec<[Dot<Identity>; 2]>> {
+        match self.shown.get(&version.dot())? {
             Place::Live(slot) => self.at(slot).map(Held::heads),
-            Place::Deleted(number) => self.deletions.get(&number).map(|(_, item)| item.heads()),
+            Place::Deleted(number) => self.deletions.get(&number).map(|(_, item)| SmallVec::from_slice(item.heads())),
         }
     }
 
     /// A key, and what is known of it, by a write that it shows.
     pub(crate) fn find(&self, version: &Version) -> Option<(&Key, Item)> {
-        self.show(*self.shown.get(&version.writer())?.get(&version.counter)?)
+        self.show(self.shown.get(&version.dot())?)
     }
 
     fn show(&self, place: Place) -> Option<(&Key, Item)> {
@@ -119,8 +113,8 @@ impl Store {
         first: u64,
         last: u64,
     ) -> impl Iterator<Item = (u64, &Key, Item)> + use<'_> {
-        let places = self.shown.get(&writer).map(|shown| shown.range(first..=last)).into_iter().flatten();
-        let shown = places.filter_map(|(counter, place)| self.show(*place).map(|(key, item)| (*counter, key, item)));
+        let places = self.shown.range(writer, first, last);
+        let shown = places.filter_map(|(counter, place)| self.show(place).map(|(key, item)| (counter, key, item)));
         shown.filter(move |(counter, _, item)| !item.shows_any(writer, first, *counter))
     }
 
@@ -150,12 +144,10 @@ impl Store {
             if self.items.len() <= slot.index() {
                 self.items.resize_with(slot.index() + 1, || None);
             }
-            self.items[slot.index()] = Some(Held::new(item));
+            self.items[slot.index()] = Some(Held::new(item, |writer| self.shown.name(writer)));
             Place::Live(slot)
         };
-        for dot in dots {
-            self.shown.entry(dot.writer).or_default().insert(dot.counter, place);
-        }
+        dots.iter().for_each(|dot| self.shown.insert(dot, place));
     }
 
     /// Takes out what was known of a key, but for its place in the index.
@@ -171,7 +163,7 @@ impl Store {
                     }
                 }
                 self.live -= usize::from(held.is_visible());
-                self.fingerprint = self.fingerprint.wrapping_sub(self.sum(held.heads()));
+                self.fingerprint = self.fingerprint.wrapping_sub(self.sum(&held.heads()));
                 dots
             }
             None => {
@@ -179,17 +171,8 @@ impl Store {
                 SmallVec::from_slice(item.as_ref().map_or(&[], |(_, item)| item.heads()))
             }
         };
-        before.iter().for_each(|dot| self.hide(dot));
+        before.iter().for_each(|dot| self.shown.remove(dot));
         slot
-    }
-
-    fn hide(&mut self, dot: &Dot<Identity>) {
-        if let Some(shown) = self.shown.get_mut(&dot.writer) {
-            shown.remove(&dot.counter);
-            if shown.is_empty() {
-                self.shown.remove(&dot.writer);
-            }
-        }
     }
 
     fn bury(&mut self, key: &Key, item: Item, forget_at: Instant) -> u32 {
@@ -236,7 +219,7 @@ impl Store {
             let (key, heads) = (key.clone(), SmallVec::<[Dot<Identity>; 2]>::from_slice(item.heads()));
             self.deletions.remove(&number);
             self.deleted.remove(&key);
-            heads.iter().for_each(|head| self.hide(head));
+            heads.iter().for_each(|head| self.shown.remove(head));
             self.revision += 1;
         }
     }
