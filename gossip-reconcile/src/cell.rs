@@ -209,7 +209,7 @@ mod tests {
         for number in keys {
             let key = number.to_be_bytes();
             let hash = hashes.key(&key);
-            sketch.add(hash, Cell::of(hash, hashes.version(&key, b"1").get()));
+            sketch.add(hash, Cell::of(hash, hashes.version(&key, hash, b"1").get()));
         }
         sketch
     }

@@ -212,7 +212,8 @@ mod tests {
         let index = Index::<[u8; 4]>::with_cells(hashes, 1);
         let cell = |key: u32, version: u32| {
             let key = key.to_be_bytes();
-            Cell::of(hashes.key(&key), hashes.version(&key, &version.to_be_bytes()).get())
+            let hash = hashes.key(&key);
+            Cell::of(hash, hashes.version(&key, hash, &version.to_be_bytes()).get())
         };
         let other = cell(0, 0);
         let singles = (1..1_000_000_u32).filter_map(|number| {

@@ -57,7 +57,8 @@ impl<K: AsRef<[u8]>> Index<K> {
 
     /// Notes that a key is there with this version. The key's slot; none if there is no room, at 2^32 - 1 items.
     pub fn insert(&mut self, key: K, version: &[u8]) -> Option<Slot> {
-        let (hash, version) = (self.hashes.key(key.as_ref()), self.hashes.version(key.as_ref(), version));
+        let hash = self.hashes.key(key.as_ref());
+        let version = self.hashes.version(key.as_ref(), hash, version);
         if let Some(slot) = self.find(hash, key.as_ref()) {
             self.replace(slot, version);
             return Some(slot);
@@ -74,7 +75,7 @@ impl<K: AsRef<[u8]>> Index<K> {
     /// Notes that the item there has another version; false if there is none.
     pub fn set_version(&mut self, slot: Slot, version: &[u8]) -> bool {
         let Some(item) = self.slab.get(slot) else { return false };
-        let version = self.hashes.version(item.key.as_ref(), version);
+        let version = self.hashes.version(item.key.as_ref(), item.hash, version);
         self.replace(slot, version);
         true
     }

@@ -103,9 +103,9 @@ mod tests {
         for number in 0..differ {
             let key = number.to_be_bytes();
             let hash = hashes.key(&key);
-            a.toggle(hash, hashes.version(&key, b"1").get());
+            a.toggle(hash, hashes.version(&key, hash, b"1").get());
             if number % 2 == 0 {
-                b.toggle(hash, hashes.version(&key, b"2").get());
+                b.toggle(hash, hashes.version(&key, hash, b"2").get());
             }
         }
         a.estimate(&b)

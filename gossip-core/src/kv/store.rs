@@ -1,10 +1,11 @@
 //! The keys: those that have a content, in an index that can be compared with another member's; and the deletions that some
 //! may not have heard of.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use gossip_crdt::Dot;
+use gossip_crdt::{Dot, Stamp};
 use gossip_reconcile::{HashKey, Index, KeyRange, Slot};
 use smallvec::SmallVec;
 
@@ -148,6 +149,33 @@ impl Store {
             Place::Live(slot)
         };
         dots.iter().for_each(|dot| self.shown.insert(dot, place));
+    }
+
+    /// Where a key is that holds nothing but a value which this writer set.
+    pub(crate) fn last_set_by(&self, key: &Key, by: Identity) -> Option<Slot> {
+        let slot = self.index.slot(key.as_ref())?;
+        matches!(self.at(slot)?, Held::Plain { writer, .. } if **writer == by).then_some(slot)
+    }
+
+    /// Such a key's writer sets it again: as [`Self::put`], of less work.
+    pub(crate) fn set_again(&mut self, slot: Slot, counter: u64, stamp: Stamp, value: &[u8]) {
+        let Some(Some(Held::Plain { writer, counter: last, stamp: last_stamp, value: held })) =
+            self.items.get_mut(slot.index())
+        else {
+            return;
+        };
+        let (before, after) = (Dot::new(**writer, *last), Dot::new(**writer, counter));
+        (*last, *last_stamp) = (counter, stamp);
+        if held.len() == value.len() {
+            held.copy_from_slice(value);
+        } else {
+            *held = Box::from(value);
+        }
+        self.shown.remove(&before);
+        self.shown.insert(&after, Place::Live(slot));
+        self.index.set_version(slot, &version_of(&[after]));
+        self.fingerprint = self.fingerprint.wrapping_sub(self.sum(&[before])).wrapping_add(self.sum(&[after]));
+        self.revision += 1;
     }
 
     /// Takes out what was known of a key, but for its place in the index.
