@@ -226,7 +226,7 @@ impl<P: Peer> KvState<P> {
                 continue;
             };
             self.note_theirs(cx, from.addr, &key, &item);
-            self.take_state(cx, key, &item, states.wants_answer, &mut gone);
+            self.take_state(cx, &key, &item, states.wants_answer, &mut gone);
         }
         self.end_diff_if_named(cx);
         self.tell_gone(cx, from.addr.clone(), gone);
@@ -242,7 +242,7 @@ impl<P: Peer> KvState<P> {
     pub(super) fn take_state(
         &mut self,
         cx: &mut Cx<'_, P>,
-        key: Key,
+        key: &Key,
         item: &Item,
         wants_answer: bool,
         gone: &mut Vec<(Key, Dot<Identity>)>,
@@ -251,10 +251,10 @@ impl<P: Peer> KvState<P> {
             self.check_memory(cx, dot.writer, dot.counter);
         }
         let seen: SmallVec<[_; 2]> = item.dots().into_iter().filter(|dot| self.context.contains(dot)).collect();
-        if self.take(cx, &key, item) == Joined::Full || !wants_answer {
+        if self.take(cx, key, item) == Joined::Full || !wants_answer {
             return;
         }
-        let shown = self.store.open(&key).unwrap_or_default().dots();
+        let shown = self.store.open(key).unwrap_or_default().dots();
         gone.extend(seen.into_iter().filter(|dot| !shown.contains(dot)).map(|dot| (key.clone(), dot)));
     }
 

@@ -164,7 +164,7 @@ impl<P: Peer> KvState<P> {
         let mut gone = Vec::new();
         self.note_theirs(cx, from.addr, &key, &item);
         self.end_diff_if_named(cx);
-        self.take_state(cx, key, &item, true, &mut gone);
+        self.take_state(cx, &key, &item, true, &mut gone);
         self.tell_gone(cx, from.addr.clone(), gone);
     }
 
