@@ -246,6 +246,8 @@ impl<P: Peer> KvState<P> {
             if lacking > MANY_VERSIONS {
                 self.sync.served = cx.now + ANSWER;
             }
+            // Nobody is to be asked for the same soon, this one least of all.
+            (self.sync.at, self.sync.with, self.sync.gap) = (None, None, None);
             self.send_context(cx, from.addr.clone(), true);
         }
     }
