@@ -38,10 +38,22 @@ pub(crate) enum Intent {
     Question,
     Answer(SmallVec<[u8; 64]>),
     Wants(Vec<Want>),
-    /// What is known of these, the last first.
-    States(Vec<Slot>),
-    /// Writes that the receiver shows and of which nothing is left here.
-    Gone(Vec<(Key, Dot<Identity>)>),
+    /// What is known here, the last first, and whether the receiver is to tell what it knows to be gone.
+    States {
+        told: Vec<Told>,
+        wants_answer: bool,
+    },
+}
+
+/// What another member is told of a key.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    /// What is known of the key there.
+    At(Slot),
+    /// What is known of it, deleted or not.
+    Of(Key),
+    /// That nothing is left of a write, and nothing is known here of what outlived it.
+    Gone(Key, Dot<Identity>),
 }
 
 /// What an intent is to the comparison that this node has begun.
@@ -58,8 +70,8 @@ impl Intent {
     pub(super) fn part(&self) -> Part {
         match self {
             Self::Question => Part::Question,
-            Self::Wants(_) | Self::States(_) => Part::Exchange,
-            Self::Answer(_) | Self::Gone(_) => Part::Answer,
+            Self::Wants(_) | Self::States { wants_answer: true, .. } => Part::Exchange,
+            Self::Answer(_) | Self::States { wants_answer: false, .. } => Part::Answer,
         }
     }
 }
@@ -135,7 +147,7 @@ impl<P: Peer> KvState<P> {
 
     pub(super) fn send(&mut self, cx: &mut Cx<'_, P>, to: P, intent: Intent) {
         let to = match &intent {
-            Intent::States(slots) if slots.len() > 16 => Target::patient(cx, to),
+            Intent::States { told, .. } if told.len() > 16 => Target::patient(cx, to),
             _ => Target::to(to),
         };
         self.intents.push(cx.stats, to, super::Intent::Compare(intent));
@@ -196,10 +208,7 @@ impl<P: Peer> KvState<P> {
         if !wants.is_empty() {
             self.send(cx, from.addr.clone(), Intent::Wants(wants));
         }
-        if !ours.is_empty() {
-            ours.reverse();
-            self.send(cx, from.addr.clone(), Intent::States(ours));
-        }
+        self.tell_states(cx, from.addr.clone(), ours);
     }
 
     pub(super) fn handle_wants(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, wants: &[u8]) {
@@ -209,16 +218,20 @@ impl<P: Peer> KvState<P> {
         };
         let index = self.store.index();
         let wanted = wants.iter().flat_map(|want| index.wanted(want)).take(MAX_STATES);
-        let mut wanted: Vec<Slot> = wanted.collect();
-        if !wanted.is_empty() {
-            wanted.reverse();
-            self.send(cx, from.addr.clone(), Intent::States(wanted));
+        let wanted: Vec<Slot> = wanted.collect();
+        self.tell_states(cx, from.addr.clone(), wanted);
+    }
+
+    pub(super) fn tell_states(&mut self, cx: &mut Cx<'_, P>, to: P, slots: Vec<Slot>) {
+        if !slots.is_empty() {
+            let told = slots.into_iter().rev().map(Told::At).collect();
+            self.send(cx, to, Intent::States { told, wants_answer: true });
         }
     }
 
     /// What another member knows of keys in which the two differ. Of what is gone here it has not heard.
     pub(super) fn handle_states(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, states: States<'_>) {
-        let mut gone = Vec::new();
+        let mut told = Vec::new();
         self.note_received(from.addr, states.entries.bytes() + 1);
         for entry in states.entries.iter() {
             let Some((key, item)) = read_entry(&entry, cx.now) else {
@@ -226,15 +239,15 @@ impl<P: Peer> KvState<P> {
                 continue;
             };
             self.note_theirs(cx, from.addr, &key, &item);
-            self.take_state(cx, &key, &item, states.wants_answer, &mut gone);
+            self.take_state(cx, &key, &item, states.wants_answer, &mut told);
         }
         self.end_diff_if_named(cx);
-        self.tell_gone(cx, from.addr.clone(), gone);
+        self.answer_states(cx, from.addr.clone(), told);
     }
 
-    pub(super) fn tell_gone(&mut self, cx: &mut Cx<'_, P>, to: P, gone: Vec<(Key, Dot<Identity>)>) {
-        if !gone.is_empty() {
-            self.send(cx, to, Intent::Gone(gone));
+    pub(super) fn answer_states(&mut self, cx: &mut Cx<'_, P>, to: P, told: Vec<Told>) {
+        if !told.is_empty() {
+            self.send(cx, to, Intent::States { told, wants_answer: false });
         }
     }
 
@@ -245,7 +258,7 @@ impl<P: Peer> KvState<P> {
         key: &Key,
         item: &Item,
         wants_answer: bool,
-        gone: &mut Vec<(Key, Dot<Identity>)>,
+        told: &mut Vec<Told>,
     ) {
         for dot in item.dots() {
             self.check_memory(cx, dot.writer, dot.counter);
@@ -254,8 +267,13 @@ impl<P: Peer> KvState<P> {
         if self.take(cx, key, item) == Joined::Full || !wants_answer {
             return;
         }
-        let shown = self.store.open(key).unwrap_or_default().dots();
-        gone.extend(seen.into_iter().filter(|dot| !shown.contains(dot)).map(|dot| (key.clone(), dot)));
+        let known = self.store.open(key).unwrap_or_default();
+        let shown = known.dots();
+        // What outlived it is told itself, if it is known here: only so it is not lost where it was outlived.
+        let (outlived, gone): (SmallVec<[_; 2]>, SmallVec<[_; 2]>) =
+            seen.into_iter().filter(|dot| !shown.contains(dot)).partition(|dot| known.covers(dot));
+        told.extend((!outlived.is_empty()).then(|| Told::Of(key.clone())));
+        told.extend(gone.into_iter().map(|dot| Told::Gone(key.clone(), dot)));
     }
 
     pub(super) fn write_comparison(
@@ -290,45 +308,33 @@ impl<P: Peer> KvState<P> {
                     self.send(cx, to.addr.clone(), Intent::Wants(wants));
                 }
             }
-            Intent::States(mut slots) => {
-                self.write_states(cx, &mut slots, packet);
-                if !slots.is_empty() {
-                    self.send(cx, to.addr.clone(), Intent::States(slots));
-                }
-            }
-            Intent::Gone(mut gone) => {
-                write_gone(&mut gone, cx.now, packet);
-                if !gone.is_empty() {
-                    self.send(cx, to.addr.clone(), Intent::Gone(gone));
+            Intent::States { mut told, wants_answer } => {
+                self.write_states(cx, &mut told, wants_answer, packet);
+                if !told.is_empty() {
+                    self.send(cx, to.addr.clone(), Intent::States { told, wants_answer });
                 }
             }
         }
     }
 
-    /// Writes as many as find room, and passes over what finds none in an empty packet.
-    fn write_states(&self, cx: &mut Cx<'_, P>, slots: &mut Vec<Slot>, packet: &mut Writer<'_>) {
+    /// Writes as many as find room, and announces the parts of what finds none in an empty packet.
+    fn write_states(&self, cx: &mut Cx<'_, P>, told: &mut Vec<Told>, wants_answer: bool, packet: &mut Writer<'_>) {
         let (mut written, mut too_long) = (false, None);
         _ = packet.section(tag::KV_STATES, |w| {
-            w.u8(1)?;
+            w.u8(u8::from(wants_answer))?;
             w.items(|w| {
-                while let Some(slot) = slots.last().copied() {
-                    let known = self.store.index().key(slot).zip(self.store.at(slot));
-                    let Some((key, item)) = known.map(|(key, held)| (key, held.open())) else {
-                        slots.pop();
+                while let Some(last) = told.last() {
+                    let Some((key, item, dot)) = self.known(last) else {
+                        told.pop();
                         continue;
                     };
-                    let Some(head) = item.heads().first() else {
-                        slots.pop();
-                        continue;
-                    };
-                    if let Err(NoSpace) = write_entry(w, key, &item, head, cx.now) {
-                        if written {
-                            return Err(NoSpace);
+                    if let Err(NoSpace) = write_entry(w, key, &item, &dot, cx.now) {
+                        if !written {
+                            too_long = told.pop();
                         }
-                        too_long = slots.pop();
                         return Err(NoSpace);
                     }
-                    slots.pop();
+                    told.pop();
                     written = true;
                     return Ok(true);
                 }
@@ -336,25 +342,19 @@ impl<P: Peer> KvState<P> {
             });
             if written { Ok(()) } else { Err(NoSpace) }
         });
-        let Some((slot, held)) = too_long.and_then(|slot| Some((slot, self.store.at(slot)?))) else { return };
-        if let (Some(key), item) = (self.store.index().key(slot), held.open()) {
-            if let Some(head) = item.heads().first() {
-                _ = self.announce_parts(cx, key, &item, head, packet);
-            }
+        if let Some((key, item, dot)) = too_long.as_ref().and_then(|told| self.known(told)) {
+            _ = self.announce_parts(cx, key, &item, &dot, packet);
         }
     }
-}
 
-/// Writes as many as find room, the last first.
-fn write_gone(gone: &mut Vec<(Key, Dot<Identity>)>, now: Instant, packet: &mut Writer<'_>) {
-    _ = packet.section(tag::KV_STATES, |w| {
-        w.u8(0)?;
-        let written = w.items(|w| {
-            let Some((key, dot)) = gone.last() else { return Ok(false) };
-            write_entry(w, key, &Item::gone(dot), dot, now)?;
-            gone.pop();
-            Ok(true)
-        });
-        if written == 0 { Err(NoSpace) } else { Ok(()) }
-    });
+    /// What is to be told, and a write by which it is named.
+    fn known<'a>(&'a self, told: &'a Told) -> Option<(&'a Key, Item, Dot<Identity>)> {
+        let (key, item) = match told {
+            Told::At(slot) => (self.store.index().key(*slot)?, self.store.at(*slot)?.open()),
+            Told::Of(key) => (key, self.store.open(key)?),
+            Told::Gone(key, dot) => return Some((key, Item::gone(dot), *dot)),
+        };
+        let head = *item.heads().first()?;
+        Some((key, item, head))
+    }
 }

@@ -347,11 +347,8 @@ impl<P: Peer> KvState<P> {
     fn send_ours(&mut self, cx: &mut Cx<'_, P>) {
         let Some(running) = &mut self.comparison.running else { return };
         let Some(report) = &mut running.report else { return };
-        let (to, mut ours) = (running.with.clone(), core::mem::take(&mut report.ours));
-        if !ours.is_empty() {
-            ours.reverse();
-            self.send(cx, to, Intent::States(ours));
-        }
+        let (to, ours) = (running.with.clone(), core::mem::take(&mut report.ours));
+        self.tell_states(cx, to, ours);
     }
 
     /// All was found, and nothing was heard for a while: it is over, or what is not named is asked for again, or how much there

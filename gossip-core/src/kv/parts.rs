@@ -161,11 +161,11 @@ impl<P: Peer> KvState<P> {
             return;
         };
         item.expires = expires.map(|left| cx.now + Duration::from_millis(left));
-        let mut gone = Vec::new();
+        let mut told = Vec::new();
         self.note_theirs(cx, from.addr, &key, &item);
         self.end_diff_if_named(cx);
-        self.take_state(cx, &key, &item, true, &mut gone);
-        self.tell_gone(cx, from.addr.clone(), gone);
+        self.take_state(cx, &key, &item, true, &mut told);
+        self.answer_states(cx, from.addr.clone(), told);
     }
 
     fn fetch_next(&mut self, cx: &mut Cx<'_, P>) {
