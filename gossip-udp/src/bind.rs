@@ -2,15 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use gossip_core::{Clock, Node};
 use gossip_handle::Driver;
-use tokio::net::TcpListener;
 
 use crate::address::{Scope, canonical};
 use crate::error::BindError;
 use crate::node::UdpNode;
 use crate::options::Options;
+use crate::running::Running;
+use crate::runtime::Runtime;
 use crate::socket::{Socket, listen};
 use crate::stream::{self, Streams};
 use crate::task;
@@ -19,19 +21,18 @@ use crate::task;
 const PORT_TRIES: usize = 16;
 
 /// Opens a socket at `addr` (port 0: any free one) and starts a node on it, which waits for somebody to join it until
-/// it joins somebody itself. With a stream lane the same port is opened for TCP.
+/// it joins somebody itself. With a stream lane the same port is opened for TCP. An adapter's own `bind` calls this.
 ///
 /// # Errors
 /// See [`BindError`]: nothing was started.
-pub async fn bind(addr: SocketAddr, options: Options) -> Result<UdpNode, BindError> {
-    let runtime = tokio::runtime::Handle::try_current().map_err(|_| BindError::NoRuntime)?;
+pub fn bind<R: Runtime>(runtime: &R, addr: SocketAddr, options: Options) -> Result<UdpNode, BindError> {
     let bind = canonical(addr);
     options.config.validate().map_err(BindError::Config)?;
     check_advertise(bind, options.advertise)?;
 
     let scope = Scope::of([addr].into_iter().chain(options.advertise), options.scope_id);
     let max_frame = options.config.transport.stream;
-    let (socket, listener) = open(bind, scope, options.socket_buffer, max_frame.is_some())?;
+    let (socket, listener) = open(runtime, bind, scope, options.socket_buffer, max_frame.is_some())?;
     let local_addr = socket.local_addr().map_err(|source| BindError::Socket { bind, source })?;
     let advertised = advertised(local_addr, options.advertise);
 
@@ -48,29 +49,34 @@ pub async fn bind(addr: SocketAddr, options: Options) -> Result<UdpNode, BindErr
         .zip(max_frame)
         .map(|(listener, max_frame)| {
             let setup = stream::Setup { options: options.stream, max_frame, bound: bind, advertised, scope };
-            Streams::start(setup, listener, handle.clone(), driver.transport())
+            Streams::start(runtime, setup, listener, handle.clone(), driver.transport())
         })
         .unzip();
-    let task = runtime.spawn(task::run(driver, socket, streams, datagram_mtu));
+    let task = Running::start(runtime, task::run(runtime.clone(), driver, socket, streams, datagram_mtu));
+    let timer = Box::new(runtime.timer(Instant::now()));
     tracing::debug!(%local_addr, %advertised, "node started");
-    Ok(UdpNode::new(handle, scope.apply(local_addr), leave_timeout, task, lane))
+    Ok(UdpNode::new(handle, scope.apply(local_addr), leave_timeout, timer, task, lane))
 }
 
+type Opened<R> = (Socket<<R as Runtime>::Datagrams>, Option<<R as Runtime>::Listener>);
+
 /// Opens the socket and, for a stream lane, the listener at the same port.
-fn open(
+fn open<R: Runtime>(
+    runtime: &R,
     bind: SocketAddr,
     scope: Scope,
     buffer: usize,
     stream: bool,
-) -> Result<(Socket, Option<TcpListener>), BindError> {
+) -> Result<Opened<R>, BindError> {
     let mut tries = PORT_TRIES;
     loop {
         let refused = |source| BindError::Socket { bind, source };
-        let socket = Socket::open(bind, scope, buffer).map_err(refused)?;
+        let socket = Socket::open(bind, scope, buffer, |socket| runtime.datagrams(socket)).map_err(refused)?;
         if !stream {
             return Ok((socket, None));
         }
-        match listen(socket.local_addr().map_err(refused)?, scope) {
+        let listener = listen(socket.local_addr().map_err(refused)?, scope);
+        match listener.and_then(|listener| runtime.listener(listener)) {
             Ok(listener) => return Ok((socket, Some(listener))),
             // A port that is free for datagrams need not be free for connections.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && bind.port() == 0 && tries > 1 => tries -= 1,

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use gossip_handle::{TransportCounters, Turn};
 
 use crate::platform::is_congestion;
+use crate::runtime::Datagrams;
 use crate::socket::Socket;
 
 /// How many datagrams are built before the socket is asked to take them.
@@ -45,7 +46,12 @@ impl Outbox {
     }
 
     /// Sends until the socket is full or nothing is left. Whoever could not be sent to is added to `unreachable`.
-    pub(crate) fn flush(&mut self, socket: &Socket, unreachable: &mut Vec<SocketAddr>, counters: &TransportCounters) {
+    pub(crate) fn flush(
+        &mut self,
+        socket: &Socket<impl Datagrams>,
+        unreachable: &mut Vec<SocketAddr>,
+        counters: &TransportCounters,
+    ) {
         let mut tried = false;
         while let Some((to, _)) = self.datagrams.get(self.sent) {
             match socket.send(Waiting { outbox: self }) {
@@ -91,7 +97,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::address::Scope;
+    use crate::blocking::Blocking;
 
     fn outbox(to: &[SocketAddr]) -> Outbox {
         let mut outbox = Outbox::new(508);
@@ -102,8 +108,8 @@ mod tests {
         outbox
     }
 
-    fn socket() -> Socket {
-        Socket::open("127.0.0.1:0".parse().unwrap(), Scope::default(), 1 << 20).unwrap()
+    fn socket() -> Socket<Blocking> {
+        Blocking::socket("127.0.0.1:0").unwrap()
     }
 
     fn peer() -> (UdpSocket, SocketAddr) {
@@ -124,8 +130,8 @@ mod tests {
         buffer[0]
     }
 
-    #[tokio::test]
-    async fn a_batch_reaches_each_of_its_peers_in_order() {
+    #[test]
+    fn a_batch_reaches_each_of_its_peers_in_order() {
         let ((first, a), (second, b)) = (peer(), peer());
         let mut outbox = outbox(&[a, b].repeat(BATCH / 2));
         assert!(outbox.is_full());
@@ -137,8 +143,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_datagram_that_cannot_be_sent_becomes_a_hint_and_the_rest_is_sent() {
+    #[test]
+    fn a_datagram_that_cannot_be_sent_becomes_a_hint_and_the_rest_is_sent() {
         let (receiver, good) = peer();
         let bad: SocketAddr = "[2001:db8::1]:7946".parse().unwrap();
         for to in [vec![good, bad, good], vec![bad, good, good], vec![bad]] {
@@ -153,8 +159,8 @@ mod tests {
     }
 
     #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn an_icmp_error_names_the_closed_port_and_costs_nobody_else_a_datagram() {
+    #[test]
+    fn an_icmp_error_names_the_closed_port_and_costs_nobody_else_a_datagram() {
         let (receiver, good) = peer();
         let (closed, socket) = (closed_port(), socket());
         let mut unreachable = Vec::new();
@@ -164,20 +170,18 @@ mod tests {
         }
         assert_eq!([received(&receiver), received(&receiver), received(&receiver)], [1, 0, 0]);
         assert!(unreachable.is_empty(), "{unreachable:?}");
-        socket.reported().await;
         assert_eq!(socket.next_unreachable(), Some(closed));
     }
 
     #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn an_icmp_error_on_a_dual_stack_socket_names_plain_ipv4() {
-        let Ok(socket) = Socket::open("[::]:0".parse().unwrap(), Scope::default(), 1 << 20) else {
+    #[test]
+    fn an_icmp_error_on_a_dual_stack_socket_names_plain_ipv4() {
+        let Ok(socket) = Blocking::socket("[::]:0") else {
             eprintln!("skipped: this machine has no IPv6");
             return;
         };
         let closed = closed_port();
         outbox(&[closed]).flush(&socket, &mut Vec::new(), &TransportCounters::default());
-        socket.reported().await;
         assert_eq!(socket.next_unreachable(), Some(closed));
         assert_eq!(socket.next_unreachable(), None);
     }

@@ -1,24 +1,28 @@
 //! A running node and how it ends.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gossip_handle::Handle;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
+
+use crate::limit;
+use crate::running::Running;
+use crate::runtime::Timer;
 
 /// How much longer than the node itself the adapter waits for a leave.
 const LEAVE_GRACE: Duration = Duration::from_secs(1);
 
-/// A node on its socket, from [`crate::bind`]. Dropping it stops it at once, as [`UdpNode::abort`] does.
-#[derive(Debug)]
+/// A node on its socket, from an adapter's `bind`. Dropping it stops it at once, as [`UdpNode::abort`] does.
 pub struct UdpNode {
     handle: Handle<SocketAddr>,
     local_addr: SocketAddr,
     leave_timeout: Duration,
-    task: JoinHandle<()>,
+    /// For the leave.
+    timer: Box<dyn Timer>,
+    task: Running,
     /// The stream lane's.
-    lane: Option<JoinHandle<()>>,
+    lane: Option<Running>,
 }
 
 impl UdpNode {
@@ -26,10 +30,11 @@ impl UdpNode {
         handle: Handle<SocketAddr>,
         local_addr: SocketAddr,
         leave_timeout: Duration,
-        task: JoinHandle<()>,
-        lane: Option<JoinHandle<()>>,
+        timer: Box<dyn Timer>,
+        task: Running,
+        lane: Option<Running>,
     ) -> Self {
-        Self { handle, local_addr, leave_timeout, task, lane }
+        Self { handle, local_addr, leave_timeout, timer, task, lane }
     }
 
     /// What the application works with; clones of it may outlive the node, which is closed then.
@@ -48,45 +53,38 @@ impl UdpNode {
         // The task ends by itself once the node has left.
         let left = async {
             self.handle.leave().await;
-            end_of(&mut self.task).await;
+            self.task.ended().await;
         };
-        if timeout(self.leave_timeout + LEAVE_GRACE, left).await.is_err() {
+        self.timer.reset(Instant::now() + self.leave_timeout + LEAVE_GRACE);
+        if limit::until(&mut *self.timer, left).await.is_none() {
             tracing::warn!(local_addr = %self.local_addr, "the leave took too long: stopped without it");
             self.task.abort();
-            end_of(&mut self.task).await;
+            self.task.ended().await;
         }
         self.end_lane().await;
     }
 
     /// Stops at once and closes the socket. To the others it looks like a crash.
-    pub async fn abort(mut self) {
+    pub async fn abort(self) {
         self.task.abort();
-        end_of(&mut self.task).await;
+        self.task.ended().await;
         self.end_lane().await;
     }
 
     /// Closes all connections, so that the port is free.
-    async fn end_lane(&mut self) {
-        if let Some(lane) = &mut self.lane {
-            lane.abort();
-            end_of(lane).await;
-        }
-    }
-}
-
-impl Drop for UdpNode {
-    fn drop(&mut self) {
-        self.task.abort();
+    async fn end_lane(&self) {
         if let Some(lane) = &self.lane {
             lane.abort();
+            lane.ended().await;
         }
     }
 }
 
-async fn end_of(task: &mut JoinHandle<()>) {
-    if let Err(error) = task.await
-        && error.is_panic()
-    {
-        tracing::error!("the node's task panicked: {error}");
+impl fmt::Debug for UdpNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UdpNode")
+            .field("local_addr", &self.local_addr)
+            .field("handle", &self.handle)
+            .finish_non_exhaustive()
     }
 }

@@ -3,70 +3,71 @@
 //! One task waits for everything that may happen next: room for a received frame, bytes, room to write, a frame to send,
 //! and the one deadline that is next. Nothing here waits for one of them alone, so a peer that stops holds up only itself.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
+use async_channel::{Sender, TrySendError};
 use gossip_handle::frame::{Decoder, FrameError, Item, Preamble};
-use tokio::net::TcpStream;
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
 
+use super::lane::Lane;
 use super::link::Link;
 use super::links::{Links, Place};
 use super::{End, Received};
+use crate::runtime::{Runtime, Stream, Timer};
 
 /// How much one system call reads at most.
 const CHUNK: usize = 16 << 10;
 
 /// The bytes of a connection, as items.
-pub(super) struct Incoming {
-    stream: TcpStream,
+pub(super) struct Incoming<S> {
+    stream: S,
     decoder: Decoder,
 }
 
-impl Incoming {
-    pub(super) fn new(stream: TcpStream, max_frame: usize) -> Self {
+impl<S: Stream> Incoming<S> {
+    pub(super) fn new(stream: S, max_frame: usize) -> Self {
         Self { stream, decoder: Decoder::new(max_frame) }
     }
 
-    /// Waits for the other end's preamble.
-    pub(super) async fn preamble(&mut self, limit: Duration) -> Result<Preamble, End> {
-        let read = async {
-            loop {
-                self.stream.readable().await?;
-                match self.read()? {
-                    (_, Some(Item::Preamble(preamble))) => return Ok(preamble),
-                    (_, Some(Item::Frame(_))) => return Err(End::Handshake),
-                    (_, None) => (),
-                }
+    /// The other end's preamble.
+    pub(super) fn poll_preamble(&mut self, cx: &mut Context<'_>) -> Poll<Result<Preamble, End>> {
+        loop {
+            match ready!(self.poll_read(cx))? {
+                (_, Some(Item::Preamble(preamble))) => return Poll::Ready(Ok(preamble)),
+                (_, Some(Item::Frame(_))) => return Poll::Ready(Err(End::Handshake)),
+                (_, None) => (),
             }
-        };
-        timeout(limit, read).await.unwrap_or(Err(End::Handshake))
+        }
     }
 
     /// Reads what is here, as far as it belongs to one item; how many bytes that were.
-    fn read(&mut self) -> Result<(usize, Option<Item>), End> {
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(usize, Option<Item>), End>> {
         let mut chunk = [0; CHUNK];
         let wanted = self.decoder.wanted().min(CHUNK);
-        match self.stream.try_read(&mut chunk[..wanted]) {
-            Ok(0) => Err(End::Closed),
-            Ok(len) => Ok((len, self.decoder.take(&mut &chunk[..len])?)),
-            Err(error) if is_not_now(&error) => Ok((0, None)),
-            Err(error) => Err(error.into()),
-        }
+        Poll::Ready(match ready!(self.stream.poll_read(cx, &mut chunk[..wanted]))? {
+            0 => Err(End::Closed),
+            len => Ok((len, self.decoder.take(&mut &chunk[..len])?)),
+        })
     }
 }
 
 /// A connection in use.
-pub(super) struct Connection {
-    incoming: Incoming,
+pub(super) struct Connection<S, T> {
+    incoming: Incoming<S>,
+    timer: T,
+    /// What the timer is set to.
+    armed: Option<Instant>,
     links: Arc<Links>,
     peer: SocketAddr,
     link: Arc<Link>,
-    /// A frame that the node has no room for yet; nothing more is read meanwhile.
-    received: Option<Vec<u8>>,
+    inbound: Sender<Received>,
+    /// A frame that the node has no room for yet, on its way; nothing more is read meanwhile.
+    received: Option<Handover>,
     /// What is being written, and how much of it is.
     outgoing: (Vec<u8>, usize),
     /// Until when the other end must have said who it is; none: it has.
@@ -80,35 +81,41 @@ pub(super) struct Connection {
     active: Instant,
 }
 
-impl Connection {
+/// Ends when the node has taken a frame; whether it has.
+type Handover = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+impl<S: Stream, T: Timer> Connection<S, T> {
     /// A connection whose other end has said who it is, or, with a limit for that, is still to do so.
-    pub(super) fn new(
-        incoming: Incoming,
-        links: Arc<Links>,
+    pub(super) fn new<R: Runtime>(
+        incoming: Incoming<S>,
+        timer: T,
+        lane: &Lane<R>,
         place: &Place,
-        own: Preamble,
         greeting: Option<Duration>,
     ) -> Self {
         let now = Instant::now();
         Self {
             incoming,
+            timer,
+            armed: None,
+            links: Arc::clone(&lane.links),
             peer: place.peer,
             link: Arc::clone(&place.link),
+            inbound: lane.inbound.clone(),
             received: None,
-            outgoing: (own.encode().to_vec(), 0),
+            outgoing: (lane.preamble.encode().to_vec(), 0),
             greeting: greeting.map(|limit| now + limit),
             reading: None,
-            writing: Some(now + links.options.write_timeout),
+            writing: Some(now + lane.links.options.write_timeout),
             throttled: None,
             active: now,
-            links,
         }
     }
 
     /// Carries frames until the connection ends; why it did.
-    pub(super) async fn run(mut self, inbound: &mpsc::Sender<Received>) -> End {
+    pub(super) async fn run(mut self) -> End {
         loop {
-            match self.step(inbound).await {
+            match poll_fn(|cx| self.poll_step(cx)).await {
                 Ok(()) if self.link.is_refused() => return End::Garbage,
                 Ok(()) => (),
                 // Refused before a word was said.
@@ -120,49 +127,63 @@ impl Connection {
         }
     }
 
-    /// Waits for whatever comes first, and acts on it.
-    async fn step(&mut self, inbound: &mpsc::Sender<Received>) -> Result<(), End> {
+    /// Acts on whatever has come, once; pending while nothing has.
+    fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), End>> {
         if self.outgoing.0.is_empty()
             && let Some(frame) = self.link.pop()
         {
             self.outgoing = (frame, 0);
             self.writing = Some(Instant::now() + self.links.options.write_timeout);
         }
-        let reads = self.received.is_none() && self.throttled.is_none();
-        let stream = &self.incoming.stream;
-        tokio::select! {
-            permit = inbound.reserve(), if self.received.is_some() => {
-                // The node is gone if it does not take anything any more.
-                let permit = permit.map_err(|_| End::Closed)?;
-                if let Some(packet) = self.received.take() {
-                    permit.send(Received::Frame { from: self.peer, packet, link: Arc::clone(&self.link) });
-                }
-                self.restart_reading();
+        let mut acted = self.link.poll_changed(cx).is_ready();
+        if let Some(handover) = &mut self.received
+            && let Poll::Ready(taken) = handover.as_mut().poll(cx)
+        {
+            // The node is gone if it does not take anything any more.
+            if !taken {
+                return Poll::Ready(Err(End::Closed));
             }
-            ready = stream.readable(), if reads => {
-                ready?;
-                self.read()?;
-            }
-            ready = stream.writable(), if !self.outgoing.0.is_empty() => {
-                ready?;
-                self.write()?;
-            }
-            () = self.link.changed() => (),
-            () = sleep_until(self.deadline()) => self.expire()?,
+            self.received = None;
+            self.restart_reading();
+            acted = true;
         }
-        Ok(())
+        if self.reads()
+            && let Poll::Ready(read) = self.incoming.poll_read(cx)
+        {
+            let (len, item) = read?;
+            self.take(len, item)?;
+            acted = true;
+        }
+        if !self.outgoing.0.is_empty()
+            && let Poll::Ready(written) = self.incoming.stream.poll_write(cx, &self.outgoing.0[self.outgoing.1..])
+        {
+            self.wrote(written?);
+            acted = true;
+        }
+        if acted {
+            return Poll::Ready(Ok(()));
+        }
+        let deadline = self.deadline();
+        // Set to an earlier time, it finds out then how much longer it takes.
+        if self.armed.is_none_or(|armed| deadline < armed) {
+            self.timer.reset(deadline);
+            self.armed = Some(deadline);
+        }
+        ready!(self.timer.poll_due(cx));
+        self.armed = None;
+        Poll::Ready(self.expire())
     }
 
-    fn read(&mut self) -> Result<(), End> {
-        let (len, item) = self.incoming.read()?;
-        if len == 0 {
-            return Ok(());
-        }
+    /// So many bytes were read, with an item at their end or not.
+    fn take(&mut self, len: usize, item: Option<Item>) -> Result<(), End> {
         let now = Instant::now();
         self.active = now;
         match item {
             Some(Item::Preamble(_)) => self.greeting = None,
-            Some(Item::Frame(packet)) => (self.received, self.reading) = (Some(packet), None),
+            Some(Item::Frame(packet)) => {
+                self.reading = None;
+                self.hand_over(packet)?;
+            }
             None if self.incoming.decoder.is_inside() => {
                 self.reading.get_or_insert(now + self.links.options.frame_timeout);
             }
@@ -175,18 +196,31 @@ impl Connection {
         Ok(())
     }
 
-    fn write(&mut self) -> Result<(), End> {
-        let (bytes, written) = &mut self.outgoing;
-        match self.incoming.stream.try_write(&bytes[*written..]) {
-            Ok(len) => *written += len,
-            Err(error) if is_not_now(&error) => return Ok(()),
-            Err(error) => return Err(error.into()),
+    /// Gives the node a frame, now or as soon as it has room.
+    fn hand_over(&mut self, packet: Vec<u8>) -> Result<(), End> {
+        let frame = Received::Frame { from: self.peer, packet, link: Arc::clone(&self.link) };
+        match self.inbound.try_send(frame) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(End::Closed),
+            Err(TrySendError::Full(frame)) => {
+                let inbound = self.inbound.clone();
+                self.received = Some(Box::pin(async move { inbound.send(frame).await.is_ok() }));
+                Ok(())
+            }
         }
+    }
+
+    /// So many bytes of what is being written are gone.
+    fn wrote(&mut self, len: usize) {
+        self.outgoing.1 += len;
         self.active = Instant::now();
-        if *written == bytes.len() {
+        if self.outgoing.1 == self.outgoing.0.len() {
             (self.outgoing, self.writing) = ((Vec::new(), 0), None);
         }
-        Ok(())
+    }
+
+    fn reads(&self) -> bool {
+        self.received.is_none() && self.throttled.is_none()
     }
 
     /// The time that this end did not read is not the other's.
@@ -198,7 +232,7 @@ impl Connection {
 
     fn deadline(&self) -> Instant {
         // What is not read cannot come in time.
-        let reads = self.received.is_none() && self.throttled.is_none();
+        let reads = self.reads();
         let reading = self.reading.filter(|_| reads);
         let all = [self.greeting.filter(|_| reads), reading, self.writing, self.throttled];
         all.into_iter().flatten().fold(self.active + self.links.options.idle_timeout, Instant::min)
@@ -213,7 +247,7 @@ impl Connection {
             self.restart_reading();
             return Ok(());
         }
-        let reads = self.received.is_none() && self.throttled.is_none();
+        let reads = self.reads();
         if due(self.writing) {
             Err(End::NotReading)
         } else if reads && due(self.greeting) {
@@ -230,10 +264,6 @@ impl Connection {
     fn host(&self) -> IpAddr {
         self.peer.ip()
     }
-}
-
-fn is_not_now(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 impl From<io::Error> for End {

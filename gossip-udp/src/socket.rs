@@ -1,34 +1,38 @@
 //! The UDP socket: how it is opened, and its batched system calls.
 
 use std::io::{self, IoSliceMut};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::task::{Context, Poll};
 
-use quinn_udp::{RecvMeta, UdpSocketState};
-use socket2::{Domain, Protocol, Type};
-use tokio::io::Interest;
-use tokio::net::{TcpListener, UdpSocket};
+use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, SockRef, Type};
 
 use crate::address::{Scope, canonical, mapped};
 use crate::outbox::Waiting;
 use crate::platform;
+use crate::runtime::Datagrams;
 
 /// How many connections wait in the system to be taken.
 const BACKLOG: i32 = 1024;
 /// How many bytes of a connection wait in the system to be read.
 const RECEIVE_BUFFER: usize = 256 << 10;
 
-pub(crate) struct Socket {
-    io: UdpSocket,
+pub(crate) struct Socket<D> {
+    io: D,
     state: UdpSocketState,
     /// Of the IPv6 family: IPv4 addresses are mapped.
     ipv6: bool,
     scope: Scope,
 }
 
-impl Socket {
+impl<D: Datagrams> Socket<D> {
     /// Opens a socket at `addr`; `[::]` takes IPv4 as well.
-    pub(crate) fn open(addr: SocketAddr, scope: Scope, buffer: usize) -> io::Result<Self> {
+    pub(crate) fn open(
+        addr: SocketAddr,
+        scope: Scope,
+        buffer: usize,
+        take_over: impl FnOnce(UdpSocket) -> io::Result<D>,
+    ) -> io::Result<Self> {
         let socket = socket2::Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
         if addr.is_ipv6() {
             socket.set_only_v6(!addr.ip().is_unspecified())?;
@@ -41,50 +45,50 @@ impl Socket {
         }
         socket.set_nonblocking(true)?;
         socket.bind(&scope.apply(addr).into())?;
-        let io = UdpSocket::from_std(socket.into())?;
-        let state = UdpSocketState::new((&io).into())?;
+        let state = UdpSocketState::new((&socket).into())?;
         if platform::READS_REPORTS
-            && let Err(error) = state.enable_transport_errors((&io).into())
+            && let Err(error) = state.enable_transport_errors((&socket).into())
         {
             tracing::debug!("no reports of undelivered datagrams: {error}");
         }
+        let io = take_over(socket.into())?;
         Ok(Self { io, state, ipv6: addr.is_ipv6(), scope })
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.local_addr().map(canonical)
+        let local = self.io.socket().local_addr()?.as_socket();
+        local.map(canonical).ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
     }
 
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        // An error of the runtime itself shows up again when the socket is read.
-        self.io.poll_recv_ready(cx).map(|_| ())
+        self.io.poll_readable(cx)
     }
 
     /// Waits until the system reports an undelivered datagram.
     pub(crate) async fn reported(&self) {
-        if self.io.ready(Interest::ERROR).await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        self.io.reported().await;
     }
 
     /// Fills `buffers` with datagrams, or joined datagrams, and `metas` with their lengths and senders.
     pub(crate) fn receive(&self, buffers: &mut [IoSliceMut<'_>], metas: &mut [RecvMeta]) -> io::Result<usize> {
-        self.io.try_io(Interest::READABLE, || self.state.recv((&self.io).into(), buffers, metas))
+        let socket: SockRef<'_> = self.io.socket();
+        self.io.try_receive(|| self.state.recv(UdpSockRef::from(&*socket), buffers, metas))
     }
 
     /// Sends one or more of the waiting datagrams and says how many; an error concerns the first one.
     ///
-    /// The socket is asked, not the runtime: an error report makes tokio hold it for writable for good.
+    /// The socket is asked, not the runtime: an error report makes some hold it for writable for good.
     pub(crate) fn send(&self, waiting: Waiting<'_>) -> io::Result<usize> {
         let address = |to| if self.ipv6 { self.scope.apply(mapped(to)) } else { to };
         let datagrams = waiting.iter().map(|(to, bytes)| (address(to), bytes));
-        platform::send(&self.io, &self.state, datagrams)
+        platform::send(&self.io.socket(), &self.state, datagrams)
     }
 
     /// The next peer that the system could not deliver to, if it knows of any.
     pub(crate) fn next_unreachable(&self) -> Option<SocketAddr> {
-        let report = || platform::next_unreachable(&self.io).ok_or_else(|| io::ErrorKind::WouldBlock.into());
-        self.io.try_io(Interest::ERROR, report).ok().map(canonical)
+        let socket = self.io.socket();
+        let report = || platform::next_unreachable(&socket).ok_or_else(|| io::ErrorKind::WouldBlock.into());
+        self.io.try_report(report).ok().map(canonical)
     }
 }
 
@@ -105,5 +109,5 @@ pub(crate) fn listen(addr: SocketAddr, scope: Scope) -> io::Result<TcpListener> 
     socket.set_nonblocking(true)?;
     socket.bind(&scope.apply(addr).into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }

@@ -6,14 +6,13 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gossip_handle::{Driver, TransportCounters};
-use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until};
 
 use crate::inbox::Inbox;
 use crate::outbox::Outbox;
+use crate::runtime::{Datagrams, Runtime, Timer};
 use crate::socket::Socket;
 use crate::stream::Streams;
 
@@ -27,9 +26,15 @@ const PAUSE: Duration = Duration::from_millis(1);
 const IDLE: Duration = Duration::from_secs(3600);
 
 /// Runs until the node has left, or until the task is aborted; both close the node.
-pub(crate) async fn run(driver: Driver<SocketAddr>, socket: Socket, streams: Option<Streams>, datagram_mtu: usize) {
+pub(crate) async fn run<R: Runtime>(
+    runtime: R,
+    driver: Driver<SocketAddr>,
+    socket: Socket<R::Datagrams>,
+    streams: Option<Streams>,
+    datagram_mtu: usize,
+) {
     let mut worker = Worker::new(driver, streams, datagram_mtu);
-    let mut timer = pin!(sleep_until(Instant::now()));
+    let mut timer = runtime.timer(Instant::now());
     let mut report = pin!(socket.reported());
     loop {
         worker.turn(&socket);
@@ -38,11 +43,11 @@ pub(crate) async fn run(driver: Driver<SocketAddr>, socket: Socket, streams: Opt
         }
         if worker.busy {
             // The socket or the node has more: the other tasks go first.
-            yield_now().await;
+            runtime.yield_now().await;
             continue;
         }
-        timer.as_mut().reset(worker.wake_at());
-        if worker.wait(&socket, timer.as_mut(), report.as_mut()).await {
+        timer.reset(worker.wake_at());
+        if worker.wait(&socket, &mut timer, report.as_mut()).await {
             report.set(socket.reported());
         }
     }
@@ -82,7 +87,7 @@ impl Worker {
     }
 
     /// One batch in, the timers, one batch out: bounded, and with the node locked once.
-    fn turn(&mut self, socket: &Socket) {
+    fn turn(&mut self, socket: &Socket<impl Datagrams>) {
         self.receive(socket);
         self.unreachable.extend((0..REPORTS_PER_TURN).map_while(|_| socket.next_unreachable()));
         self.busy = self.inbox.is_full();
@@ -106,7 +111,7 @@ impl Worker {
             let more_frames = streams.as_mut().is_some_and(|streams| streams.fill(turn));
             (turn.deadline(), more_frames)
         });
-        self.deadline = deadline.map(Instant::from_std);
+        self.deadline = deadline;
 
         let more = self.outbox.is_full();
         self.outbox.flush(socket, &mut self.unreachable, &self.counters);
@@ -114,7 +119,7 @@ impl Worker {
         self.busy |= self.wanted || !self.unreachable.is_empty();
     }
 
-    fn receive(&mut self, socket: &Socket) {
+    fn receive(&mut self, socket: &Socket<impl Datagrams>) {
         self.receive_paused = false;
         for _ in 0..RECEIVE_TRIES {
             match self.inbox.fill(socket) {
@@ -140,8 +145,8 @@ impl Worker {
     /// Waits for anything to do; says whether it was, among others, a `report`, which is used up then.
     async fn wait(
         &mut self,
-        socket: &Socket,
-        mut timer: Pin<&mut impl Future<Output = ()>>,
+        socket: &Socket<impl Datagrams>,
+        timer: &mut impl Timer,
         mut report: Pin<&mut impl Future<Output = ()>>,
     ) -> bool {
         poll_fn(|cx| {
@@ -149,7 +154,7 @@ impl Worker {
             let framed = self.streams.as_mut().is_some_and(|streams| streams.poll_received(cx).is_ready());
             let reported = report.as_mut().poll(cx).is_ready();
             let woken = self.driver.poll_wake(cx).is_ready();
-            let due = timer.as_mut().poll(cx).is_ready();
+            let due = timer.poll_due(cx).is_ready();
             self.wanted |= woken || due;
             if readable || framed || reported || woken || due { Poll::Ready(reported) } else { Poll::Pending }
         })

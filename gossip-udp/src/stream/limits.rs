@@ -1,8 +1,6 @@
 //! How fast a peer may send.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A token bucket that holds a second's worth. What was read may overdraw it; the next read waits.
 #[derive(Debug)]
@@ -36,8 +34,8 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn who_has_used_up_a_second_s_worth_waits_for_more() {
+    #[test]
+    fn who_has_used_up_a_second_s_worth_waits_for_more() {
         let start = Instant::now();
         let mut bucket = Bucket::new(1000, start);
         assert_eq!(bucket.spend(start, 1000), Duration::ZERO);

@@ -4,15 +4,15 @@ use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use gossip_handle::TransportCounters;
-use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::limits::Bucket;
 use super::link::Link;
 use super::options::StreamOptions;
+use crate::signal::Signal;
 
 /// What all tasks of a stream lane share.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ struct Open {
     accepted: usize,
     dialed: usize,
     /// Those that have not said who they are, the oldest first.
-    pending: VecDeque<(u64, oneshot::Sender<()>)>,
+    pending: VecDeque<(u64, Arc<Signal>)>,
     last_pending: u64,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct NoPlace;
 pub(super) struct Pending {
     links: Arc<Links>,
     number: u64,
-    evicted: oneshot::Receiver<()>,
+    evicted: Arc<Signal>,
 }
 
 impl Links {
@@ -171,14 +171,15 @@ impl Links {
 
     /// A connection was taken and waits to hear who the other end is. The oldest that does makes way if too many do.
     pub(super) fn pend(self: &Arc<Self>) -> Pending {
-        let (evict, evicted) = oneshot::channel();
+        let evicted = Arc::<Signal>::default();
         let mut open = self.lock();
         open.last_pending += 1;
         let number = open.last_pending;
-        open.pending.push_back((number, evict));
-        if open.pending.len() > self.options.max_pending {
-            // Its task sees that the other half is gone.
-            open.pending.pop_front();
+        open.pending.push_back((number, Arc::clone(&evicted)));
+        if open.pending.len() > self.options.max_pending
+            && let Some((_, oldest)) = open.pending.pop_front()
+        {
+            oldest.raise();
             self.counters.closed_pending.count();
         }
         Pending { links: Arc::clone(self), number, evicted }
@@ -196,9 +197,9 @@ impl Drop for Place {
 }
 
 impl Pending {
-    /// Waits until the connection has to make way for others. Cancel safe.
-    pub(super) async fn evicted(&mut self) {
-        _ = (&mut self.evicted).await;
+    /// Ready once the connection has to make way for others.
+    pub(super) fn poll_evicted(&self, cx: &Context<'_>) -> Poll<()> {
+        self.evicted.poll_raised(cx)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{error, fmt, io};
 
 use gossip_core::{ConfigError, SnapshotError};
 
-/// Why [`crate::bind`] failed; nothing was started.
+/// Why an adapter's `bind` failed; nothing was started.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BindError {
@@ -37,7 +37,7 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
-    /// Not called from within a tokio runtime.
+    /// The tokio adapter was not called from within a tokio runtime; others need none.
     NoRuntime,
 }
 

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
-use tokio::sync::Notify;
+use crate::signal::Signal;
 
 /// Shared by the node's task, which puts frames in, and by the connection, which sends them.
 #[derive(Debug)]
@@ -12,7 +13,7 @@ pub(super) struct Link {
     queue: Mutex<Queue>,
     /// The bytes that wait for all peers.
     total: Arc<AtomicUsize>,
-    changed: Notify,
+    changed: Signal,
     garbage: AtomicBool,
 }
 
@@ -25,7 +26,7 @@ struct Queue {
 
 impl Link {
     pub(super) fn new(total: Arc<AtomicUsize>) -> Self {
-        Self { queue: Mutex::default(), total, changed: Notify::new(), garbage: AtomicBool::new(false) }
+        Self { queue: Mutex::default(), total, changed: Signal::default(), garbage: AtomicBool::new(false) }
     }
 
     /// Queues a frame; whether there was room.
@@ -39,7 +40,7 @@ impl Link {
         queue.bytes = bytes;
         queue.frames.push_back(frame);
         drop(queue);
-        self.changed.notify_one();
+        self.changed.raise();
         true
     }
 
@@ -64,16 +65,16 @@ impl Link {
     /// What came over the connection was no packet of this cluster.
     pub(super) fn refuse(&self) {
         self.garbage.store(true, Relaxed);
-        self.changed.notify_one();
+        self.changed.raise();
     }
 
     pub(super) fn is_refused(&self) -> bool {
         self.garbage.load(Relaxed)
     }
 
-    /// Waits until a frame was queued or the peer was refused. Cancel safe.
-    pub(super) async fn changed(&self) {
-        self.changed.notified().await;
+    /// Ready if a frame was queued, or the peer refused, since the last time.
+    pub(super) fn poll_changed(&self, cx: &Context<'_>) -> Poll<()> {
+        self.changed.poll_taken(cx)
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

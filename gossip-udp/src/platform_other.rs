@@ -3,7 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
-use quinn_udp::{Transmit, UdpSockRef, UdpSocketState};
+use quinn_udp::{Transmit, UdpSocketState};
+use socket2::Socket;
 
 /// Whether [`next_unreachable`] ever says anything.
 pub(crate) const READS_REPORTS: bool = false;
@@ -12,8 +13,8 @@ pub(crate) const READS_REPORTS: bool = false;
 const NO_BUFFERS: i32 = if cfg!(windows) { 10_055 } else { 55 };
 
 /// Sends the first of `datagrams`.
-pub(crate) fn send<'a, 's>(
-    socket: impl Into<UdpSockRef<'s>>,
+pub(crate) fn send<'a>(
+    socket: &Socket,
     state: &UdpSocketState,
     mut datagrams: impl Iterator<Item = (SocketAddr, &'a [u8])>,
 ) -> io::Result<usize> {
@@ -23,7 +24,7 @@ pub(crate) fn send<'a, 's>(
 }
 
 /// Nothing is known of undelivered datagrams.
-pub(crate) fn next_unreachable<S>(_: S) -> Option<SocketAddr> {
+pub(crate) fn next_unreachable(_: &Socket) -> Option<SocketAddr> {
     None
 }
 

@@ -19,21 +19,23 @@ mod links;
 mod options;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use async_channel::{Receiver, Sender};
+use futures_core::Stream as _;
 use gossip_core::PacketError;
 use gossip_handle::frame::{Preamble, encode};
 use gossip_handle::{Handle, TransportCounters, Turn};
-use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use self::lane::Lane;
 use self::link::Link;
 use self::links::{Links, NoPlace, Place};
 pub use self::options::StreamOptions;
 use crate::address::Scope;
+use crate::running::Running;
+use crate::runtime::Runtime;
 
 /// How many frames wait for the node; their senders wait then.
 const MAX_RECEIVED: usize = 16;
@@ -82,24 +84,26 @@ pub(crate) struct Setup {
 /// The node's side of its stream lane.
 pub(crate) struct Streams {
     links: Arc<Links>,
-    dials: mpsc::Sender<Place>,
-    received: mpsc::Receiver<Received>,
+    dials: Sender<Place>,
+    received: Pin<Box<Receiver<Received>>>,
     waiting: Vec<Received>,
     buffer: Vec<u8>,
 }
 
 impl Streams {
     /// Starts to take connections at `listener`. The task ends with what is returned beside it.
-    pub(crate) fn start(
+    pub(crate) fn start<R: Runtime>(
+        runtime: &R,
         setup: Setup,
-        listener: TcpListener,
+        listener: R::Listener,
         handle: Handle<SocketAddr>,
         counters: Arc<TransportCounters>,
-    ) -> (Self, JoinHandle<()>) {
-        let (inbound, received) = mpsc::channel(MAX_RECEIVED);
-        let (dials, requests) = mpsc::channel(setup.options.max_dialed.max(1));
+    ) -> (Self, Running) {
+        let (inbound, received) = async_channel::bounded(MAX_RECEIVED);
+        let (dials, requests) = async_channel::bounded(setup.options.max_dialed.max(1));
         let links = Arc::new(Links::new(setup.options, counters));
         let lane = Lane {
+            runtime: runtime.clone(),
             links: Arc::clone(&links),
             handle,
             inbound,
@@ -108,21 +112,21 @@ impl Streams {
             bound_ip: Some(setup.bound.ip()).filter(|ip| !ip.is_unspecified()),
             scope: setup.scope,
         };
-        let task = tokio::spawn(lane::run(Arc::new(lane), listener, requests));
+        let task = Running::start(runtime, lane::run(Arc::new(lane), listener, requests));
         let buffer = vec![0; setup.max_frame];
-        (Self { links, dials, received, waiting: Vec::new(), buffer }, task)
+        (Self { links, dials, received: Box::pin(received), waiting: Vec::new(), buffer }, task)
     }
 
     /// Ready when something was received, which waits for [`Streams::turn`].
     pub(crate) fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.waiting.is_empty() {
-            return Poll::Ready(());
+        while self.waiting.len() < MAX_RECEIVED {
+            match self.received.as_mut().poll_next(cx) {
+                Poll::Ready(Some(received)) => self.waiting.push(received),
+                // None: the lane's task is gone, nothing comes any more.
+                Poll::Ready(None) | Poll::Pending => break,
+            }
         }
-        match self.received.poll_recv_many(cx, &mut self.waiting, MAX_RECEIVED) {
-            // The lane's task is gone: nothing comes any more.
-            Poll::Ready(0) => Poll::Pending,
-            ready => ready.map(|_| ()),
-        }
+        if self.waiting.is_empty() { Poll::Pending } else { Poll::Ready(()) }
     }
 
     /// Whether something waits that [`Streams::poll_received`] found.
