@@ -25,6 +25,7 @@
 
 mod runtime;
 
+use std::io;
 use std::net::SocketAddr;
 
 pub use gossip_udp::{BindError, Events, Handle, JoinFailure, Options, StreamOptions, TransportStats, UdpNode};
@@ -37,6 +38,8 @@ use crate::runtime::Tokio;
 /// # Errors
 /// See [`BindError`]: nothing was started.
 pub async fn bind(addr: SocketAddr, options: Options) -> Result<UdpNode, BindError> {
-    let runtime = tokio::runtime::Handle::try_current().map_err(|_| BindError::NoRuntime)?;
+    let runtime = tokio::runtime::Handle::try_current().map_err(|_| BindError::NoRuntime {
+        source: io::Error::other("a tokio runtime with I/O and time enabled has to be around it"),
+    })?;
     gossip_udp::bind(&Tokio(runtime), addr, options)
 }

@@ -32,13 +32,8 @@ impl Runtime for Tokio {
         TcpListener::from_std(listener).map(Accepts)
     }
 
-    fn connect(
-        &self,
-        socket: socket2::Socket,
-        to: SocketAddr,
-    ) -> impl Future<Output = io::Result<Connection>> + Send + 'static {
-        let socket = TcpSocket::from_std_stream(socket.into());
-        async move { socket.connect(to).await.map(Connection) }
+    async fn connect(&self, socket: socket2::Socket, to: SocketAddr) -> io::Result<Connection> {
+        TcpSocket::from_std_stream(socket.into()).connect(to).await.map(Connection)
     }
 
     fn timer(&self, at: Instant) -> SleepUntil {

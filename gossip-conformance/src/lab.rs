@@ -2,6 +2,8 @@
 
 use std::any::type_name;
 use std::future::Future;
+use std::process;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use async_io::Timer;
@@ -32,7 +34,10 @@ pub(crate) struct Member<A: Adapter> {
 
 /// Runs a behaviour on an adapter's runtime.
 pub(crate) fn run<A: Adapter>(adapter: &A, behaviour: &'static str, body: impl AsyncFnOnce(&mut Lab<'_, A>)) {
-    let mut lab = Lab { adapter, behaviour, config: Config::local() };
+    // Others may be at the ports of runs that are over, and must not be taken for their members.
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    let cluster = format!("run {} of process {}", RUNS.fetch_add(1, Relaxed), process::id());
+    let mut lab = Lab { adapter, behaviour, config: Config { cluster, ..Config::local() } };
     adapter.block_on(body(&mut lab));
 }
 

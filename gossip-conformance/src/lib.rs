@@ -46,6 +46,8 @@
 //! # fn main() {}
 //! ```
 //!
+//! What runs the node of [`gossip_udp`] says even less: see [`Bind`].
+//!
 //! Each behaviour becomes one test, named after it. All of them wait for events and for conditions, against one deadline; where it
 //! passes they say which behaviour of which adapter failed, at which node, and what that node saw.
 //!
@@ -63,9 +65,11 @@ mod lab;
 mod mixed;
 pub mod relay;
 pub mod udp;
+mod udp_adapter;
 
 pub use adapter::{Adapter, Start};
 pub use mixed::{Either, Mixed};
+pub use udp_adapter::{Bind, Udp};
 
 /// A test for each behaviour that every adapter has.
 #[macro_export]

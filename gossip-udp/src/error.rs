@@ -37,8 +37,12 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
-    /// The tokio adapter was not called from within a tokio runtime; others need none.
-    NoRuntime,
+    /// There is nothing to run the node: the tokio adapter was not called from within a tokio runtime, or the system has no thread
+    /// to give.
+    NoRuntime {
+        /// What is missing.
+        source: io::Error,
+    },
 }
 
 impl fmt::Display for BindError {
@@ -63,7 +67,7 @@ impl fmt::Display for BindError {
                     ""
                 })
             }
-            Self::NoRuntime => f.write_str("a node needs a tokio runtime with I/O and time enabled around it"),
+            Self::NoRuntime { source } => write!(f, "there is nothing to run the node: {source}"),
         }
     }
 }
@@ -82,8 +86,8 @@ impl error::Error for BindError {
         match self {
             Self::Config(error) => Some(error),
             Self::Snapshot(error) => Some(error),
-            Self::Socket { source, .. } | Self::Listener { source, .. } => Some(source),
-            Self::AdvertiseNeeded { .. } | Self::AdvertiseInvalid { .. } | Self::NoRuntime => None,
+            Self::Socket { source, .. } | Self::Listener { source, .. } | Self::NoRuntime { source } => Some(source),
+            Self::AdvertiseNeeded { .. } | Self::AdvertiseInvalid { .. } => None,
         }
     }
 }

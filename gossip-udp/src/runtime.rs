@@ -38,11 +38,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn listener(&self, listener: TcpListener) -> io::Result<Self::Listener>;
 
     /// Connects a TCP socket, which may be bound, and waits until it is.
-    fn connect(
-        &self,
-        socket: socket2::Socket,
-        to: SocketAddr,
-    ) -> impl Future<Output = io::Result<Self::Stream>> + Send + 'static;
+    fn connect(&self, socket: socket2::Socket, to: SocketAddr)
+    -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
     /// A timer that is due at `at`.
     fn timer(&self, at: Instant) -> Self::Timer;
