@@ -10,8 +10,10 @@ use crate::address::canonical;
 use crate::runtime::Datagrams;
 use crate::socket::Socket;
 
-/// How many buffers one call fills.
+/// How many buffers one call fills at most.
 const BATCH: usize = 16;
+/// And at least: of the others an idle node never touches the memory.
+const MIN_BATCH: usize = 2;
 /// Holds any datagram, and any number of them that the system joined: it never joins more than this (GRO). Memory that
 /// no datagram was long enough to touch is never really taken.
 const BUFFER_LEN: usize = 65_535;
@@ -19,21 +21,36 @@ const BUFFER_LEN: usize = 65_535;
 pub(crate) struct Inbox {
     bytes: Vec<u8>,
     metas: [RecvMeta; BATCH],
+    /// How many buffers the next call fills: twice as many as the last one did.
+    breadth: usize,
     filled: usize,
+    full: bool,
 }
 
 impl Inbox {
-    pub(crate) fn new() -> Self {
-        Self { bytes: vec![0; BATCH * BUFFER_LEN], metas: [RecvMeta::default(); BATCH], filled: 0 }
+    /// With [`Inbox::scratch`] for frames of at most so many bytes.
+    pub(crate) fn new(max_frame: usize) -> Self {
+        Self {
+            bytes: vec![0; (BATCH * BUFFER_LEN).max(max_frame)],
+            metas: [RecvMeta::default(); BATCH],
+            breadth: MIN_BATCH,
+            filled: 0,
+            full: false,
+        }
     }
 
     /// Replaces the content by what the socket has.
     pub(crate) fn fill(&mut self, socket: &Socket<impl Datagrams>) -> io::Result<()> {
-        self.filled = 0;
+        (self.filled, self.full) = (0, false);
         let mut buffers = self.bytes.chunks_exact_mut(BUFFER_LEN);
         let mut buffers: [IoSliceMut<'_>; BATCH] =
             array::from_fn(|_| IoSliceMut::new(buffers.next().unwrap_or_default()));
-        self.filled = socket.receive(&mut buffers, &mut self.metas)?;
+        let breadth = self.breadth;
+        // For a call that finds nothing, too.
+        self.breadth = MIN_BATCH;
+        self.filled = socket.receive(&mut buffers[..breadth], &mut self.metas[..breadth])?;
+        self.full = self.filled == breadth;
+        self.breadth = (self.filled * 2).clamp(MIN_BATCH, BATCH);
         Ok(())
     }
 
@@ -43,7 +60,7 @@ impl Inbox {
 
     /// Whether there may be more where this came from.
     pub(crate) fn is_full(&self) -> bool {
-        self.filled == BATCH
+        self.full
     }
 
     /// Hands out each datagram, those that the system joined one by one, and forgets them.
@@ -53,6 +70,12 @@ impl Inbox {
             split(meta.len, meta.stride, buffer, |datagram| take(&canonical(meta.addr), datagram));
         }
         self.filled = 0;
+    }
+
+    /// The memory of an inbox that was drained, for whoever needs some before it is filled again: a frame that is built there takes no
+    /// pages that were not taken anyway.
+    pub(crate) fn scratch(&mut self) -> &mut [u8] {
+        &mut self.bytes
     }
 }
 
@@ -108,7 +131,7 @@ mod tests {
         }
 
         let mut received = Vec::new();
-        let mut inbox = Inbox::new();
+        let mut inbox = Inbox::new(0);
         while received.len() < 4 {
             if inbox.fill(&socket).is_ok() {
                 inbox.drain(|from, datagram| received.push((*from, datagram.to_vec())));

@@ -14,6 +14,7 @@ const BATCH: usize = 32;
 
 pub(crate) struct Outbox {
     datagram_mtu: usize,
+    /// As many as were ever waiting at a time, and one.
     bytes: Vec<u8>,
     /// To whom, and how long; datagram i is at `i * datagram_mtu`.
     datagrams: Vec<(SocketAddr, usize)>,
@@ -23,15 +24,18 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(datagram_mtu: usize) -> Self {
-        let bytes = vec![0; BATCH * datagram_mtu];
-        Self { datagram_mtu, bytes, datagrams: Vec::with_capacity(BATCH), sent: 0 }
+        Self { datagram_mtu, bytes: Vec::new(), datagrams: Vec::new(), sent: 0 }
     }
 
     /// Takes from the node what it wants to send. Call it only when the last batch is gone: what is not built yet can
     /// still become better, or unnecessary.
     pub(crate) fn fill(&mut self, turn: &mut Turn<'_, SocketAddr>) {
-        for buffer in self.bytes.chunks_exact_mut(self.datagram_mtu).skip(self.datagrams.len()) {
-            let Some(transmit) = turn.next_transmit(buffer) else { break };
+        while !self.is_full() {
+            let at = self.datagrams.len() * self.datagram_mtu;
+            if self.bytes.len() == at {
+                self.bytes.resize(at + self.datagram_mtu, 0);
+            }
+            let Some(transmit) = turn.next_transmit(&mut self.bytes[at..at + self.datagram_mtu]) else { break };
             self.datagrams.push((transmit.to, transmit.len));
         }
     }
@@ -101,6 +105,7 @@ mod tests {
 
     fn outbox(to: &[SocketAddr]) -> Outbox {
         let mut outbox = Outbox::new(508);
+        outbox.bytes = vec![0; to.len() * 508];
         for (number, to) in to.iter().enumerate() {
             outbox.bytes[number * 508] = u8::try_from(number).unwrap();
             outbox.datagrams.push((*to, 1));

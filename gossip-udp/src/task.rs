@@ -75,8 +75,8 @@ impl Worker {
         Self {
             counters: driver.transport(),
             driver,
+            inbox: Inbox::new(streams.as_ref().map_or(0, Streams::max_frame)),
             streams,
-            inbox: Inbox::new(),
             outbox: Outbox::new(datagram_mtu),
             unreachable: Vec::new(),
             deadline: None,
@@ -108,7 +108,7 @@ impl Worker {
             if outbox.is_empty() {
                 outbox.fill(turn);
             }
-            let more_frames = streams.as_mut().is_some_and(|streams| streams.fill(turn));
+            let more_frames = streams.as_mut().is_some_and(|streams| streams.fill(turn, inbox.scratch()));
             (turn.deadline(), more_frames)
         });
         self.deadline = deadline;

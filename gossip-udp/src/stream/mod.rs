@@ -87,7 +87,7 @@ pub(crate) struct Streams {
     dials: Sender<Place>,
     received: Pin<Box<Receiver<Received>>>,
     waiting: Vec<Received>,
-    buffer: Vec<u8>,
+    max_frame: usize,
 }
 
 impl Streams {
@@ -113,8 +113,7 @@ impl Streams {
             scope: setup.scope,
         };
         let task = Running::start(runtime, lane::run(Arc::new(lane), listener, requests));
-        let buffer = vec![0; setup.max_frame];
-        (Self { links, dials, received: Box::pin(received), waiting: Vec::new(), buffer }, task)
+        (Self { links, dials, received: Box::pin(received), waiting: Vec::new(), max_frame: setup.max_frame }, task)
     }
 
     /// Ready when something was received, which waits for [`Streams::turn`].
@@ -150,11 +149,17 @@ impl Streams {
         }
     }
 
-    /// Takes frames from the node and queues them; whether the node may have more.
-    pub(crate) fn fill(&mut self, turn: &mut Turn<'_, SocketAddr>) -> bool {
+    /// How long a frame may be.
+    pub(crate) fn max_frame(&self) -> usize {
+        self.max_frame
+    }
+
+    /// Takes frames from the node, built in `scratch`, and queues them; whether the node may have more.
+    pub(crate) fn fill(&mut self, turn: &mut Turn<'_, SocketAddr>, scratch: &mut [u8]) -> bool {
+        let scratch = &mut scratch[..self.max_frame];
         for _ in 0..FRAMES_PER_TURN {
-            let Some(transmit) = turn.next_frame(&mut self.buffer) else { return false };
-            let frame = encode(&self.buffer[..transmit.len]);
+            let Some(transmit) = turn.next_frame(scratch) else { return false };
+            let frame = encode(&scratch[..transmit.len]);
             match self.links.send(transmit.to, frame) {
                 // There is room for as many as there are places.
                 Ok(Some(place)) => _ = self.dials.try_send(place),
