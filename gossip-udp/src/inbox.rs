@@ -16,7 +16,7 @@ const BATCH: usize = 16;
 const MIN_BATCH: usize = 2;
 /// Holds any datagram, and any number of them that the system joined: it never joins more than this (GRO). Memory that
 /// no datagram was long enough to touch is never really taken.
-const BUFFER_LEN: usize = 65_535;
+const BUFFER_LEN: usize = 1 << 16;
 
 pub(crate) struct Inbox {
     bytes: Vec<u8>,

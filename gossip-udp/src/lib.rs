@@ -54,6 +54,11 @@ mod socket;
 mod stream;
 mod task;
 
+/// The example in the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use bind::bind;
 pub use error::BindError;
 pub use gossip_handle::{Events, Handle, JoinFailure, TransportStats};
