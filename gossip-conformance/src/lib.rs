@@ -105,6 +105,7 @@ macro_rules! udp_behaviours {
             keys_are_set_read_and_deleted_under_loss,
             a_message_is_delivered_once_under_loss_and_repetition,
             who_is_cut_off_is_seen_as_down_and_comes_back_by_itself,
+            a_contact_that_is_not_there_fails_the_join_and_nothing_else,
             garbage_in_datagrams_is_dropped_and_counted,
             a_peer_that_never_reads_is_disconnected_and_holds_nobody_up,
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_io::Async;
 use futures_lite::{AsyncReadExt as _, AsyncWriteExt as _};
 use gossip_core::{MemberChange, Status};
+use gossip_handle::JoinFailure;
 use gossip_handle::frame::{PREAMBLE_LEN, Preamble};
 
 use crate::adapter::Adapter;
@@ -62,6 +63,25 @@ where
             lab.until(observer, "who was cut off is back", back).await;
         }
         lab.works(c, a, b"key").await;
+    });
+}
+
+/// A join through a port where nobody listens ends with an error, which is no error of the node's own socket; then it joins elsewhere.
+pub fn a_contact_that_is_not_there_fails_the_join_and_nothing_else<A>(adapter: &A)
+where
+    A: Adapter<Peer = SocketAddr, Place = SocketAddr>,
+{
+    run(adapter, "a contact that is not there fails the join and nothing else", async |lab| {
+        let nowhere = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a socket");
+        lab.config.membership.join_timeout = lab.config.membership.join_retry * 5;
+        let node = lab.start("a").await;
+        let failed = lab.within("the join ends", adapter.join(&node.node, &nowhere)).await;
+        assert_eq!(failed, Err(JoinFailure::NoAnswer), "{}", lab.title());
+        let stats = lab.handle(&node).transport();
+        assert_eq!((stats.receive_errors, stats.datagrams_unsent), (0, 0), "{}: {stats:?}", lab.title());
+        let other = lab.start("b").await;
+        lab.join(&node, &lab.place(&other)).await;
+        lab.works(&node, &other, b"key").await;
     });
 }
 

@@ -16,8 +16,8 @@ use crate::runtime::{Datagrams, Runtime, Timer};
 use crate::socket::Socket;
 use crate::stream::Streams;
 
-/// How many reports of undelivered datagrams one turn reads.
-const REPORTS_PER_TURN: usize = 32;
+/// How many reports of undelivered datagrams are read at a time.
+const MAX_REPORTS: usize = 32;
 /// How often one turn asks a socket that answers with an error: each error may be a report that is read otherwise.
 const RECEIVE_TRIES: usize = 4;
 /// How long to leave a socket alone that is full, or that fails.
@@ -89,7 +89,7 @@ impl Worker {
     /// One batch in, the timers, one batch out: bounded, and with the node locked once.
     fn turn(&mut self, socket: &Socket<impl Datagrams>) {
         self.receive(socket);
-        self.unreachable.extend((0..REPORTS_PER_TURN).map_while(|_| socket.next_unreachable()));
+        self.hear_reports(socket);
         self.busy = self.inbox.is_full();
         let received = self.streams.as_ref().is_some_and(Streams::has_received);
         if !self.wanted && self.inbox.is_empty() && self.unreachable.is_empty() && !received {
@@ -125,13 +125,23 @@ impl Worker {
             match self.inbox.fill(socket) {
                 Ok(()) => return,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // The error may be what a report says, too, and then that is heard.
                 Err(error) => {
-                    self.counters.receive_errors.count();
-                    tracing::debug!("cannot receive: {error}");
+                    if !self.hear_reports(socket) {
+                        self.counters.receive_errors.count();
+                        tracing::debug!("cannot receive: {error}");
+                    }
                 }
             }
         }
         self.receive_paused = true;
+    }
+
+    /// Notes for the next turn whom the system could not deliver to; whether there was anybody.
+    fn hear_reports(&mut self, socket: &Socket<impl Datagrams>) -> bool {
+        let known = self.unreachable.len();
+        self.unreachable.extend((0..MAX_REPORTS).map_while(|_| socket.next_unreachable()));
+        self.unreachable.len() > known
     }
 
     fn wake_at(&self) -> Instant {
