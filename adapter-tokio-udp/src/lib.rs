@@ -1,72 +1,22 @@
-//! A [`gossip_core`] node over UDP in a tokio runtime.
-//!
-//! ```no_run
-//! use gossip_adapter_tokio_udp::{Options, bind};
-//! use gossip_core::kv::Scope;
-//! use gossip_core::{Config, Identity, NodeId};
-//!
-//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let me = Identity::new(NodeId::from_name("web-1"), 1);
-//! let node = bind("192.0.2.1:7946".parse()?, Options::new(me, Config::lan())).await?;
-//! let cluster = node.handle().clone();
-//! cluster.join("192.0.2.2:7946".parse()?).await?;
-//! cluster.set(Scope::Shared, b"color", b"blue")?;
-//! let mut events = cluster.events();
-//! while let Some(event) = events.recv().await {
-//!     println!("{event:?}");
-//! }
-//! node.shutdown().await;
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! This crate moves bytes and nothing else: one task per node waits for the socket, for one timer and for the handles;
-//! retries, limits and deadlines are in the core.
-//!
-//! # The stream lane
-//! What is large goes over TCP, at the same port number, unless `config.transport.stream` is none: [`StreamOptions`] are its
-//! times and limits, [`Handle::transport`] its counters. One task takes and opens connections, one for each connection carries
-//! frames, and the node's task waits for none of them: what finds no room is left out and counted. A peer that cannot be
-//! reached so gets datagrams.
-//!
-//! # Addresses
-//! A node bound to an IPv4 address speaks IPv4, one bound to an IPv6 address speaks IPv6, one bound to `[::]` speaks
-//! both. IPv4-mapped addresses stay inside this crate: the node sees and advertises plain IPv4. What is bound to all
-//! addresses must be told by [`Options::advertise`] which of them the others reach it at; on a machine with several
-//! addresses packets should leave from that one, since members believe an address only if packets come from it. The
-//! interface of link-local IPv6 addresses is taken from the bound or the advertised one, or from [`Options::scope_id`].
-//!
-//! # System calls
-//! [`quinn_udp`] receives: many datagrams in one call (`recvmmsg`, GRO) where the system can, one at a time elsewhere,
-//! on every system tokio runs on; and it forbids fragmentation, so that `transport.datagram_mtu` is what travels. Its
-//! batches to send (GSO) all go to one address, though, while a gossip node tells many peers one thing each; and of an
-//! ICMP error it says who sent it, not which peer it is about. So on Linux [`rustix`] does these two: `sendmmsg`, and
-//! the socket's error queue. Segments that the system joined (GRO) are taken apart again before the node sees them.
-//!
-//! # Errors of the network
-//! None is fatal. A datagram that cannot be sent, and an ICMP error on Linux, becomes a hint to the node
-//! (`handle_unreachable`), which finds out for itself, and is counted. A full send buffer makes the task wait a millisecond: what is
-//! waiting by then is one batch; everything else has not been built yet.
-//!
-//! [`rustix`]: https://docs.rs/rustix
+#![doc = include_str!("../README.md")]
 
-mod address;
-mod bind;
-mod error;
-mod inbox;
-mod node;
-mod options;
-mod outbox;
-#[cfg_attr(target_os = "linux", path = "platform_linux.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "platform_other.rs")]
-mod platform;
-mod socket;
-mod stream;
-mod task;
+mod runtime;
 
-pub use bind::bind;
-pub use error::BindError;
-pub use gossip_handle::{Events, Handle, JoinFailure, TransportStats};
-pub use node::UdpNode;
-pub use options::Options;
-pub use stream::StreamOptions;
+use std::io;
+use std::net::SocketAddr;
+
+pub use gossip_udp::{BindError, Events, Handle, JoinFailure, Options, StreamOptions, TransportStats, UdpNode};
+
+use crate::runtime::Tokio;
+
+/// Opens a socket at `addr` (port 0: any free one) and starts a node on it, which waits for somebody to join it until
+/// it joins somebody itself. With a stream lane the same port is opened for TCP.
+///
+/// # Errors
+/// See [`BindError`]: nothing was started.
+pub async fn bind(addr: SocketAddr, options: Options) -> Result<UdpNode, BindError> {
+    let runtime = tokio::runtime::Handle::try_current().map_err(|_| BindError::NoRuntime {
+        source: io::Error::other("a tokio runtime with I/O and time enabled has to be around it"),
+    })?;
+    gossip_udp::bind(&Tokio(runtime), addr, options)
+}

@@ -84,6 +84,23 @@ fn who_is_alone_is_told_at_once_and_covers_everybody() {
     assert_eq!((coverage.estimate(), coverage.members), (1.0, 0));
 }
 
+#[cfg(feature = "kv")]
+#[test]
+fn of_what_keys_are_spread_by_the_application_is_told_nothing() {
+    let mut node = Node::new(Identity::new(id(1), 1), 1_u64, Config::lan(), [1; 32], Instant::ZERO).unwrap();
+    let mut now = Instant::ZERO;
+    let mut events = Vec::new();
+    for number in 0..10_u8 {
+        node.kv_mut(now).set(gossip_core::kv::Scope::Shared, &[number], b"v").unwrap();
+        now = now + Duration::from_millis(100);
+        node.handle_timeout(now);
+        while node.poll_transmit(now, Lane::Datagram, &mut [0; 1200]).is_some() {}
+        events.extend(std::iter::from_fn(|| node.poll_event()));
+    }
+    assert_eq!(events.len(), 10, "{events:?}");
+    assert!(events.iter().all(|event| matches!(event, Event::Kv(_))), "{events:?}");
+}
+
 #[test]
 fn a_message_to_random_members_is_asked_for_and_acknowledged_or_told() {
     for reached in [true, false] {

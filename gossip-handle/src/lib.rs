@@ -61,6 +61,11 @@ mod sending;
 mod shared;
 mod transport;
 
+/// The example in the README runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub use awaited::Awaited;
 pub use driver::{Driver, Turn};
 pub use events::Events;

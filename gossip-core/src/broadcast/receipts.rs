@@ -107,7 +107,7 @@ impl<P: Peer> Broadcast<P> {
     /// A message of this node went out: whether somebody acknowledges it is seen to.
     pub(super) fn watch(&mut self, cx: &mut Cx<'_, P>, id: MessageId, place: Place) {
         if cx.table.live().len() <= 1 {
-            cx.events.push(Event::Unacknowledged(id));
+            self.tell_unacknowledged(cx, id, place);
             return;
         }
         let patience = self.links.iter().map(|(_, link)| link.way.timeout()).max();
@@ -133,6 +133,13 @@ impl<P: Peer> Broadcast<P> {
         }
     }
 
+    /// Tells the application, unless the message is a protocol's: of those it knows nothing.
+    fn tell_unacknowledged(&self, cx: &mut Cx<'_, P>, id: MessageId, place: Place) {
+        if self.log.history.get(place).is_none_or(|message| message.topic().first() != Some(&0)) {
+            cx.events.push(Event::Unacknowledged(id));
+        }
+    }
+
     fn look_after_watched(&mut self, cx: &mut Cx<'_, P>) {
         let mut orphans = Vec::new();
         while let Some(Reverse((due, place, asked))) = self.receipts.watched.peek().copied() {
@@ -147,7 +154,7 @@ impl<P: Peer> Broadcast<P> {
             if self.flights.get_mut(place).is_some_and(|flight| flight.is_queued()) {
                 self.receipts.watched.push(Reverse((cx.now + ORPHAN, place, asked)));
             } else if linked || asked >= ORPHAN_ASKED {
-                cx.events.push(Event::Unacknowledged(id));
+                self.tell_unacknowledged(cx, id, place);
             } else {
                 orphans.push(place);
                 self.receipts.watched.push(Reverse((cx.now + ORPHAN, place, asked + 1)));
