@@ -1,0 +1,6 @@
+//! Nodes in swarms over TCP, Noise and Yamux on loopback.
+
+mod addresses;
+mod cluster;
+mod strangers;
+mod support;
