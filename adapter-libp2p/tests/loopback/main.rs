@@ -2,5 +2,6 @@
 
 mod addresses;
 mod cluster;
+mod composed;
 mod strangers;
 mod support;

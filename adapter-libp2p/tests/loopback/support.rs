@@ -41,9 +41,9 @@ pub(crate) fn swarm<B: NetworkBehaviour>(idle: Duration, behaviour: impl FnOnce(
         .build()
 }
 
-/// Listens on loopback, and drives the swarm until it does.
-pub(crate) async fn listen<B: NetworkBehaviour>(swarm: &mut Swarm<B>) -> Multiaddr {
-    swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse().unwrap()).unwrap();
+/// Listens there, and drives the swarm until it does.
+pub(crate) async fn listen_at<B: NetworkBehaviour>(swarm: &mut Swarm<B>, addr: &str) -> Multiaddr {
+    swarm.listen_on(addr.parse().unwrap()).unwrap();
     within("an address to listen on", async {
         loop {
             if let SwarmEvent::NewListenAddr { address, .. } = swarm.select_next_some().await {
@@ -76,7 +76,7 @@ impl Running {
 
     pub(crate) async fn closing_idle(config: Config, after: Duration) -> Self {
         let mut swarm = swarm(after, |peer| Behaviour::new(peer, config).unwrap());
-        let addr = listen(&mut swarm).await;
+        let addr = listen_at(&mut swarm, "/ip4/127.0.0.1/tcp/0").await;
         let (handle, peer) = (swarm.behaviour().handle().clone(), *swarm.local_peer_id());
         let (commands, mut to_do) = mpsc::unbounded_channel::<Command>();
         let (told, events) = mpsc::unbounded_channel();
