@@ -5,7 +5,7 @@ mod cluster;
 use std::time::Duration;
 
 use cluster::{Cluster, id};
-use gossip_core::{CommandError, Config, Event, Identity, Instant, MemberChange, Status};
+use gossip_core::{CommandError, Config, Event, Identity, Instant, Lane, MemberChange, Node, Status};
 
 fn changes(cluster: &Cluster, at: u64, of: u64) -> Vec<MemberChange> {
     let batches = cluster.events[&at].iter().filter_map(|event| match event {
@@ -269,4 +269,30 @@ fn a_member_that_fails_and_returns_again_and_again_is_said_once_to_flap() {
     told.retain(|change| *change != MemberChange::Suspect);
     use MemberChange::{Down, Flapping, Up};
     assert_eq!(told, [Up, Down, Up, Down, Up, Down, Flapping, Down, Up]);
+}
+
+#[test]
+fn the_header_of_a_packet_says_who_sent_it_in_full_or_by_a_short_name_that_is_known() {
+    let mut cluster = Cluster::joined(2, &Config::lan());
+    let mut buf = [0; 1200];
+    let mut stranger = Node::new(Identity::new(id(9), 1), 9, Config::lan(), [9; 32], cluster.now).unwrap();
+    stranger.join(cluster.now, 1).unwrap();
+    stranger.handle_timeout(cluster.now);
+    let request = stranger.poll_transmit(cluster.now, Lane::Datagram, &mut buf).unwrap();
+    assert_eq!(cluster.node(1).sender_of(&9, &buf[..request.len]), Some(id(9)));
+
+    // Members that know each other write themselves short.
+    cluster.run(5);
+    let probe = loop {
+        cluster.now = cluster.node(2).poll_timeout().unwrap();
+        let now = cluster.now;
+        cluster.node(2).handle_timeout(now);
+        if let Some(probe) = cluster.node(2).poll_transmit(now, Lane::Datagram, &mut buf) {
+            break &buf[..probe.len];
+        }
+    };
+    // By whatever address it comes: the address only decides between two that share the name.
+    assert_eq!([2, 77].map(|from| cluster.node(1).sender_of(&from, probe)), [Some(id(2)); 2]);
+    assert_eq!(stranger.sender_of(&2, probe), None);
+    assert!((0..9).all(|len| cluster.node(1).sender_of(&2, &probe[..len]).is_none()), "cut short");
 }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use gossip_core::{Clock, Instant, Lane, Node, PacketError, Peer, Transmit};
+use gossip_core::{Clock, Instant, Lane, Node, NodeId, PacketError, Peer, Transmit};
 
 use crate::handle::Handle;
 use crate::shared::Shared;
@@ -81,6 +81,11 @@ impl<P: Peer> Turn<'_, P> {
     /// A frame came in over the stream lane. `from` is the address at which its sender is reached, as far as that was told.
     pub fn handle_frame(&mut self, from: &P, packet: &mut [u8]) -> Result<(), PacketError> {
         self.node.handle_packet(self.now, Lane::Stream, from, packet)
+    }
+
+    /// Whom a packet names as its sender: see [`Node::sender_of`].
+    pub fn sender_of(&self, from: &P, packet: &[u8]) -> Option<NodeId> {
+        self.node.sender_of(from, packet)
     }
 
     /// The transport says that it cannot reach `peer` over the stream lane.

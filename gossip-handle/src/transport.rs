@@ -64,6 +64,10 @@ counters! {
     closed_idle,
     /// How often reading was put off because a peer, or all of them, sent faster than they may.
     throttled,
+    /// Packets dropped because they named another sender than whose connection they came by.
+    wrong_sender,
+    /// Datagrams left out because too many waited for the same peer.
+    datagrams_unqueued,
     /// Frames left out because too many waited for the same peer, or for all.
     frames_unqueued,
     /// Frames left over when their connection ended.

@@ -238,6 +238,19 @@ impl<P: Peer> Node<P> {
         handled
     }
 
+    /// Who sent a packet by its own word, as [`Node::handle_packet`] would read it; nothing but its header is looked at. For a
+    /// transport that knows whom a packet is from, to compare before it hands it in. None: a short name that is not known here,
+    /// or no packet, and that is dropped anyway.
+    pub fn sender_of(&self, from: &P, packet: &[u8]) -> Option<NodeId> {
+        match Sender::peek(packet)? {
+            Sender::Full(sender) => Some(sender.id),
+            Sender::Short(short) => {
+                let table = &self.shared.table;
+                table.find_short(short, from).map(|row| table.row(row).member.id)
+            }
+        }
+    }
+
     fn handle_sections(&mut self, now: Instant, lane: Lane, from: &P, bytes: &[u8]) -> Result<(), PacketError> {
         if self.membership.has_left() {
             return Err(PacketError::NotRunning);

@@ -17,6 +17,22 @@ pub enum Sender {
     Short(u32),
 }
 
+impl Sender {
+    /// What stands in the header of a packet that was not checked. None: it is cut short, or of another version.
+    pub fn peek(packet: &[u8]) -> Option<Self> {
+        let [first, _, _, _, _, rest @ ..] = packet else { return None };
+        (first >> 4 == VERSION).then(|| Self::read(*first, &mut Reader::plain(rest)).ok()).flatten()
+    }
+
+    fn read(flags: u8, reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(if flags & FLAG_FULL != 0 {
+            Self::Full(Identity { id: reader.raw_id()?, generation: reader.varint()? })
+        } else {
+            Self::Short(reader.u32()?)
+        })
+    }
+}
+
 /// A packet whose every byte was checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
@@ -79,11 +95,7 @@ impl<'a> Packet<'a> {
 
     fn decode_sections<P: Peer>(flags: u8, bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::plain(bytes);
-        let sender = if flags & FLAG_FULL != 0 {
-            Sender::Full(Identity { id: reader.raw_id()?, generation: reader.varint()? })
-        } else {
-            Sender::Short(reader.u32()?)
-        };
+        let sender = Sender::read(flags, &mut reader)?;
         let (sections, listed, plain) = split_ids(reader)?;
         let packet = Self { sender, takes_frames: flags & FLAG_FRAMES != 0, sections, listed };
         // A probe and what rides on it: checked on the way.
