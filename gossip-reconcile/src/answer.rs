@@ -69,12 +69,12 @@ impl<K: AsRef<[u8]>> Index<K> {
     }
 
     fn answer_cells(&self, to: &mut Writer<'_>, from: u32, count: u32) -> Result<(), NoSpace> {
-        let cells = self.cells().get(from as usize..).unwrap_or_default();
+        let cells = self.sketch().cells(from as usize);
         to.u8(1)?;
         to.bytes(&self.state().to_be_bytes())?;
         to.varint(u64::from(from))?;
-        let fitting = cells.iter().take(count as usize).take(to.room() / CELL_BYTES);
-        fitting.into_iter().try_for_each(|cell| to.bytes(&cell.to_bytes()))
+        let fitting = (count as usize).min(to.room() / CELL_BYTES);
+        cells.take(fitting).try_for_each(|cell| to.bytes(&cell.to_bytes()))
     }
 
     fn answer_ranges(&self, to: &mut Writer<'_>, how: (u16, u8, u8), asks: &[Ask]) -> Result<(), NoSpace> {

@@ -111,21 +111,32 @@ impl Iterator for Mapping {
 
 /// The first cells of a set, kept up to date: some 2 ln m of m cells are touched by a write.
 #[derive(Clone, Debug)]
-pub(crate) struct Sketch(Vec<Cell>);
+pub(crate) struct Sketch {
+    len: usize,
+    /// None before the first key comes.
+    cells: Vec<Cell>,
+}
 
 impl Sketch {
-    pub(crate) fn new(cells: usize) -> Self {
-        Self(alloc::vec![Cell::default(); cells])
+    pub(crate) fn new(len: usize) -> Self {
+        Self { len, cells: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, key: KeyHash, change: Cell) {
-        for at in Mapping::new(key).below(self.0.len()) {
-            self.0[at].add(change);
+        self.cells.resize(self.len, Cell::default());
+        for at in Mapping::new(key).below(self.len) {
+            self.cells[at].add(change);
         }
     }
 
-    pub(crate) fn cells(&self) -> &[Cell] {
-        &self.0
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The cells from one on.
+    pub(crate) fn cells(&self, from: usize) -> impl Iterator<Item = Cell> + '_ {
+        (from..self.len).map(|at| self.cells.get(at).copied().unwrap_or_default())
     }
 }
 
@@ -215,7 +226,7 @@ mod tests {
     }
 
     fn differences(a: &Sketch, b: &Sketch) -> Vec<Option<Cell>> {
-        a.cells().iter().zip(b.cells()).map(|(a, b)| Some(a.minus(*b))).collect()
+        a.cells(0).zip(b.cells(0)).map(|(a, b)| Some(a.minus(b))).collect()
     }
 
     #[test]

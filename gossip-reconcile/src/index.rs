@@ -42,7 +42,7 @@ impl<K: AsRef<[u8]>> Index<K> {
         Self::with_cells(hashes, Self::DEFAULT_CELLS)
     }
 
-    /// An empty set that keeps so many cells, of 16 bytes each: from 1 up to 65 536. Some two of three are the keys
+    /// An empty set that keeps so many cells, of 16 bytes each, once it has a key: from 1 up to 65 536. Some two of three are the keys
     /// that may differ until ranges, which cost more bytes where differences are scattered, take their place.
     pub fn with_cells(hashes: HashKey, cells: usize) -> Self {
         Self {
@@ -133,8 +133,8 @@ impl<K: AsRef<[u8]>> Index<K> {
         self.tree.sum().cell
     }
 
-    pub(crate) fn cells(&self) -> &[Cell] {
-        self.sketch.cells()
+    pub(crate) fn sketch(&self) -> &Sketch {
+        &self.sketch
     }
 
     pub(crate) fn strata(&self) -> &Strata {

@@ -245,7 +245,7 @@ impl Session {
 impl Cells {
     /// Cells may take three fourths of what a list of all items does: then ranges cost less.
     fn new<K: AsRef<[u8]>>(index: &Index<K>, target: usize) -> Self {
-        let (kept, worthwhile) = (index.cells().len(), (index.len() / 4).max(8));
+        let (kept, worthwhile) = (index.sketch().len(), (index.len() / 4).max(8));
         let limit = kept.min(worthwhile);
         let is_limited_by_items = worthwhile < kept;
         let target = target.clamp(1, limit);
@@ -285,7 +285,8 @@ impl Cells {
     }
 
     fn differences<K: AsRef<[u8]>>(&self, index: &Index<K>) -> Vec<Option<Cell>> {
-        self.cells.iter().zip(index.cells()).map(|(theirs, ours)| theirs.map(|theirs| theirs.minus(*ours))).collect()
+        let ours = index.sketch().cells(0);
+        self.cells.iter().zip(ours).map(|(theirs, ours)| theirs.map(|theirs| theirs.minus(ours))).collect()
     }
 
     fn decode<K: AsRef<[u8]>>(&self, index: &Index<K>) -> Option<Vec<Found>> {
