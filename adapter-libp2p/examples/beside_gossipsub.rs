@@ -1,8 +1,8 @@
-//! This crate beside gossipsub of the same libp2p: 64 nodes in one process over TCP, Noise and Yamux, 256 B messages at 100/s by
+//! This crate beside gossipsub of the same libp2p: 64 nodes in one process over TCP, Noise and Yamux, 256 B messages, 100/s if not told otherwise, by
 //! all in turn. Bytes on the connections, time to delivery and processor time, as ratios.
 //!
 //! ```text
-//! cargo run --release -p gossip-adapter-libp2p --example beside_gossipsub [SECONDS]
+//! cargo run --release -p gossip-adapter-libp2p --example beside_gossipsub [SECONDS [PER_SECOND]]
 //! ```
 //!
 //! To gossipsub's advantage its messages are not signed, and each of its nodes is told of eight others to connect to; to each
@@ -28,11 +28,10 @@ use libp2p::{Multiaddr, Swarm, SwarmBuilder, Transport as _, noise, tcp, yamux};
 use tokio::sync::mpsc;
 
 const NODES: usize = 64;
-const PER_SECOND: u32 = 100;
 const PAYLOAD: usize = 256;
 const TOPIC: &str = "news";
 /// How long each cluster is left alone before it is measured.
-const SETTLING: Duration = Duration::from_secs(15);
+const SETTLING: Duration = Duration::from_secs(30);
 /// How many others each node of gossipsub connects to.
 const CONTACTS: usize = 8;
 
@@ -122,10 +121,11 @@ impl Measured {
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
-    let seconds = std::env::args().nth(1).map_or(Ok(20), |seconds| seconds.parse())?;
-    println!("{NODES} nodes, {PAYLOAD} B at {PER_SECOND}/s for {seconds} s");
-    let theirs = measure::<gossipsub::Behaviour>("gossipsub", seconds).await?;
-    let ours = measure::<Behaviour>("gossip", seconds).await?;
+    let arg = |place, default| std::env::args().nth(place).map_or(Ok(default), |number| number.parse());
+    let (seconds, per_second) = (arg(1, 20)?, arg(2, 100)?);
+    println!("{NODES} nodes, {PAYLOAD} B at {per_second}/s for {seconds} s");
+    let theirs = measure::<gossipsub::Behaviour>("gossipsub", seconds, per_second).await?;
+    let ours = measure::<Behaviour>("gossip", seconds, per_second).await?;
     println!(
         "ratios: bytes {:.2}, t99 {:.2}, processor {:.2}",
         ours.bytes as f64 / theirs.bytes as f64,
@@ -135,7 +135,7 @@ async fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-async fn measure<G: Gossips + Send>(name: &str, seconds: u32) -> Result<Measured, Failure>
+async fn measure<G: Gossips + Send>(name: &str, seconds: u32, per_second: u32) -> Result<Measured, Failure>
 where
     G::ToSwarm: Send,
 {
@@ -163,8 +163,8 @@ where
     }
     tokio::time::sleep(SETTLING).await;
     let (bytes_before, processor_before) = (bytes.load(Relaxed), processor_time()?);
-    let mut ticks = tokio::time::interval(Duration::from_secs(1) / PER_SECOND);
-    for number in 0..(seconds * PER_SECOND) as usize {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1) / per_second);
+    for number in 0..(seconds * per_second) as usize {
         ticks.tick().await;
         publishers[number * 29 % NODES].send(number)?;
     }
@@ -173,7 +173,7 @@ where
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     let mut delays = std::mem::take(&mut *delays.lock().map_err(|_| "poisoned")?);
     delays.sort_unstable();
-    let measured = Measured { bytes, processor, expected: (seconds * PER_SECOND) as usize * (NODES - 1), delays };
+    let measured = Measured { bytes, processor, expected: (seconds * per_second) as usize * (NODES - 1), delays };
     println!(
         "{name:10} {:.1} kB/s a node, delivered {} of {}, p50 {:.1?}, p99 {:.1?}, processor {:.2} s",
         measured.bytes as f64 / 1e3 / f64::from(seconds + 1) / NODES as f64,

@@ -32,6 +32,8 @@ use crate::protocol::Lanes;
 const PER_TURN: [usize; 2] = [32, 8];
 /// How many contacts are dialled, or remembered with their addresses, at a time; of more the oldest are forgotten.
 const MAX_CONTACTS: usize = 64;
+/// How soon the timer goes off at the earliest, as timers of runtimes do.
+const RESOLUTION: Duration = Duration::from_millis(1);
 /// The timer when the node has no deadline.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -247,10 +249,11 @@ impl Behaviour {
             (more, turn.deadline())
         });
         self.wanted = more;
-        // The timer is set anew only if it would be late: early is harmless.
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + IDLE);
-        if deadline < self.timer_at || self.timer_at <= Instant::now() {
-            self.timer.reset(deadline.saturating_duration_since(Instant::now()));
+        // Each setting wakes the timers' thread: it is set anew only if it would be late. Early is harmless.
+        let now = Instant::now();
+        let deadline = deadline.map_or(now + IDLE, |deadline| deadline.max(now + RESOLUTION));
+        if deadline < self.timer_at || self.timer_at <= now {
+            self.timer.reset(deadline - now);
             self.timer_at = deadline;
         }
     }
