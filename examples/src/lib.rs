@@ -16,3 +16,8 @@ pub use start::{Driven, node, run};
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/driving.md")]
 struct Driving;
+
+/// So does the example of the project's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -54,9 +54,9 @@ mod time;
 mod window;
 pub mod wire;
 
-/// The example in the README compiles.
-#[cfg(all(doctest, feature = "std"))]
-#[doc = include_str!("../../README.md")]
+/// The example in the README runs.
+#[cfg(all(doctest, feature = "kv"))]
+#[doc = include_str!("../README.md")]
 struct Readme;
 
 pub use config::{BroadcastMode, Config, ConfigError};
