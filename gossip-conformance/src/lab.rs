@@ -37,7 +37,10 @@ pub(crate) fn run<A: Adapter>(adapter: &A, behaviour: &'static str, body: impl A
     // Others may be at the ports of runs that are over, and must not be taken for their members.
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     let cluster = format!("run {} of process {}", RUNS.fetch_add(1, Relaxed), process::id());
-    let mut lab = Lab { adapter, behaviour, config: Config { cluster, ..Config::local() } };
+    let mut config = Config { cluster, ..Config::local() };
+    // Where many others work a handshake may take long; of a join that hangs the limit tells.
+    config.membership.join_timeout = LIMIT / 2;
+    let mut lab = Lab { adapter, behaviour, config };
     adapter.block_on(body(&mut lab));
 }
 
