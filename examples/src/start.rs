@@ -50,7 +50,7 @@ fn unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
 }
 
-/// Runs a node as the command line says, ADDRESS [CONTACT], and prints what happens.
+/// Runs a node as the command line says, `ADDRESS [CONTACT]`, and prints what happens.
 ///
 /// # Errors
 /// Of the arguments and the socket.
