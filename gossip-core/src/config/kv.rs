@@ -34,7 +34,8 @@ pub struct KvConfig {
     pub priority: Vec<String>,
     /// The most entries, tombstones included, of all members: 16 at least, default 1 048 576. At the limit local writes of
     /// new keys are refused with `Full`; entries of others are left out, counted, and asked for again once there is room.
-    /// What a snapshot holds is restored in any case.
+    /// What a snapshot holds is restored in any case. What is kept to compare maps is four bytes for each, 1 KiB at least and 32 KiB
+    /// at most, once there is one.
     pub max_entries: usize,
     /// The most writers (members times lives) whose versions are known: 16 at least, default 65 536. At the limit entries
     /// of unknown writers are ignored and counted.

@@ -126,7 +126,7 @@ impl<P: Peer> KvState<P> {
     pub(crate) fn new(now: Instant, config: &KvConfig, hashes: &ClusterKey, salt: u16) -> Self {
         Self {
             intents: Intents::new(MAX_INTENTS),
-            store: Store::new(hashes),
+            store: Store::new(hashes, config.max_entries),
             context: Context::default(),
             clock: Clock::new(u64::try_from(config.max_clock_drift.as_millis()).unwrap_or(u64::MAX)),
             skew_told: None,

@@ -43,10 +43,12 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(hashes: &ClusterKey) -> Self {
+    /// For about so many keys. A comparison looks at a cell for every four of them at most, and at 64 of few.
+    pub(crate) fn new(hashes: &ClusterKey, max_entries: usize) -> Self {
+        let cells = (max_entries / 4).clamp(64, Index::<Key>::DEFAULT_CELLS);
         Self {
             hashes: hashes.clone(),
-            index: Index::new(HashKey::new(hashes.index())),
+            index: Index::with_cells(HashKey::new(hashes.index()), cells),
             items: Vec::new(),
             deletions: BTreeMap::new(),
             deleted: BTreeMap::new(),

@@ -12,10 +12,11 @@ use crate::peer::Peer;
 /// The binary logarithm of the number of buckets that the table keeps sums of. A digest may fold them.
 pub(crate) const LOG_BUCKETS: u8 = 8;
 
-/// Sums over the live members of one bucket, and the first of its rows.
+/// A sum over the live members of one bucket, and the first of its rows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bucket {
-    sum: u64,
+    /// The lower half: a digest has three bytes of it.
+    sum: u32,
     head: u32,
 }
 
@@ -28,8 +29,8 @@ impl<P: Peer> Table<P> {
     /// The sums of 2^`log` buckets, three bytes each.
     pub(super) fn bucket_sums(&self, log: u8) -> impl Iterator<Item = [u8; 3]> + '_ {
         self.buckets.chunks(1 << (LOG_BUCKETS - log.min(LOG_BUCKETS))).map(|chunk| {
-            let sum = chunk.iter().fold(0_u64, |sum, bucket| sum.wrapping_add(bucket.sum));
-            let [.., a, b, c] = sum.to_be_bytes();
+            let sum = chunk.iter().fold(0_u32, |sum, bucket| sum.wrapping_add(bucket.sum));
+            let [_, a, b, c] = sum.to_be_bytes();
             [a, b, c]
         })
     }
@@ -88,14 +89,14 @@ impl<P: Peer> Table<P> {
     /// Adds a row to the sums.
     pub(super) fn add_to_sums(&mut self, at: u32) {
         let (bucket, amount) = (self.bucket(at), self.amount(at));
-        self.buckets[bucket].sum = self.buckets[bucket].sum.wrapping_add(amount);
+        self.buckets[bucket].sum = self.buckets[bucket].sum.wrapping_add(amount as u32);
         self.fingerprint = self.fingerprint.wrapping_add(amount);
     }
 
     /// Takes a row out of the sums.
     pub(super) fn take_from_sums(&mut self, at: u32) {
         let (bucket, amount) = (self.bucket(at), self.amount(at));
-        self.buckets[bucket].sum = self.buckets[bucket].sum.wrapping_sub(amount);
+        self.buckets[bucket].sum = self.buckets[bucket].sum.wrapping_sub(amount as u32);
         self.fingerprint = self.fingerprint.wrapping_sub(amount);
     }
 

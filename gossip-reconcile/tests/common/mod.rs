@@ -9,7 +9,11 @@ pub(crate) type Key = Vec<u8>;
 pub(crate) type Set = BTreeMap<Key, u64>;
 
 pub(crate) fn index(set: &Set) -> Index<Key> {
-    let mut index = Index::new(HashKey::new(*b"0123456789abcdef"));
+    index_with(Index::<Key>::DEFAULT_CELLS, set)
+}
+
+pub(crate) fn index_with(cells: usize, set: &Set) -> Index<Key> {
+    let mut index = Index::with_cells(HashKey::new(*b"0123456789abcdef"), cells);
     for (key, version) in set {
         index.insert(key.clone(), &version.to_be_bytes());
     }
