@@ -173,13 +173,7 @@ impl Known {
 
     /// A packet from member `from` with the sections that `write` puts into it.
     pub fn write(&self, from: usize, full: bool, write: impl FnOnce(&mut Writer<'_>)) -> Sent {
-        let (mut bytes, mut ids) = (vec![0; self.buf.len()], Vec::new());
-        let mut packet =
-            Writer::new(&mut bytes, &mut ids, &self.key, identity(from), full).expect("a packet holds its header");
-        write(&mut packet);
-        let len = packet.finish(&self.key);
-        bytes.truncate(len);
-        Sent { from: addr(from), bytes }
+        Sent { from: addr(from), bytes: packet(&self.key, from, full, write) }
     }
 
     /// A probe or an answer with what rides on it.
@@ -218,4 +212,17 @@ impl Known {
 /// What is said of a member that answers.
 pub fn record(at: usize) -> Record<SocketAddr> {
     Record { member: identity(at), incarnation: 0, claim: Claim::Alive, addr: addr(at), profile: 0 }
+}
+
+/// A packet from member `from` of the cluster `key` with the sections that `write` puts into it; it names its sender in full or for short.
+///
+/// # Panics
+/// If a datagram has no room for a header.
+pub fn packet(key: &ClusterKey, from: usize, full: bool, write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
+    let (mut bytes, mut ids) = (vec![0; Config::lan().transport.datagram_mtu], Vec::new());
+    let mut packet = Writer::new(&mut bytes, &mut ids, key, identity(from), full).expect("a packet holds its header");
+    write(&mut packet);
+    let len = packet.finish(key);
+    bytes.truncate(len);
+    bytes
 }
