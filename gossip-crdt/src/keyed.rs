@@ -165,14 +165,19 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
         Some((result, counter))
     }
 
+    /// Whether all its heads were seen, by a replica that does not show them or shows the same: what others have written since knows
+    /// of all this, and what of it lives on comes with that.
+    pub fn is_stale(&self, seen: &Context<W>) -> bool {
+        !self.heads.is_empty() && self.heads.iter().all(|head| seen.contains(head))
+    }
+
     /// Takes over what another replica knows. `seen` is what was seen here of all keys.
     pub fn join(&mut self, seen: &Context<W>, other: &Self) {
         if other.heads.is_empty() {
             return other.past().for_each(|dot| self.lose(dot));
         }
-        if other.heads.iter().all(|head| seen.contains(head)) {
-            // What others have written since knows of all this, and what of it lives on comes with that: until then nothing
-            // is known here of what it has outlived, nor of what lives on.
+        if other.is_stale(seen) {
+            // Until what knows of it is here nothing is known of what it has outlived, nor of what lives on.
             return;
         }
         let theirs = other.context();

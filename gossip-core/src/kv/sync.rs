@@ -382,9 +382,8 @@ impl<P: Peer> KvState<P> {
                 Err(Unreadable) => is_readable = false,
                 Ok(Some((key, item))) => {
                     // What others have written over it may still be on its way, and bring what of it lives on.
-                    let is_outlived =
-                        !item.heads().is_empty() && item.heads().iter().all(|dot| self.context.contains(dot));
-                    if self.take(cx, &key, &item) == Joined::Full || is_outlived {
+                    let is_stale = item.is_stale(self.context.dots());
+                    if self.take(cx, &key, &item) == Joined::Full || is_stale {
                         let is_left_out = |dot: &&Dot<_>| dot.writer == writer && !self.context.contains(dot);
                         refused.extend(item.dots().iter().filter(is_left_out).map(|dot| dot.counter));
                         refused.sort_unstable();
