@@ -82,10 +82,15 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
         self.content.is_empty()
     }
 
-    /// The writes that it shows: its heads, and those of which there is something in its content.
+    /// The writes that it shows: its heads, and then the others of which there is something in its content.
     pub fn dots(&self) -> SmallVec<[Dot<W>; 2]> {
         let mut dots: SmallVec<[Dot<W>; 2]> = SmallVec::from_slice(&self.heads);
-        self.content.dots(&mut |writer, counter| dots.push(Dot::new(*writer, counter)));
+        self.content.dots(&mut |writer, counter| {
+            let dot = Dot::new(*writer, counter);
+            if !self.heads.contains(&dot) {
+                dots.push(dot);
+            }
+        });
         dots
     }
 
@@ -176,6 +181,9 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
         if other.heads.is_empty() {
             return other.past().for_each(|dot| self.lose(dot));
         }
+        if other.heads.iter().all(|head| self.heads.contains(head)) {
+            return self.join_shown(other);
+        }
         if other.is_stale(seen) {
             // Until what knows of it is here nothing is known of what it has outlived, nor of what lives on.
             return;
@@ -204,6 +212,21 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
         self.heads.sort_unstable();
         other.past.iter().for_each(|(writer, counter)| self.outlived(&Dot::new(*writer, *counter)));
         outlived.iter().for_each(|dot| self.outlived(dot));
+        self.prune(|_| false);
+    }
+
+    /// Takes over what another replica, whose heads are all shown here, knows to be gone: equal heads have seen the same.
+    fn join_shown(&mut self, other: &Self) {
+        let mut gone = other.context();
+        if other.heads == self.heads {
+            self.dots().iter().for_each(|dot| _ = gone.insert(dot));
+        }
+        let here = other.dots().into_iter().collect();
+        self.content.join(&here, &other.content, &gone);
+        let outlived = self.heads.iter().copied().filter(|head| !other.heads.contains(head) && gone.contains(head));
+        let outlived: SmallVec<[Dot<W>; 2]> = outlived.collect();
+        self.heads.retain(|head| !outlived.contains(head));
+        other.past().chain(outlived).for_each(|dot| self.outlived(&dot));
         self.prune(|_| false);
     }
 
@@ -350,6 +373,29 @@ mod tests {
         assert!(!mine.covers(&Dot::new(1, 1)));
         mine.join(&seen, &third);
         assert!(mine.dots().contains(&Dot::new(1, 1)), "the third write shows what the first one added");
+    }
+
+    #[test]
+    fn of_equal_heads_what_one_knows_to_be_gone_is_gone() {
+        let add = |key: &Key, writer: u64, element: u64| {
+            let mut key = key.clone();
+            let change = |content: &mut Content<u64, u64>, pen: &mut Pen<'_, u64>| content.set().add(pen, element);
+            key.write(writer, 0, change).unwrap();
+            key
+        };
+        let first = add(&Key::default(), 1, 10);
+        let second = add(&first, 2, 20);
+        // One of them has seen the first write, and that it was removed, before the second came.
+        let (mut seen, mut fewer, mut more) = (Context::new(), Key::default(), first);
+        more.join(&Context::new(), &second);
+        seen.insert_run(1, 1, 1);
+        fewer.join(&seen, &second);
+        assert_eq!((fewer.heads(), fewer.dots().len(), more.dots().len()), (more.heads(), 1, 2));
+        seen.insert_run(2, 1, 1);
+        let (mut one, mut other) = (fewer.clone(), more.clone());
+        one.join(&seen, &more);
+        other.join(&seen, &fewer);
+        assert_eq!((&one, &other), (&fewer, &fewer));
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl<P: Peer> KvState<P> {
         }
         let is_new = |head: &&Dot<Identity>| !before.heads().contains(head);
         let head = after.heads().iter().find(is_new).or(before.heads().last()).or(after.heads().last());
-        if let Some(head) = head.filter(|_| before.heads() != after.heads()) {
+        if let Some(head) = head.filter(|_| before.heads() != after.heads() || before.content() != after.content()) {
             self.tell(cx, key, Version::from(head), before.is_visible(), after.is_visible());
         }
         self.put(cx, key, after);

@@ -35,8 +35,9 @@ pub(crate) struct Store {
     /// Deletions and when they may be forgotten.
     graves: VecDeque<(Instant, u32)>,
     expiring: BTreeSet<(Instant, Key)>,
-    /// The sum over the heads of the index.
+    /// The sum over the writes that the keys of the index show, and over those that are deletions.
     fingerprint: u64,
+    buried: u64,
     /// How many the application sees.
     live: usize,
     revision: u64,
@@ -57,6 +58,7 @@ impl Store {
             graves: VecDeque::new(),
             expiring: BTreeSet::new(),
             fingerprint: 0,
+            buried: 0,
             live: 0,
             revision: 0,
         }
@@ -125,7 +127,7 @@ impl Store {
     pub(crate) fn put(&mut self, key: &Key, item: Item, forget_at: Instant) {
         let slot = self.take_out(key, &item);
         self.revision += 1;
-        let (heads, dots) = (SmallVec::<[Dot<Identity>; 2]>::from_slice(item.heads()), item.dots());
+        let (heads, dots) = (item.heads().len(), item.dots());
         let place = if item.is_deletion() {
             slot.and_then(|slot| self.index.remove(key.as_ref()).map(|_| self.items[slot.index()] = None));
             if item.is_nothing() {
@@ -133,14 +135,14 @@ impl Store {
             }
             Place::Deleted(self.bury(key, item, forget_at))
         } else {
-            let version = version_of(&heads);
+            let version = self.version_of(&dots, heads);
             let slot = match slot {
                 Some(slot) => self.index.set_version(slot, &version).then_some(slot),
                 None => self.index.insert(key.clone(), &version),
             };
             let Some(slot) = slot else { return };
             self.live += usize::from(item.is_visible());
-            self.fingerprint = self.fingerprint.wrapping_add(self.sum(&heads));
+            self.fingerprint = self.fingerprint.wrapping_add(self.sum(&dots));
             if let Some(at) = item.expires {
                 self.expiring.insert((at, key.clone()));
             }
@@ -175,7 +177,7 @@ impl Store {
         }
         self.shown.remove(&before);
         self.shown.insert(&after, Place::Live(slot));
-        self.index.set_version(slot, &version_of(&[after]));
+        self.index.set_version(slot, &self.version_of(&[after], 1));
         self.fingerprint = self.fingerprint.wrapping_sub(self.sum(&[before])).wrapping_add(self.sum(&[after]));
         self.revision += 1;
     }
@@ -193,12 +195,14 @@ impl Store {
                     }
                 }
                 self.live -= usize::from(held.is_visible());
-                self.fingerprint = self.fingerprint.wrapping_sub(self.sum(&held.heads()));
+                self.fingerprint = self.fingerprint.wrapping_sub(self.sum(&dots));
                 dots
             }
             None => {
                 let item = self.deleted.remove(key).and_then(|number| self.deletions.remove(&number));
-                SmallVec::from_slice(item.as_ref().map_or(&[], |(_, item)| item.heads()))
+                let heads: SmallVec<_> = SmallVec::from_slice(item.as_ref().map_or(&[], |(_, item)| item.heads()));
+                self.buried = self.buried.wrapping_sub(self.sum(&heads));
+                heads
             }
         };
         before.iter().for_each(|dot| self.shown.remove(dot));
@@ -211,6 +215,7 @@ impl Store {
         }
         let number = self.next_deletion;
         self.next_deletion = number.wrapping_add(1);
+        self.buried = self.buried.wrapping_add(self.sum(item.heads()));
         self.deletions.insert(number, (key.clone(), item));
         self.deleted.insert(key.clone(), number);
         self.graves.push_back((forget_at, number));
@@ -249,6 +254,7 @@ impl Store {
             let (key, heads) = (key.clone(), SmallVec::<[Dot<Identity>; 2]>::from_slice(item.heads()));
             self.deletions.remove(&number);
             self.deleted.remove(&key);
+            self.buried = self.buried.wrapping_sub(self.sum(&heads));
             heads.iter().for_each(|head| self.shown.remove(head));
             self.revision += 1;
         }
@@ -288,18 +294,27 @@ impl Store {
         self.fingerprint
     }
 
-    fn sum(&self, heads: &[Dot<Identity>]) -> u64 {
-        heads.iter().fold(0, |sum, head| sum.wrapping_add(self.hashes.head(head.writer, head.counter)))
+    /// Equal on two members that hold the same entries, and know of the same deletions.
+    pub(crate) fn fingerprint_of_all(&self) -> u64 {
+        self.fingerprint.wrapping_add(self.buried)
     }
-}
 
-/// What tells one state of a key from another in the index.
-fn version_of(heads: &[Dot<Identity>]) -> SmallVec<[u8; 64]> {
-    let mut version = SmallVec::new();
-    for head in heads {
-        version.extend_from_slice(head.writer.id.as_bytes());
-        version.extend_from_slice(&head.writer.generation.to_be_bytes());
-        version.extend_from_slice(&head.counter.to_be_bytes());
+    fn sum(&self, dots: &[Dot<Identity>]) -> u64 {
+        dots.iter().fold(0, |sum, dot| sum.wrapping_add(self.hashes.head(dot.writer, dot.counter)))
     }
-    version
+
+    /// What tells one state of a key from another in the index, by the writes that it shows, so many heads first.
+    fn version_of(&self, dots: &[Dot<Identity>], heads: usize) -> SmallVec<[u8; 64]> {
+        let mut version = SmallVec::new();
+        let (heads, others) = dots.split_at(heads);
+        for head in heads {
+            version.extend_from_slice(head.writer.id.as_bytes());
+            version.extend_from_slice(&head.writer.generation.to_be_bytes());
+            version.extend_from_slice(&head.counter.to_be_bytes());
+        }
+        if !others.is_empty() {
+            version.extend_from_slice(&self.sum(others).to_be_bytes());
+        }
+        version
+    }
 }

@@ -171,7 +171,7 @@ impl<P: Peer> KvState<P> {
     pub(super) fn write_context(&mut self, reply: bool, packet: &mut Writer<'_>) {
         let after = self.sync.after.take();
         let mut writers = self.context.writers_after(after).peekable();
-        let fingerprints = (self.context.fingerprint(), self.store.fingerprint());
+        let fingerprints = (self.context.fingerprint(), self.store.fingerprint_of_all());
         let mut last = None;
         _ = packet.section(tag::KV_CONTEXT, |w| {
             let (flags_at, flags) = ContextPage::write_range(w, fingerprints, after, reply)?;
@@ -195,7 +195,7 @@ impl<P: Peer> KvState<P> {
     }
 
     pub(super) fn handle_context(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, page: ContextPage<'_>) {
-        if page.fingerprints.1 == self.store.fingerprint() {
+        if page.fingerprints.1 == self.store.fingerprint_of_all() {
             self.take_context(cx, from, page);
             return;
         }
@@ -261,8 +261,8 @@ impl<P: Peer> KvState<P> {
         }
     }
 
-    /// Another member holds the same entries, and has seen writes of which nothing is left: so nothing is left of them here,
-    /// either.
+    /// Another member holds the same entries and deletions, and has seen writes of which nothing is left: so nothing is left of
+    /// them here, either.
     fn take_context(&mut self, cx: &mut Cx<'_, P>, from: &Source<'_, P>, page: ContextPage<'_>) {
         self.hear(cx, from, page);
         let max = cx.config.kv.max_writers;
