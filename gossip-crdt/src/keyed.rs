@@ -24,7 +24,7 @@ pub struct Keyed<W: Writer, T: Ord, E> {
     heads: SmallVec<[Dot<W>; 1]>,
     /// By writer, ascending; of writers that have no head.
     past: SmallVec<[(W, u64); 0]>,
-    content: Content<W, T>,
+    pub(crate) content: Content<W, T>,
     /// When it expires: of two that are joined the later one, if all do.
     pub expires: Option<E>,
 }
@@ -55,6 +55,14 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
     /// That nothing is left of a write of the key, and no more than that.
     pub fn gone(dot: &Dot<W>) -> Self {
         Self { past: SmallVec::from_iter([(dot.writer, dot.counter)]), ..Self::default() }
+    }
+
+    /// What a write that knew of these left.
+    pub(crate) fn of(head: Dot<W>, base: &[Dot<W>], content: Content<W, T>) -> Self {
+        let mut key = Self { heads: SmallVec::from_iter([head]), content, ..Self::default() };
+        base.iter().for_each(|dot| key.outlived(dot));
+        key.prune(|_| false);
+        key
     }
 
     /// The writes that no other one of the key knows of, ascending.
@@ -305,7 +313,7 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Codec for 
     }
 }
 
-fn read_dot<W: Writer>(from: &mut Reader<'_>) -> Result<Dot<W>, DecodeError> {
+pub(crate) fn read_dot<W: Writer>(from: &mut Reader<'_>) -> Result<Dot<W>, DecodeError> {
     let (writer, counter) = (W::decode(from)?, u64::decode(from)?);
     if counter == 0 { Err(DecodeError::OutOfRange) } else { Ok(Dot::new(writer, counter)) }
 }

@@ -8,6 +8,7 @@ extern crate alloc;
 extern crate std;
 
 mod causal;
+mod change;
 mod clock;
 mod codec;
 mod content;
@@ -26,6 +27,7 @@ mod totals;
 mod value;
 
 pub use causal::Causal;
+pub use change::Change;
 pub use clock::{Clock, ClockSkew, Stamp};
 pub use codec::{Codec, DecodeError, MAX_DEPTH, Reader};
 pub use content::{Content, Typed};

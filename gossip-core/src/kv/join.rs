@@ -1,4 +1,4 @@
-//! What other members, and snapshots, know of keys: read, taken over if there is room, and told to the application.
+//! What other members, and snapshots, know of keys: taken over if there is room, and told to the application.
 
 use core::time::Duration;
 
@@ -6,14 +6,12 @@ use gossip_crdt::{Codec as _, Dot};
 
 use super::item::Item;
 use super::key::Key;
-use super::push::read_entry;
 use super::{KvEvent, KvState, MAX_ITEM, Version};
 use crate::config::Safeguard;
 use crate::event::Event;
 use crate::identity::Identity;
 use crate::peer::Peer;
 use crate::protocol::Cx;
-use crate::wire::kv::{Entry, State};
 
 /// How often at most it is told that a clock is wrong.
 const SKEW_PERIOD: Duration = Duration::from_secs(60);
@@ -27,31 +25,7 @@ pub(super) enum Joined {
     Full,
 }
 
-/// An entry that is none.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Unreadable;
-
 impl<P: Peer> KvState<P> {
-    /// Reads an entry; none if all that it shows was seen.
-    pub(super) fn read_news(&self, cx: &mut Cx<'_, P>, entry: &Entry<'_>) -> Result<Option<(Key, Item)>, Unreadable> {
-        let is_seen = |dot: &Dot<Identity>| self.context.contains(dot);
-        let is_full = matches!(entry.state, State::Full(_));
-        if !is_full && is_seen(&Dot::new(entry.writer, entry.counter)) {
-            cx.stats.kv_duplicates += 1;
-            return Ok(None);
-        }
-        let Some((key, item)) = read_entry(entry, cx.now) else {
-            cx.stats.kv_malformed += 1;
-            return Err(Unreadable);
-        };
-        // It may show later writes than the one that it is named by.
-        if is_full && item.dots().iter().all(is_seen) {
-            cx.stats.kv_duplicates += 1;
-            return Ok(None);
-        }
-        Ok(Some((key, item)))
-    }
-
     /// Takes over what another member knows of a key, if there is room for it.
     pub(super) fn take(&mut self, cx: &mut Cx<'_, P>, key: &Key, other: &Item) -> Joined {
         if !self.has_room(cx, key, other) {

@@ -17,6 +17,7 @@ mod facade;
 mod item;
 mod join;
 mod key;
+mod news;
 mod parts;
 mod persist;
 mod push;
@@ -26,6 +27,8 @@ mod spread;
 mod stable;
 mod store;
 mod sync;
+#[cfg(feature = "broadcast")]
+mod untold;
 mod version;
 mod write;
 

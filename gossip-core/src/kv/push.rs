@@ -165,20 +165,24 @@ pub(crate) fn with_entry<R>(
 /// Reads what another member knows of a key; none if it cannot be.
 pub(crate) fn read_entry(entry: &Entry<'_>, now: Instant) -> Option<(Key, Item)> {
     let head = Dot::new(entry.writer, entry.counter);
-    let mut item = match entry.state {
+    let item = match entry.state {
         State::Value { stamp, value } => Item::value(head, Stamp::from_u64(stamp), Blob::from(value)),
         State::Deleted => Item::deletion(head),
         State::Gone => Item::gone(&head),
         State::Full(bytes) => Item::from_bytes(bytes).ok().filter(|item| item.dots().contains(&head))?,
     };
-    // Its owner alone writes an own key.
-    if entry.own && !is_of(&item, head.writer.id) {
-        return None;
-    }
+    checked(entry, item, now)
+}
+
+/// An entry's key with what it says of it; none if that cannot be. Its owner alone writes an own key.
+pub(super) fn checked(entry: &Entry<'_>, mut item: Item, now: Instant) -> Option<(Key, Item)> {
     let ttl = entry.expires.map(core::time::Duration::from_millis);
     item.expires = ttl.map(|ttl| now + ttl);
-    let scope = if entry.own { Scope::Own(entry.writer.id) } else { Scope::Shared };
-    Some((Key::new(scope, entry.key), item))
+    (!entry.own || is_of(&item, entry.writer.id)).then(|| (key_of(entry), item))
+}
+
+pub(super) fn key_of(entry: &Entry<'_>) -> Key {
+    Key::new(if entry.own { Scope::Own(entry.writer.id) } else { Scope::Shared }, entry.key)
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::KvState;
+use super::item::Item;
+use super::key::Key;
 use super::sync::Range;
+use super::untold::Untold;
 use crate::broadcast::{MessageId, SendOptions};
 use crate::config::{BroadcastMode, Config};
 use crate::identity::Identity;
@@ -31,17 +34,18 @@ pub(crate) const AT_ONCE: usize = 16;
 pub(super) struct Told {
     writer: Identity,
     through: u64,
+    untold: Untold,
 }
 
 impl Told {
     pub(super) fn new(writer: Identity) -> Self {
-        Self { writer, through: 0 }
+        Self { writer, through: 0, untold: Untold::default() }
     }
 
     /// A node writes as this writer: what was written before, in a former process, others have, or will find.
     pub(super) fn begin(&mut self, writer: Identity, before: u64) {
         if self.writer != writer {
-            *self = Self { writer, through: before };
+            *self = Self { through: before, ..Self::new(writer) };
         }
     }
 }
@@ -77,7 +81,8 @@ impl<P: Peer> KvState<P> {
     fn message_of(&self, cx: &Cx<'_, P>, range: Range, len: usize) -> Option<(Vec<u8>, u64)> {
         let (mut buf, mut ids) = (alloc::vec![0; len], Vec::new());
         let mut packet = Writer::new(&mut buf, &mut ids, cx.key, range.0, false).ok()?;
-        let through = self.write_range(cx.now, range, false, &mut packet)?;
+        let shorter = |key: &Key, item: &Item| self.told.untold.of(key, item);
+        let through = self.write_range(cx.now, range, false, &mut packet, &shorter)?;
         let len = packet.finish(cx.key);
         buf.truncate(len);
         Some((buf, through))
@@ -86,6 +91,16 @@ impl<P: Peer> KvState<P> {
     /// Writes up to this one were sent.
     pub(crate) fn told(&mut self, through: u64) {
         self.told.through = through;
+        self.told.untold.told(through);
+    }
+
+    /// A write, the first of this life after `last`, made `after` of what was known of a key.
+    pub(super) fn note_change(&mut self, cx: &Cx<'_, P>, key: &Key, last: u64, before: &Item, after: &Item) {
+        let head = after.heads().last().filter(|_| Self::is_by_message(cx));
+        if let Some(head) = head {
+            self.told.begin(head.writer, last);
+            self.told.untold.note(key, *head, self.told.through, before, after);
+        }
     }
 
     /// A message of another member.
@@ -112,5 +127,76 @@ impl<P: Peer> KvState<P> {
                 self.gap(cx, &from, delta.writer);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::{Blob, Scope};
+    use crate::time::Instant;
+    use crate::{Config, Node, NodeId};
+
+    fn node(name: &str) -> Node<u64> {
+        Node::new(Identity::new(NodeId::from_name(name), 1), 1, Config::lan(), [1; 32], Instant::ZERO).unwrap()
+    }
+
+    fn add(node: &mut Node<u64>, elements: core::ops::Range<u32>) {
+        let mut kv = node.kv_mut(Instant::ZERO);
+        let add = |content: &mut crate::kv::Content, pen: &mut crate::kv::Pen<'_>| {
+            elements.for_each(|number| content.set().add(pen, Blob::from(&number.to_be_bytes()[..])));
+        };
+        kv.update(Scope::Shared, b"set", add).unwrap();
+    }
+
+    fn elements(node: &Node<u64>) -> usize {
+        node.kv().content(Scope::Shared, b"set").map_or(0, |mut content| content.set().iter().count())
+    }
+
+    fn message(node: &mut Node<u64>) -> Vec<u8> {
+        let mut kv = node.kv_mut(Instant::ZERO);
+        let (message, through) = kv.state.next_message(&mut kv.cx).unwrap();
+        kv.state.told(through);
+        message
+    }
+
+    fn hear(node: &mut Node<u64>, message: &[u8]) {
+        let mut kv = node.kv_mut(Instant::ZERO);
+        let packet = Packet::decode::<u64>(kv.cx.key, message).unwrap();
+        for section in packet.sections::<u64>(NodeId::from_name("a")) {
+            let wire::Section::Kv(Section::Delta(delta)) = section else { panic!("no delta") };
+            let sender = Identity::new(NodeId::from_name("a"), 1);
+            let from = Source { addr: &1, sender, row: None, answer: 0, lane: Lane::Datagram };
+            kv.state.handle_delta(&mut kv.cx, &from, delta);
+        }
+    }
+
+    #[test]
+    fn of_a_large_set_a_message_tells_what_was_added() {
+        let (mut a, mut b) = (node("a"), node("b"));
+        add(&mut a, 0..1000);
+        let whole = message(&mut a);
+        hear(&mut b, &whole);
+        add(&mut a, 1000..1001);
+        add(&mut a, 1001..1002);
+        let change = message(&mut a);
+        assert!(whole.len() > 10_000 && change.len() < 250, "{} and {}", whole.len(), change.len());
+        hear(&mut b, &change);
+        assert_eq!((elements(&b), b.kv().fingerprint()), (1002, a.kv().fingerprint()));
+    }
+
+    #[test]
+    fn who_missed_what_a_change_is_based_on_leaves_it_unseen() {
+        let (mut a, mut b) = (node("a"), node("b"));
+        add(&mut a, 0..100);
+        _ = message(&mut a);
+        a.kv_mut(Instant::ZERO).set(Scope::Shared, b"other", b"v").unwrap();
+        add(&mut a, 100..101);
+        let change = message(&mut a);
+        hear(&mut b, &change);
+        let kv = b.kv_mut(Instant::ZERO);
+        let writer = kv.state.context.writers_after(None).next().map(|(writer, runs)| (writer, runs.to_vec()));
+        assert_eq!(writer.unwrap().1, [(101, 101)], "the other key was seen, the set was not");
+        assert_eq!((elements(&b), b.stats().kv_malformed), (0, 0));
     }
 }

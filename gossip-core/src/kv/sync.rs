@@ -2,13 +2,17 @@
 //! other what survives of the writes that the other has not seen. A delta may be cut anywhere: what it says of the range
 //! it covers is true by itself.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use gossip_crdt::Dot;
 use smallvec::SmallVec;
 
 use super::context::{encode_beyond, missing};
-use super::join::{Joined, Unreadable};
+use super::item::Item;
+use super::join::Joined;
+use super::key::Key;
+use super::news::Refused;
 use super::push::with_entry;
 use super::{Intent, KvState};
 use crate::identity::Identity;
@@ -16,7 +20,7 @@ use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Source, Target};
 use crate::time::Instant;
-use crate::wire::kv::{ContextPage, Delta, Previous, Seen};
+use crate::wire::kv::{ContextPage, Delta, Entry, Previous, Seen, State};
 use crate::wire::{Item as _, NoSpace, Writer, tag};
 
 /// At most so many datagrams, or so many frames, answer a page.
@@ -291,7 +295,7 @@ impl<P: Peer> KvState<P> {
         let (mut done, mut passed_over, mut empty) = (0, 0, packet.len());
         while let Some((writer, first, last)) = ranges.get(done).copied() {
             let is_last = packets == 1 || more && done + 1 == ranges.len();
-            let through = self.write_range(cx.now, (writer, first, last), is_last, packet);
+            let through = self.write_range(cx.now, (writer, first, last), is_last, packet, &|_, _| None);
             match through {
                 Some(through) if through == last => done += 1,
                 Some(through) => {
@@ -323,13 +327,15 @@ impl<P: Peer> KvState<P> {
         }
     }
 
-    /// Writes a writer's entries from `first` on; up to which version the section covers, if it found room.
+    /// Writes a writer's entries from `first` on, or what tells as much of one; up to which version the section covers, if it
+    /// found room.
     pub(super) fn write_range(
         &self,
         now: Instant,
         (writer, first, last): Range,
         more: bool,
         packet: &mut Writer<'_>,
+        shorter: &dyn Fn(&Key, &Item) -> Option<Vec<u8>>,
     ) -> Option<u64> {
         let mut entries = self.store.written(writer, first, last).peekable();
         let mut through = last;
@@ -344,7 +350,11 @@ impl<P: Peer> KvState<P> {
             let written = w.items(|w| {
                 let Some((counter, key, item)) = entries.peek() else { return Ok(false) };
                 let dot = Dot::new(writer, *counter);
-                with_entry(key, item, &dot, now, |entry| previous.write(entry, w))?;
+                let change = shorter(key, item);
+                with_entry(key, item, &dot, now, |entry| {
+                    let state = change.as_deref().map_or(entry.state, State::Full);
+                    previous.write(&Entry { state, ..*entry }, w)
+                })?;
                 entries.next();
                 Ok(true)
             });
@@ -368,7 +378,7 @@ impl<P: Peer> KvState<P> {
             return;
         }
         let before = self.context.fingerprint();
-        let (mut first, mut is_readable) = (delta.after + 1, true);
+        let (mut first, mut is_readable, mut is_ahead) = (delta.after + 1, true, false);
         // What is left out stays a hole, with all that it shows: so it comes again.
         let mut refused: SmallVec<[u64; 4]> = SmallVec::new();
         for entry in delta.entries() {
@@ -379,7 +389,12 @@ impl<P: Peer> KvState<P> {
             match self.read_news(cx, &entry) {
                 Ok(None) => (),
                 // It might show any of the writes that follow.
-                Err(Unreadable) => is_readable = false,
+                Err(Refused::Unreadable) => is_readable = false,
+                Err(Refused::Ahead(counters)) => {
+                    is_ahead = true;
+                    refused.extend(counters.into_iter().filter(|at| !self.context.contains(&Dot::new(writer, *at))));
+                    refused.sort_unstable();
+                }
                 Ok(Some((key, item))) => {
                     // What others have written over it may still be on its way, and bring what of it lives on.
                     let is_stale = item.is_stale(self.context.dots());
@@ -393,6 +408,9 @@ impl<P: Peer> KvState<P> {
         }
         if is_readable {
             self.note_range(cx, (writer, first, delta.through), &refused);
+        }
+        if is_ahead && from.answer == usize::MAX {
+            self.mismatch(cx, from);
         }
         let is_new = self.context.fingerprint() != before;
         let goes_on = is_new || is_readable && refused.is_empty() && self.sync.served <= cx.now;
@@ -424,12 +442,10 @@ impl<P: Peer> KvState<P> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::*;
     use crate::identity::NodeId;
     use crate::kv::{Blob, Scope};
-    use crate::wire::kv::{Entry, Section, State};
+    use crate::wire::kv::Section;
     use crate::wire::{self, ClusterKey, Packet};
     use crate::{Config, Node};
 
@@ -463,7 +479,7 @@ mod tests {
     /// A node's writes in a range.
     fn delta(node: &mut Node<u64>, first: u64, last: u64) -> Vec<u8> {
         packet(node, |state, me, packet| {
-            assert_eq!(state.write_range(Instant::ZERO, (me, first, last), false, packet), Some(last));
+            assert_eq!(state.write_range(Instant::ZERO, (me, first, last), false, packet, &|_, _| None), Some(last));
         })
     }
 

@@ -304,6 +304,8 @@ impl<'a, P: Peer> KvMut<'a, P> {
                 me.generation = generation_of(last.writer.generation).saturating_add(1);
             }
         }
+        #[cfg(feature = "broadcast")]
+        let large = (item.size() >= super::untold::LARGE).then(|| item.clone());
         let stamp = self.state.clock.stamp(self.cx.unix_ms());
         let writer = self.state.writer(me);
         let (before, was) = (self.state.counter(writer), item.is_visible());
@@ -315,6 +317,10 @@ impl<'a, P: Peer> KvMut<'a, P> {
         *self.cx.me = me;
         self.membership.follow_generation(&mut self.cx);
         self.state.tell(&mut self.cx, &key, version, was, item.is_visible());
+        #[cfg(feature = "broadcast")]
+        if let Some(large) = large {
+            self.state.note_change(&self.cx, &key, before, &large, &item);
+        }
         self.state.put(&self.cx, &key, item);
         self.state.wrote(&mut self.cx, before, version);
         Ok((version, result))
