@@ -56,7 +56,7 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord> Change<W, T> {
         self.added.dots(&mut |writer, counter| _ = changed.insert(&Dot::new(*writer, counter)));
         let mut content = known.content().clone();
         content.join(&Context::new(), &self.added, &changed);
-        Some(Keyed::of(self.head, &self.base, content))
+        Some(Keyed::of(self.head, self.base.iter().chain(&self.removed), content))
     }
 
     /// Who wrote it.
@@ -182,6 +182,16 @@ mod tests {
             let seen = [(1, 1), (2, known.heads()[0].counter.min(1))];
             assert_eq!(joined(known, &seen, &change.complete(known).unwrap()).content, second.content);
         }
+    }
+
+    #[test]
+    fn what_was_removed_goes_whoever_added_it() {
+        let one = written(&Key::default(), 1, 0, |content, pen| content.set().add(pen, 1));
+        let before = written(&one, 2, 0, |content, pen| content.set().add(pen, 2));
+        let after = written(&before, 3, 0, |content, _| _ = content.set().remove(&1));
+        let seen = [(1, 1), (2, 1)];
+        let change = change(&before, &after, Dot::new(3, 1), 1);
+        assert_eq!(joined(&before, &seen, &change.complete(&before).unwrap()).content, after.content);
     }
 
     #[test]

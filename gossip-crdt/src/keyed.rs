@@ -58,9 +58,12 @@ impl<W: Writer + Copy, T: Clone + Codec + Debug + Ord, E: Copy + Ord> Keyed<W, T
     }
 
     /// What a write that knew of these left.
-    pub(crate) fn of(head: Dot<W>, base: &[Dot<W>], content: Content<W, T>) -> Self {
+    pub(crate) fn of<'a>(head: Dot<W>, past: impl Iterator<Item = &'a Dot<W>>, content: Content<W, T>) -> Self
+    where
+        W: 'a,
+    {
         let mut key = Self { heads: SmallVec::from_iter([head]), content, ..Self::default() };
-        base.iter().for_each(|dot| key.outlived(dot));
+        past.for_each(|dot| key.outlived(dot));
         key.prune(|_| false);
         key
     }
