@@ -221,6 +221,10 @@ fn a_node_reads_what_the_golden_packets_say_of_keys() {
     let content = node.kv().content(Scope::Shared, b"visits").expect("it counts");
     let Some(Typed::Counter(visits)) = content.kinds().next() else { panic!("no counter: {content:?}") };
     assert_eq!(visits.get(), 4);
+    node.handle_packet(Instant::ZERO, Lane::Datagram, &2, &mut packet("kv_delta_change")).expect("a good packet");
+    let content = node.kv().content(Scope::Shared, b"visits").expect("it counts");
+    let Some(Typed::Counter(visits)) = content.kinds().next() else { panic!("no counter: {content:?}") };
+    assert_eq!(visits.get(), 7);
 
     let body = |name: &str| {
         let bytes = packet(name);
