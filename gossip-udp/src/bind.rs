@@ -13,6 +13,7 @@ use crate::node::UdpNode;
 use crate::options::Options;
 use crate::running::Running;
 use crate::runtime::Runtime;
+use crate::shards::Sockets;
 use crate::socket::{Socket, listen};
 use crate::stream::{self, Streams};
 use crate::task;
@@ -33,7 +34,12 @@ pub fn bind<R: Runtime>(runtime: &R, addr: SocketAddr, options: Options) -> Resu
     let scope = Scope::of([addr].into_iter().chain(options.advertise), options.scope_id);
     let max_frame = options.config.transport.stream;
     let (socket, listener) = open(runtime, bind, scope, options.socket_buffer, max_frame.is_some())?;
-    let local_addr = socket.local_addr().map_err(|source| BindError::Socket { bind, source })?;
+    let refused = |source| BindError::Socket { bind, source };
+    let local_addr = socket.local_addr().map_err(refused)?;
+    let sockets = Sockets::new(socket, options.shards, |addr| {
+        Socket::open(addr, scope, options.socket_buffer, true, |socket| runtime.datagrams(socket))
+    });
+    let sockets = sockets.map_err(refused)?;
     let advertised = advertised(local_addr, options.advertise);
 
     let clock = Clock::new();
@@ -52,7 +58,7 @@ pub fn bind<R: Runtime>(runtime: &R, addr: SocketAddr, options: Options) -> Resu
             Streams::start(runtime, setup, listener, handle.clone(), driver.transport())
         })
         .unzip();
-    let task = Running::start(runtime, task::run(runtime.clone(), driver, socket, streams, datagram_mtu));
+    let task = Running::start(runtime, task::run(runtime.clone(), driver, sockets, streams, datagram_mtu));
     let timer = Box::new(runtime.timer(Instant::now()));
     tracing::debug!(%local_addr, %advertised, "node started");
     Ok(UdpNode::new(handle, scope.apply(local_addr), leave_timeout, timer, task, lane))
@@ -71,7 +77,7 @@ fn open<R: Runtime>(
     let mut tries = PORT_TRIES;
     loop {
         let refused = |source| BindError::Socket { bind, source };
-        let socket = Socket::open(bind, scope, buffer, |socket| runtime.datagrams(socket)).map_err(refused)?;
+        let socket = Socket::open(bind, scope, buffer, false, |socket| runtime.datagrams(socket)).map_err(refused)?;
         if !stream {
             return Ok((socket, None));
         }

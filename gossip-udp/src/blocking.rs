@@ -15,7 +15,7 @@ pub(crate) struct Blocking(UdpSocket);
 
 impl Blocking {
     pub(crate) fn socket(addr: &str) -> io::Result<Socket<Self>> {
-        Socket::open(addr.parse().unwrap(), Scope::default(), 1 << 20, |socket| Ok(Self(socket)))
+        Socket::open(addr.parse().unwrap(), Scope::default(), 1 << 20, false, |socket| Ok(Self(socket)))
     }
 }
 

@@ -49,6 +49,7 @@ mod outbox;
 mod platform;
 mod running;
 pub mod runtime;
+mod shards;
 mod signal;
 mod socket;
 mod stream;

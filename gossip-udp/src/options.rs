@@ -26,6 +26,10 @@ pub struct Options {
     /// The size of the socket's receive and send buffers to ask the system for, in bytes, which grants what it allows
     /// (on Linux `net.core.rmem_max` and `wmem_max`). Default 4 MiB. More of it loses less when a burst comes in.
     pub socket_buffer: usize,
+    /// How many sockets share the port, from 1, the default, to 64 (`SO_REUSEPORT`; more than one on Linux alone). Each has buffers of
+    /// its own, so a burst from many peers loses less where the system grants small ones; what one peer sends comes by one of them. The
+    /// node is one task all the same.
+    pub shards: usize,
     /// Times and limits of the stream lane. There is one unless `config.transport.stream` is none.
     pub stream: StreamOptions,
     /// The interface of link-local IPv6 addresses (their scope id), where neither the bound nor the advertised address names
@@ -51,6 +55,7 @@ impl Options {
             advertise: None,
             snapshot: None,
             socket_buffer: 4 << 20,
+            shards: 1,
             stream: StreamOptions::default(),
             scope_id: 0,
         }
@@ -66,6 +71,7 @@ impl fmt::Debug for Options {
             .field("advertise", &self.advertise)
             .field("snapshot_len", &self.snapshot.as_ref().map(Vec::len))
             .field("socket_buffer", &self.socket_buffer)
+            .field("shards", &self.shards)
             .field("stream", &self.stream)
             .field("scope_id", &self.scope_id)
             .finish_non_exhaustive()

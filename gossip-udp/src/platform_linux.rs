@@ -52,6 +52,11 @@ pub(crate) fn next_unreachable(socket: &Socket) -> Option<SocketAddr> {
     SocketAddr::try_from(report.address?).ok()
 }
 
+/// Lets further sockets of this user be bound where this one is, which share what comes by who sent it (socket(7), `SO_REUSEPORT`).
+pub(crate) fn share_port(socket: &Socket) -> io::Result<()> {
+    Ok(rustix::net::sockopt::set_socket_reuseport(socket, true)?)
+}
+
 /// The way out is full; the datagram may go later. With `IP_RECVERR` Linux says so instead of dropping it in silence.
 pub(crate) fn is_congestion(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::NOBUFS | Errno::NOMEM))

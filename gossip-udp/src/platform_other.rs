@@ -32,3 +32,8 @@ pub(crate) fn next_unreachable(_: &Socket) -> Option<SocketAddr> {
 pub(crate) fn is_congestion(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::OutOfMemory || error.raw_os_error() == Some(NO_BUFFERS)
 }
+
+/// Elsewhere the last socket takes all, or it is not to be had.
+pub(crate) fn share_port(_: &Socket) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "several sockets share a port on Linux alone: set `shards` to 1"))
+}

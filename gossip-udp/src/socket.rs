@@ -26,11 +26,12 @@ pub(crate) struct Socket<D> {
 }
 
 impl<D: Datagrams> Socket<D> {
-    /// Opens a socket at `addr`; `[::]` takes IPv4 as well.
+    /// Opens a socket at `addr`, of which it is a further one if it `joins` those there; `[::]` takes IPv4 as well.
     pub(crate) fn open(
         addr: SocketAddr,
         scope: Scope,
         buffer: usize,
+        joins: bool,
         take_over: impl FnOnce(UdpSocket) -> io::Result<D>,
     ) -> io::Result<Self> {
         let socket = socket2::Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
@@ -44,6 +45,9 @@ impl<D: Datagrams> Socket<D> {
             }
         }
         socket.set_nonblocking(true)?;
+        if joins {
+            platform::share_port(&socket)?;
+        }
         socket.bind(&scope.apply(addr).into())?;
         let state = UdpSocketState::new((&socket).into())?;
         if platform::READS_REPORTS
@@ -53,6 +57,11 @@ impl<D: Datagrams> Socket<D> {
         }
         let io = take_over(socket.into())?;
         Ok(Self { io, state, ipv6: addr.is_ipv6(), scope })
+    }
+
+    /// From now on further sockets may join this one, which had the port alone when it was opened.
+    pub(crate) fn share_port(&self) -> io::Result<()> {
+        platform::share_port(&self.io.socket())
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -13,6 +13,7 @@ use gossip_handle::{Driver, TransportCounters};
 use crate::inbox::Inbox;
 use crate::outbox::Outbox;
 use crate::runtime::{Datagrams, Runtime, Timer};
+use crate::shards::Sockets;
 use crate::socket::Socket;
 use crate::stream::Streams;
 
@@ -29,15 +30,15 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub(crate) async fn run<R: Runtime>(
     runtime: R,
     driver: Driver<SocketAddr>,
-    socket: Socket<R::Datagrams>,
+    sockets: Sockets<R::Datagrams>,
     streams: Option<Streams>,
     datagram_mtu: usize,
 ) {
     let mut worker = Worker::new(driver, streams, datagram_mtu);
     let mut timer = runtime.timer(Instant::now());
-    let mut report = pin!(socket.reported());
+    let mut report = pin!(sockets.first().reported());
     loop {
-        worker.turn(&socket);
+        worker.turn(&sockets);
         if worker.driver.has_left() {
             return;
         }
@@ -47,8 +48,8 @@ pub(crate) async fn run<R: Runtime>(
             continue;
         }
         timer.reset(worker.wake_at());
-        if worker.wait(&socket, &mut timer, report.as_mut()).await {
-            report.set(socket.reported());
+        if worker.wait(&sockets, &mut timer, report.as_mut()).await {
+            report.set(sockets.first().reported());
         }
     }
 }
@@ -59,6 +60,8 @@ struct Worker {
     streams: Option<Streams>,
     inbox: Inbox,
     outbox: Outbox,
+    /// Whose turn it is to be asked.
+    turns: usize,
     /// Hints for the next turn.
     unreachable: Vec<SocketAddr>,
     deadline: Option<Instant>,
@@ -78,6 +81,7 @@ impl Worker {
             inbox: Inbox::new(streams.as_ref().map_or(0, Streams::max_frame)),
             streams,
             outbox: Outbox::new(datagram_mtu),
+            turns: 0,
             unreachable: Vec::new(),
             deadline: None,
             wanted: true,
@@ -87,10 +91,12 @@ impl Worker {
     }
 
     /// One batch in, the timers, one batch out: bounded, and with the node locked once.
-    fn turn(&mut self, socket: &Socket<impl Datagrams>) {
-        self.receive(socket);
+    fn turn(&mut self, sockets: &Sockets<impl Datagrams>) {
+        let socket = sockets.first();
+        self.receive(sockets);
         self.hear_reports(socket);
-        self.busy = self.inbox.is_full();
+        // The other sockets may have something, too.
+        self.busy = self.inbox.is_full() || !self.inbox.is_empty() && sockets.len() > 1;
         let received = self.streams.as_ref().is_some_and(Streams::has_received);
         if !self.wanted && self.inbox.is_empty() && self.unreachable.is_empty() && !received {
             return;
@@ -119,14 +125,17 @@ impl Worker {
         self.busy |= self.wanted || !self.unreachable.is_empty();
     }
 
-    fn receive(&mut self, socket: &Socket<impl Datagrams>) {
-        self.receive_paused = false;
-        for _ in 0..RECEIVE_TRIES {
+    fn receive(&mut self, sockets: &Sockets<impl Datagrams>) {
+        let (mut tries, mut silent) = (RECEIVE_TRIES, 0);
+        while tries > 0 && silent < sockets.len() {
+            let socket = sockets.at(self.turns);
+            self.turns = self.turns.wrapping_add(1);
             match self.inbox.fill(socket) {
-                Ok(()) => return,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => silent += 1,
                 // The error may be what a report says, too, and then that is heard.
                 Err(error) => {
+                    tries -= 1;
                     if !self.hear_reports(socket) {
                         self.counters.receive_errors.count();
                         tracing::debug!("cannot receive: {error}");
@@ -134,7 +143,7 @@ impl Worker {
                 }
             }
         }
-        self.receive_paused = true;
+        self.receive_paused = tries == 0;
     }
 
     /// Notes for the next turn whom the system could not deliver to; whether there was anybody.
@@ -155,12 +164,12 @@ impl Worker {
     /// Waits for anything to do; says whether it was, among others, a `report`, which is used up then.
     async fn wait(
         &mut self,
-        socket: &Socket<impl Datagrams>,
+        sockets: &Sockets<impl Datagrams>,
         timer: &mut impl Timer,
         mut report: Pin<&mut impl Future<Output = ()>>,
     ) -> bool {
         poll_fn(|cx| {
-            let readable = !self.receive_paused && socket.poll_readable(cx).is_ready();
+            let readable = !self.receive_paused && sockets.poll_readable(cx).is_ready();
             let framed = self.streams.as_mut().is_some_and(|streams| streams.poll_received(cx).is_ready());
             let reported = report.as_mut().poll(cx).is_ready();
             let woken = self.driver.poll_wake(cx).is_ready();
