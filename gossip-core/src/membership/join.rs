@@ -28,8 +28,8 @@ struct Contact<P> {
     report: bool,
     /// Whether it was reported already that it did not.
     failed: bool,
-    /// Whether it is forgotten once it has answered or its time is over.
-    passing: bool,
+    /// When it is forgotten, if it was not given by the application. Until then its answer may be on its way.
+    passing: Option<Instant>,
 }
 
 /// The contacts given at join, for ever.
@@ -58,7 +58,10 @@ impl<P: Peer> Joining<P> {
     pub(super) fn add(&mut self, now: Instant, config: &MembershipConfig, addr: P) -> Result<(), CommandError> {
         let asked_until = Some(now + config.join_timeout);
         let known = self.contacts.iter().position(|contact| contact.addr == addr);
-        let contact = Contact { addr, asked_until, report: true, failed: false, passing: false };
+        // Who was not given by the application makes room.
+        let passing = || self.contacts.iter().position(|contact| contact.passing.is_some());
+        let known = if self.contacts.len() == MAX_CONTACTS { known.or_else(passing) } else { known };
+        let contact = Contact { addr, asked_until, report: true, failed: false, passing: None };
         match known {
             Some(at) => self.contacts[at] = contact,
             None if self.contacts.len() == MAX_CONTACTS => {
@@ -70,19 +73,16 @@ impl<P: Peer> Joining<P> {
         Ok(())
     }
 
-    /// Adds a contact whose outcome nobody waits for, if there is room for it.
-    pub(super) fn add_quietly(&mut self, now: Instant, asked_for: Duration, addr: &P) {
-        if self.contacts.len() < MAX_CONTACTS && !self.is_contact(addr) {
-            let asked_until = Some(now + asked_for);
-            self.contacts.push(Contact {
-                addr: addr.clone(),
-                asked_until,
-                report: false,
-                failed: false,
-                passing: true,
-            });
-            self.next = Some(now);
+    /// Asks somebody of whose answer nobody has to hear for that long, if there is room for one more.
+    pub(super) fn add_quietly(&mut self, now: Instant, asked_for: Duration, config: &MembershipConfig, addr: &P) {
+        let (asked_until, passing) = (Some(now + asked_for), Some(now + config.join_timeout));
+        let contact = Contact { addr: addr.clone(), asked_until, report: false, failed: false, passing };
+        match self.contacts.iter().position(|known| known.addr == *addr) {
+            Some(at) if self.contacts[at].passing.is_some() => self.contacts[at] = contact,
+            None if self.contacts.len() < MAX_CONTACTS => self.contacts.push(contact),
+            _ => return,
         }
+        self.next = Some(now);
     }
 
     /// Asks a contact again although its time was over: the node is alone.
@@ -112,13 +112,13 @@ impl<P: Peer> Joining<P> {
         let Some(Stranger { sender, addr, .. }) = self.stranger.take_if(|stranger| stranger.at <= now) else { return };
         let known = table.find(sender.id).is_some_and(|index| table.row(index).member.generation >= sender.generation);
         if !known {
-            self.add_quietly(now, config.join_retry * 2 / 3, &addr);
+            self.add_quietly(now, config.join_retry * 2 / 3, config, &addr);
         }
     }
 
     /// A contact whose time is over and whose outcome somebody waits for.
     pub(super) fn expired(&mut self, now: Instant) -> Option<P> {
-        self.contacts.retain(|contact| !contact.passing || contact.asked_until.is_some_and(|until| until > now));
+        self.contacts.retain(|contact| contact.passing.is_none_or(|until| until > now));
         let over = |contact: &&mut Contact<P>| contact.asked_until.is_some_and(|until| until <= now);
         while let Some(contact) = self.contacts.iter_mut().find(over) {
             contact.asked_until = None;
@@ -145,9 +145,10 @@ impl<P: Peer> Joining<P> {
         Some(self.contacts[at % count].addr.clone())
     }
 
-    /// Whether the address is that of a contact that is being asked.
+    /// Whether the address is that of a contact that is being asked, or was asked once.
     pub(super) fn is_asked(&self, addr: &P) -> bool {
-        self.contacts.iter().any(|contact| contact.addr == *addr && contact.asked_until.is_some())
+        let is_asked = |contact: &Contact<P>| contact.asked_until.is_some() || contact.passing.is_some();
+        self.contacts.iter().any(|contact| contact.addr == *addr && is_asked(contact))
     }
 
     /// Whether the address is a contact's.
@@ -242,5 +243,28 @@ mod tests {
         assert_eq!(joining.due(at(2), &config), Some(2));
         assert_eq!((joining.expired(at(10)), joining.expired(at(10))), (Some(2), None));
         assert_eq!((joining.due(at(11), &config), joining.poll_timeout()), (None, None));
+    }
+
+    #[test]
+    fn who_was_asked_once_may_answer_late() {
+        let config = MembershipConfig::default();
+        let mut joining = Joining::new();
+        joining.add_quietly(at(0), Duration::from_millis(200), &config, &1_u64);
+        assert_eq!(joining.due(at(0), &config), Some(1));
+        assert_eq!((joining.expired(at(1)), joining.due(at(1), &config)), (None, None));
+        assert!(joining.is_asked(&1) && joining.is_contact(&1), "a cookie and a welcome still count");
+        assert_eq!(joining.expired(at(10)), None);
+        assert!(!joining.is_asked(&1) && !joining.is_contact(&1));
+    }
+
+    #[test]
+    fn who_was_asked_by_the_way_makes_room_for_a_contact() {
+        let config = MembershipConfig::default();
+        let mut joining = Joining::new();
+        for addr in 0..MAX_CONTACTS as u64 {
+            joining.add_quietly(at(0), config.join_timeout, &config, &addr);
+        }
+        assert_eq!(joining.add(at(0), &config, 1000), Ok(()));
+        assert!(joining.is_contact(&1000) && joining.contacts.len() == MAX_CONTACTS);
     }
 }

@@ -224,7 +224,8 @@ impl<P: Peer> Membership<P> {
     pub(crate) fn remember(&mut self, cx: &mut Cx<'_, P>, members: &[P]) {
         for _ in 0..members.len().min(REMEMBERED) {
             let member = &members[cx.rng.below(members.len())];
-            self.joining.add_quietly(cx.now, cx.config.membership.join_timeout, member);
+            let config = &cx.config.membership;
+            self.joining.add_quietly(cx.now, config.join_timeout, config, member);
         }
     }
 }
