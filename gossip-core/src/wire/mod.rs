@@ -27,7 +27,7 @@ mod writer;
 
 pub use cluster::ClusterKey;
 pub use codec::{DecodeError, Item, List, NoSpace, Reader};
-pub use packet::{Packet, Section, Sender, message_payload_bytes, section_sizes};
+pub use packet::{Packet, Section, Sender, section_sizes};
 pub use writer::Writer;
 
 /// The version of the wire format: the high half of a packet's first byte.

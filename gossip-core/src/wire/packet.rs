@@ -248,34 +248,6 @@ pub fn section_sizes(packet: &[u8]) -> impl Iterator<Item = (u8, usize)> + '_ {
     })
 }
 
-/// How many payload bytes of broadcast messages a packet carries.
-pub fn message_payload_bytes(packet: &[u8]) -> usize {
-    let mut at = packet.len() - section_sizes(packet).map(|(_, size)| size).sum::<usize>().min(packet.len());
-    let mut bytes = 0;
-    for (tag, size) in section_sizes(packet) {
-        let mut reader = Reader::plain(&packet[at..at + size]);
-        at += size;
-        if tag != tag::MESSAGES && tag != tag::PUSH {
-            continue;
-        }
-        let Ok((_, body)) = next_section(&mut reader) else { continue };
-        let mut body = reader.over(body);
-        while let Ok(len) = skip_message(&mut body, tag) {
-            bytes += len;
-        }
-    }
-    bytes
-}
-
-/// Reads past a message without resolving its origin; answers the length of its payload.
-fn skip_message(reader: &mut Reader<'_>, tag: u8) -> Result<usize, DecodeError> {
-    match tag {
-        tag::PUSH => _ = reader.u32()?,
-        _ => _ = (reader.varint()?, reader.varint()?),
-    }
-    broadcast::Message::read_of((), reader).map(|message| message.payload().len())
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::vec;
