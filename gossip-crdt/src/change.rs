@@ -200,7 +200,7 @@ mod tests {
         let after = written(&before, 2, 0, |content, pen| content.counter().add(pen, 1));
         let change = change(&before, &after, Dot::new(2, 1), 1);
         assert_eq!(change.complete(&Key::default()), None);
-        assert_eq!(change.complete(&before).map(|key| key.content), Some(after.content.clone()));
+        assert_eq!(change.complete(&before).map(|key| key.content), Some(after.content));
         assert_eq!(change.counters().collect::<BTreeSet<_>>(), [1].into());
         assert_eq!(Delta::new(&before, Dot::new(2, 1), 1, &BTreeSet::new(), &BTreeSet::new()), None);
     }
