@@ -1,9 +1,8 @@
 //! What a write changed of a key, for whoever knows what was there before.
 
-use alloc::collections::BTreeSet;
 use core::fmt::Debug;
 
-use smallvec::SmallVec;
+use gossip_collections::{BTreeSet, SmallVec};
 
 use crate::codec::{Codec, DecodeError, Reader};
 use crate::content::Content;
@@ -115,7 +114,7 @@ fn read_dots<W: Writer>(from: &mut Reader<'_>) -> Result<SmallVec<[Dot<W>; 1]>, 
     Ok(dots)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fast", feature = "values"))]
 mod tests {
     use super::*;
     use crate::dot::Pen;
@@ -200,7 +199,7 @@ mod tests {
         let after = written(&before, 2, 0, |content, pen| content.counter().add(pen, 1));
         let change = change(&before, &after, Dot::new(2, 1), 1);
         assert_eq!(change.complete(&Key::default()), None);
-        assert_eq!(change.complete(&before).map(|key| key.content), Some(after.content.clone()));
+        assert_eq!(change.complete(&before).map(|key| key.content), Some(after.content));
         assert_eq!(change.counters().collect::<BTreeSet<_>>(), [1].into());
         assert_eq!(Delta::new(&before, Dot::new(2, 1), 1, &BTreeSet::new(), &BTreeSet::new()), None);
     }
