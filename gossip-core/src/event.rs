@@ -1,10 +1,11 @@
 //! What a node tells its application.
 
-use alloc::collections::VecDeque;
-#[cfg(feature = "kv")]
+#[cfg(feature = "reports")]
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+
+use gossip_collections::VecDeque;
 
 #[cfg(feature = "broadcast")]
 use crate::broadcast::{Coverage, Message, MessageId};
@@ -14,7 +15,9 @@ use crate::direct::{Direct, DirectId, Undelivered};
 use crate::identity::Identity;
 use crate::identity::NodeId;
 #[cfg(feature = "kv")]
-use crate::kv::{Diff, KvEvent, Version};
+use crate::kv::KvEvent;
+#[cfg(feature = "reports")]
+use crate::kv::{Diff, Version};
 
 /// Something the application may want to know; from [`crate::Node::poll_event`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,10 +101,10 @@ pub enum Event<P> {
     #[cfg(feature = "kv")]
     Kv(KvEvent),
     /// A write has the acknowledgements that [`crate::kv::KvMut::await_acks`] was asked for.
-    #[cfg(feature = "kv")]
+    #[cfg(feature = "reports")]
     Acknowledged(Version),
     /// How a comparison with a member that [`crate::kv::KvMut::diff`] was asked for has ended.
-    #[cfg(feature = "kv")]
+    #[cfg(feature = "reports")]
     Compared(Arc<Diff>),
     /// A member's clock is ahead of this one's by more than `kv.max_clock_drift`: of what is written at the same time, its
     /// writes win. Told once a minute at most.

@@ -19,8 +19,8 @@
 //! - Every limit is in [`Config`], with what happens at it.
 //! - A packet is built when it is polled, into the caller's slice; what waits is what to say, not bytes.
 //!
-//! Features: `broadcast`, `direct` and `kv` (all on by default) are the protocols above membership; `serde` reads and writes
-//! [`Config`]; `std` adds the `Clock`. Without `std` the crate needs `alloc` alone.
+//! Features: `broadcast`, `direct` and `kv` are the protocols above membership; `values` and `reports` add to `kv`, `coordinates`
+//! to membership; `fast` is for large nodes (all on by default). `serde` reads and writes [`Config`]; `std` adds the `Clock`. Without `std` the crate needs `alloc` alone.
 #![no_std]
 #![deny(missing_docs, unreachable_pub)]
 #![forbid(unsafe_code)]

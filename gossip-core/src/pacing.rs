@@ -4,26 +4,32 @@ use core::time::Duration;
 
 use crate::time::Instant;
 
+/// A rate above this, some terabytes a second, limits nothing: it is taken for this one.
+const MAX_RATE: u64 = i64::MAX as u64 / (2 * BYTE as u64);
+/// What a byte costs.
+const BYTE: i64 = 1_000_000;
+
 #[derive(Debug)]
 pub(crate) struct Pacing {
     /// Bytes per second; zero: no limit.
-    rate: u64,
+    rate: i64,
     /// Millionths of a byte that may be sent. A packet may overdraw it; the next one waits.
-    tokens: i128,
+    tokens: i64,
     at: Instant,
 }
 
 impl Pacing {
     pub(crate) fn new(now: Instant, rate: u64) -> Self {
-        Self { rate, tokens: i128::from(rate) * 1_000_000, at: now }
+        let rate = rate.min(MAX_RATE) as i64;
+        Self { rate, tokens: rate * BYTE, at: now }
     }
 
     pub(crate) fn allows(&mut self, now: Instant) -> bool {
         if self.rate == 0 {
             return true;
         }
-        let earned = now.since(self.at).as_micros() as i128 * i128::from(self.rate);
-        self.tokens = (self.tokens + earned).min(i128::from(self.rate) * 1_000_000);
+        let micros = i64::try_from(now.as_micros().saturating_sub(self.at.as_micros())).unwrap_or(i64::MAX);
+        self.tokens = self.tokens.saturating_add(micros.saturating_mul(self.rate)).min(self.rate * BYTE);
         self.at = self.at.max(now);
         self.tokens > 0
     }
@@ -32,14 +38,14 @@ impl Pacing {
     pub(crate) fn spend(&mut self, bytes: usize) -> bool {
         let before = self.is_short();
         if self.rate > 0 {
-            self.tokens -= bytes as i128 * 1_000_000;
+            self.tokens = self.tokens.saturating_sub((bytes as i64).saturating_mul(BYTE));
         }
         !before && self.is_short()
     }
 
     /// Whether less than half a second's worth is left.
     pub(crate) fn is_short(&self) -> bool {
-        self.rate > 0 && self.tokens < i128::from(self.rate) * 500_000
+        self.rate > 0 && self.tokens < self.rate * (BYTE / 2)
     }
 
     /// When sending goes on, if it has to wait.
@@ -48,9 +54,9 @@ impl Pacing {
         if !waits {
             return None;
         }
-        let enough = if urgent { 0 } else { i128::from(self.rate) * 500_000 };
-        let micros = (enough - self.tokens) / i128::from(self.rate) + 1;
-        Some(self.at + Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)))
+        let enough = if urgent { 0 } else { self.rate * (BYTE / 2) };
+        let micros = enough.saturating_sub(self.tokens) / self.rate + 1;
+        Some(self.at + Duration::from_micros(micros.unsigned_abs()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The architecture on one page: what every protocol of a node looks like to [`crate::Node`].
 
-use alloc::collections::VecDeque;
+use gossip_collections::VecDeque;
 
 use crate::config::Config;
 use crate::event::Events;

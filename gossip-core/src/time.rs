@@ -29,13 +29,14 @@ impl Instant {
     }
 
     /// How much later this is than `earlier`; zero if it is not later.
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 }
 
 /// The first of some deadlines.
-#[inline]
+#[cfg_attr(feature = "fast", inline)]
 pub(crate) fn earliest<const N: usize>(deadlines: [Option<Instant>; N]) -> Option<Instant> {
     let first =
         deadlines.into_iter().fold(Instant::FAR_FUTURE, |first, at| first.min(at.unwrap_or(Instant::FAR_FUTURE)));
@@ -45,6 +46,7 @@ pub(crate) fn earliest<const N: usize>(deadlines: [Option<Instant>; N]) -> Optio
 impl Add<Duration> for Instant {
     type Output = Self;
 
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     fn add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)))
     }

@@ -1,6 +1,6 @@
 //! Which numbers of an ascending series were seen: all up to a floor, and a window of bits above it.
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 /// How many numbers a window spans at least.
 pub(crate) const WINDOW: u64 = 1024;

@@ -1,6 +1,6 @@
 //! Who has acknowledged a write: all that were alive, soon, also on a network that loses; who cannot is named.
 
-#![cfg(feature = "kv")]
+#![cfg(feature = "reports")]
 
 mod cluster;
 

@@ -1,6 +1,6 @@
 //! Comparisons that the application asks for: what differs between two members, and what it took to find it.
 
-#![cfg(feature = "kv")]
+#![cfg(feature = "reports")]
 
 mod cluster;
 
@@ -110,6 +110,7 @@ fn every_difference_of_thousands_is_found_though_a_tenth_of_the_packets_is_lost(
     assert!(diff.exchange.bytes_received > 1500 * 40, "{:?}", diff.exchange);
 }
 
+#[cfg(feature = "fast")]
 #[test]
 fn few_differences_of_many_keys_are_found_by_cells() {
     let mut cluster = apart(|at, kv| {

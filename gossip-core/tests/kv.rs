@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use cluster::{Cluster, id};
 use gossip_core::Config;
-use gossip_core::kv::{Content, KvError, Pen, Scope, Version, Writes};
+#[cfg(feature = "values")]
+use gossip_core::kv::{Content, Pen};
+use gossip_core::kv::{KvError, Scope, Version, Writes};
 
 const SHARED: Scope = Scope::Shared;
 
@@ -204,6 +206,7 @@ fn writes_that_were_taken_singly_come_back_as_they_were_above_an_older_snapshot(
     settle(&mut cluster, 2);
 }
 
+#[cfg(feature = "values")]
 #[test]
 fn what_was_taken_singly_has_all_writes_of_a_transaction_and_of_a_change_and_no_holes() {
     let mut cluster = Cluster::joined(1, &Config::lan());

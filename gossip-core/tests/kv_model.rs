@@ -1,7 +1,7 @@
 //! What three members write, split apart and together again, against a model of a few lines: of each key there is in the
 //! end what was written and not replaced or deleted by somebody who saw it.
 
-#![cfg(feature = "kv")]
+#![cfg(feature = "values")]
 
 mod cluster;
 

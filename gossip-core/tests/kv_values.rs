@@ -1,6 +1,6 @@
 //! Values that members change at the same time.
 
-#![cfg(feature = "kv")]
+#![cfg(feature = "values")]
 
 mod cluster;
 

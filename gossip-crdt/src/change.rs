@@ -1,9 +1,8 @@
 //! What a write changed of a key, for whoever knows what was there before.
 
-use alloc::collections::BTreeSet;
 use core::fmt::Debug;
 
-use smallvec::SmallVec;
+use gossip_collections::{BTreeSet, SmallVec};
 
 use crate::codec::{Codec, DecodeError, Reader};
 use crate::content::Content;
@@ -115,7 +114,7 @@ fn read_dots<W: Writer>(from: &mut Reader<'_>) -> Result<SmallVec<[Dot<W>; 1]>, 
     Ok(dots)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fast", feature = "values"))]
 mod tests {
     use super::*;
     use crate::dot::Pen;

@@ -9,10 +9,11 @@
 //!           unseen counters before it less one (of the first: before it), counters less one
 //! ```
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+
+use gossip_collections::BTreeMap;
 
 /// Why bytes are no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +87,7 @@ pub trait Codec: Sized {
 
 /// Bytes that are read from the front.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a>(&'a [u8], u8);
+pub struct Reader<'a>(&'a [u8], #[cfg_attr(not(feature = "values"), expect(dead_code, reason = "no value nests"))] u8);
 
 impl<'a> Reader<'a> {
     /// From these bytes.
@@ -110,6 +111,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads what stands one level deeper.
+    #[cfg(feature = "values")]
     pub(crate) fn deeper<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, DecodeError>,
@@ -188,6 +190,7 @@ impl Codec for String {
     }
 }
 
+#[cfg(feature = "values")]
 pub(crate) fn write_map<K: Codec, V: Codec>(map: &BTreeMap<K, V>, to: &mut dyn FnMut(&[u8])) {
     (map.len() as u64).encode(to);
     for (key, value) in map {

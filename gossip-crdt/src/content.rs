@@ -2,91 +2,98 @@
 
 use core::fmt::Debug;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use crate::codec::{Codec, DecodeError, MAX_DEPTH, Reader};
 use crate::context::Context;
+#[cfg(feature = "values")]
 use crate::counter::Counter;
 use crate::dot::{Pen, Writer};
+#[cfg(feature = "values")]
 use crate::extremum::{Max, Min};
+#[cfg(feature = "values")]
 use crate::flag::{DisableWinsFlag, EnableWinsFlag};
+#[cfg(feature = "values")]
 use crate::map::OrMap;
 use crate::register::Register;
+#[cfg(feature = "values")]
 use crate::set::{AddWinsSet, RemoveWinsSet};
+#[cfg(feature = "values")]
 use crate::sketch::Sketch;
 use crate::value::Value;
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident($value:ty) = $tag:literal, $open:ident;)*) => {
+    ($($(#[$doc:meta])* $([$when:meta])? $kind:ident($value:ty) = $tag:literal, $open:ident;)*) => {
         /// A value of one of the kinds that there are.
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
         pub enum Typed<W: Writer, T: Ord> {
-            $($(#[$doc])* $kind($value),)*
+            $($(#[$doc])* $(#[$when])? $kind($value),)*
         }
 
         impl<W: Writer, T: Clone + Codec + Debug + Ord> Typed<W, T> {
             fn tag(&self) -> u8 {
                 match self {
-                    $(Self::$kind(_) => $tag,)*
+                    $($(#[$when])? Self::$kind(_) => $tag,)*
                 }
             }
 
             fn new(tag: u8) -> Option<Self> {
                 match tag {
-                    $($tag => Some(Self::$kind(<$value>::default())),)*
+                    $($(#[$when])? $tag => Some(Self::$kind(<$value>::default())),)*
                     _ => None,
                 }
             }
 
             fn join(&mut self, seen: &Context<W>, other: &Self, theirs: &Context<W>) {
                 match (self, other) {
-                    $((Self::$kind(here), Self::$kind(there)) => here.join(seen, there, theirs),)*
+                    $($(#[$when])? (Self::$kind(here), Self::$kind(there)) => here.join(seen, there, theirs),)*
+                    #[cfg(feature = "values")]
                     _ => (),
                 }
             }
 
             fn delta(&self, known: &Context<W>) -> Self {
                 match self {
-                    $(Self::$kind(value) => Self::$kind(value.delta(known)),)*
+                    $($(#[$when])? Self::$kind(value) => Self::$kind(value.delta(known)),)*
                 }
             }
 
             fn dots<'a>(&'a self, show: &mut dyn FnMut(&'a W, u64)) {
                 match self {
-                    $(Self::$kind(value) => value.dots(show),)*
+                    $($(#[$when])? Self::$kind(value) => value.dots(show),)*
                 }
             }
 
             fn reset(&mut self, pen: &mut Pen<'_, W>) {
                 match self {
-                    $(Self::$kind(value) => value.reset(pen),)*
+                    $($(#[$when])? Self::$kind(value) => value.reset(pen),)*
                 }
             }
 
             fn is_empty(&self) -> bool {
                 match self {
-                    $(Self::$kind(value) => value.is_empty(),)*
+                    $($(#[$when])? Self::$kind(value) => value.is_empty(),)*
                 }
             }
 
             /// Whether there is anything of it that was not removed.
             pub fn is_written(&self) -> bool {
                 match self {
-                    $(Self::$kind(value) => value.is_written(),)*
+                    $($(#[$when])? Self::$kind(value) => value.is_written(),)*
                 }
             }
 
             fn encode(&self, to: &mut dyn FnMut(&[u8])) {
                 to(&[self.tag()]);
                 match self {
-                    $(Self::$kind(value) => value.encode(to),)*
+                    $($(#[$when])? Self::$kind(value) => value.encode(to),)*
                 }
             }
 
             fn decode(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 match from.bytes(1)? {
-                    $([$tag] => <$value>::decode(from).map(Self::$kind),)*
+                    $($(#[$when])? [$tag] => <$value>::decode(from).map(Self::$kind),)*
                     _ => Err(DecodeError::OutOfRange),
                 }
             }
@@ -95,9 +102,11 @@ macro_rules! kinds {
         impl<W: Writer, T: Clone + Codec + Debug + Ord> Content<W, T> {
             $($(#[$doc])* ///
             /// To change; an empty one if there is none yet.
+            $(#[$when])?
             pub fn $open(&mut self) -> &mut $value {
                 match self.open($tag) {
                     Typed::$kind(value) => value,
+                    #[cfg(feature = "values")]
                     _ => unreachable!("what a tag opens is of its kind"),
                 }
             })*
@@ -109,23 +118,23 @@ kinds! {
     /// A register, which keeps all values that were written at the same time.
     Register(Register<W, T>) = 1, register;
     /// A counter, up and down.
-    Counter(Counter<W>) = 2, counter;
+    [cfg(feature = "values")] Counter(Counter<W>) = 2, counter;
     /// A set in which an element that is added and removed at the same time is there.
-    Set(AddWinsSet<W, T>) = 3, set;
+    [cfg(feature = "values")] Set(AddWinsSet<W, T>) = 3, set;
     /// A set in which such an element is not there.
-    StrictSet(RemoveWinsSet<W, T>) = 4, strict_set;
+    [cfg(feature = "values")] StrictSet(RemoveWinsSet<W, T>) = 4, strict_set;
     /// A map, of values of all these kinds.
-    Map(OrMap<W, T, Content<W, T>>) = 5, map;
+    [cfg(feature = "values")] Map(OrMap<W, T, Content<W, T>>) = 5, map;
     /// A flag that is set when it is set and cleared at the same time.
-    Flag(EnableWinsFlag<W>) = 6, flag;
+    [cfg(feature = "values")] Flag(EnableWinsFlag<W>) = 6, flag;
     /// A flag that is then clear.
-    StrictFlag(DisableWinsFlag<W>) = 7, strict_flag;
+    [cfg(feature = "values")] StrictFlag(DisableWinsFlag<W>) = 7, strict_flag;
     /// The highest number.
-    Max(Max<W, i64>) = 8, max;
+    [cfg(feature = "values")] Max(Max<W, i64>) = 8, max;
     /// The lowest number.
-    Min(Min<W, i64>) = 9, min;
+    [cfg(feature = "values")] Min(Min<W, i64>) = 9, min;
     /// The quantiles of numbers.
-    Sketch(Sketch<W>) = 10, sketch;
+    [cfg(feature = "values")] Sketch(Sketch<W>) = 10, sketch;
 }
 
 /// Values of any kind in one place: of each kind that was written, one. It is more than one kind only if replicas that did not
@@ -155,9 +164,11 @@ impl<W: Writer, T: Clone + Codec + Debug + Ord> Content<W, T> {
     }
 
     /// The values of its register that were written at the same time, by dot.
+    #[cfg_attr(not(feature = "values"), expect(clippy::unnecessary_find_map, reason = "there are other kinds with it"))]
     pub fn siblings(&self) -> Option<&Register<W, T>> {
         self.kinds.iter().find_map(|typed| match typed {
             Typed::Register(register) => Some(register),
+            #[cfg(feature = "values")]
             _ => None,
         })
     }
@@ -170,6 +181,7 @@ impl<W: Writer, T: Clone + Codec + Debug + Ord> Content<W, T> {
     /// How many maps stand in each other.
     pub fn depth(&self) -> u8 {
         let inner = self.kinds.iter().map(|typed| match typed {
+            #[cfg(feature = "values")]
             Typed::Map(map) => 1 + map.iter().map(|(_, content)| content.depth()).max().unwrap_or(0),
             _ => 0,
         });
@@ -256,7 +268,7 @@ impl<W: Writer, T: Clone + Codec + Debug + Ord> Codec for Content<W, T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "values"))]
 mod tests {
     use super::*;
     use crate::dot::Dot;

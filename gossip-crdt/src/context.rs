@@ -1,9 +1,8 @@
 //! Which writes have been seen.
 
-use alloc::collections::BTreeMap;
 use core::ops::Bound;
 
-use smallvec::SmallVec;
+use gossip_collections::{BTreeMap, SmallVec};
 
 use crate::codec::{Codec, DecodeError, Reader, read_map};
 use crate::dot::{Dot, Writer};

@@ -7,7 +7,7 @@
 
 use core::fmt::Debug;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use crate::clock::Stamp;
 use crate::codec::{Codec, DecodeError, Reader};
@@ -364,6 +364,7 @@ mod tests {
         assert_eq!(joined(&last, &a).0, last.0, "what it knew of does not come back");
     }
 
+    #[cfg(feature = "values")]
     #[test]
     fn of_a_write_that_came_after_its_successor_nothing_is_known_that_lives_on() {
         let add = |key: &Key, writer: u64, last: u64, element: u64| {
@@ -386,6 +387,7 @@ mod tests {
         assert!(mine.dots().contains(&Dot::new(1, 1)), "the third write shows what the first one added");
     }
 
+    #[cfg(feature = "values")]
     #[test]
     fn of_equal_heads_what_one_knows_to_be_gone_is_gone() {
         let add = |key: &Key, writer: u64, element: u64| {

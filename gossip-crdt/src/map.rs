@@ -1,8 +1,9 @@
 //! A map of values, which may be maps.
 
-use alloc::collections::BTreeMap;
 use core::fmt::Debug;
 use core::marker::PhantomData;
+
+use gossip_collections::BTreeMap;
 
 use crate::codec::{Codec, DecodeError, Reader, read_map, write_map};
 use crate::context::Context;

@@ -1,7 +1,8 @@
 //! Sets of elements, from which elements are removed and to which they are added again.
 
-use alloc::collections::BTreeMap;
 use core::fmt::Debug;
+
+use gossip_collections::BTreeMap;
 
 use crate::codec::{Codec, DecodeError, Reader, read_map};
 use crate::context::Context;

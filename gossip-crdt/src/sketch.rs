@@ -1,6 +1,6 @@
 //! Quantiles of many numbers in little room.
 
-use alloc::collections::BTreeMap;
+use gossip_collections::BTreeMap;
 
 use crate::codec::{Codec, DecodeError, Reader, read_map, write_map};
 use crate::context::Context;

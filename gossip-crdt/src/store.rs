@@ -1,8 +1,9 @@
 //! The dot store that all values are made of: from dots to what was written (DotFun in Almeida et al., section 7.2).
 
+#[cfg(feature = "values")]
 use alloc::vec::Vec;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use crate::codec::{Codec, DecodeError, Reader};
 use crate::context::Context;
@@ -44,6 +45,7 @@ impl<W: Writer, T: Clone> Dots<W, T> {
     }
 
     /// Of each writer only what it wrote last stays.
+    #[cfg(feature = "values")]
     pub(crate) fn keep_last(&mut self) {
         let mut later: Option<W> = None;
         let mut is_last: Vec<bool> = self
@@ -74,6 +76,7 @@ impl<W: Writer, T: Clone> Dots<W, T> {
         self.0.iter().for_each(|(dot, _)| show(&dot.writer, dot.counter));
     }
 
+    #[cfg(feature = "values")]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

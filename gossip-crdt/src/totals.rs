@@ -1,6 +1,6 @@
 //! What each writer has counted in all, and from where on it counts: the ground of counters and sketches.
 
-use alloc::collections::BTreeMap;
+use gossip_collections::BTreeMap;
 
 use crate::codec::{Codec, DecodeError, Reader, read_map};
 use crate::context::Context;

@@ -1,6 +1,8 @@
 //! The same writes to the crate `crdts`, where that is right: it has no reset that is safe, and its multi-value register is
 //! left out, since it takes concurrent for later writes (rust-crdt issue 10).
 
+#![cfg(feature = "values")]
+
 use crdts::{CmRDT, CvRDT, Orswot, PNCounter};
 use gossip_crdt::{AddWinsSet, Causal, Counter};
 use proptest::prelude::*;

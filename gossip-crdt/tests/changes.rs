@@ -1,5 +1,7 @@
 //! What a write changed does what all that its writer knew of the key does, wherever what it is based on is known.
 
+#![cfg(all(feature = "fast", feature = "values"))]
+
 use std::collections::BTreeSet;
 
 use gossip_crdt::{Change, Codec, Content, Context, Dot, Keyed, Pen, Stamp};

@@ -1,6 +1,8 @@
 //! The laws of replicated values, for each of them: joins commute, associate and may be repeated; a delta does what the whole
 //! does; nothing comes back; and what a value says is what the writes say by their causal order.
 
+#![cfg(feature = "values")]
+
 use gossip_crdt::{
     AddWinsSet, Causal, Codec, Content, Context, Counter, DisableWinsFlag, Dot, EnableWinsFlag, Max, Min, OrMap, Pen,
     Register, RemoveWinsSet, Sketch, Stamp, Value,

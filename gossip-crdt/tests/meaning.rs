@@ -1,5 +1,7 @@
 //! What concurrent changes come to, value by value.
 
+#![cfg(feature = "values")]
+
 use gossip_crdt::{
     AddWinsSet, Causal, Counter, DisableWinsFlag, EnableWinsFlag, Max, Min, OrMap, Register, RemoveWinsSet, Sketch,
     Stamp, Value,

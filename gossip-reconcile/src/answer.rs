@@ -2,13 +2,15 @@
 
 use alloc::vec::Vec;
 
-use crate::cell::{CELL_BYTES, Cell};
+#[cfg(feature = "fast")]
+use crate::cell::CELL_BYTES;
+use crate::cell::Cell;
 use crate::codec::{DecodeError, NoSpace, Writer};
 use crate::index::Index;
 use crate::message::{Ask, Part, Question, SMALL};
 use crate::range::{KeyRange, separator};
 use crate::strata::Strata;
-use crate::tree::Sum;
+use crate::sum::Sum;
 
 /// A range is split into so many parts at most.
 const PARTS: u32 = 16;
@@ -16,9 +18,11 @@ const PARTS: u32 = 16;
 const LEAST: u32 = 32;
 /// A whole set of no more items is listed at once, if some of it differs.
 const LIST_ALL: u32 = 1024;
+#[cfg(feature = "fast")]
 /// From so many differences on it is looked at first whether they lie together.
 const MANY: u32 = 32;
 
+#[cfg(feature = "fast")]
 /// What n cells' worth of differences takes: some 1.35 n + sqrt(n) (figure 4 of the rateless IBLT's paper).
 pub(crate) fn cells_for(differences: u32) -> u32 {
     let more = u64::from(differences) * 27 / 20 + u64::from(differences.isqrt()) + 1;
@@ -55,10 +59,14 @@ impl<K: AsRef<[u8]>> Index<K> {
 
     fn answer_summary(&self, to: &mut Writer<'_>, salt: u8, items: u32, strata: Option<Strata>) -> Result<(), NoSpace> {
         let own = self.len() as u32;
+        #[cfg(feature = "fast")]
         let estimate = strata.map_or(items.saturating_add(own), |strata| self.strata().estimate(&strata) as u32);
+        #[cfg(not(feature = "fast"))]
+        let estimate = strata.map_or(items.saturating_add(own), |_| items.max(own));
         // By cells a different key takes four times as many bytes as any key in a list, and the estimate may be half
         // the truth.
         let list = own <= SMALL || own <= LIST_ALL && own / 8 <= estimate;
+        #[cfg(feature = "fast")]
         if !list && estimate < MANY {
             return self.answer_cells(to, 0, cells_for(estimate));
         }
@@ -68,6 +76,7 @@ impl<K: AsRef<[u8]>> Index<K> {
         if list { self.list(to, salt, &all, own, 0) } else { self.write_part(to, salt, LEAST, &all, true) }
     }
 
+    #[cfg(feature = "fast")]
     fn answer_cells(&self, to: &mut Writer<'_>, from: u32, count: u32) -> Result<(), NoSpace> {
         let cells = self.sketch().cells(from as usize);
         to.u8(1)?;
@@ -75,6 +84,15 @@ impl<K: AsRef<[u8]>> Index<K> {
         to.varint(u64::from(from))?;
         let fitting = (count as usize).min(to.room() / CELL_BYTES);
         cells.take(fitting).try_for_each(|cell| to.bytes(&cell.to_bytes()))
+    }
+
+    /// The first alone, which is the sum of all; no others: then ranges are asked for.
+    #[cfg(not(feature = "fast"))]
+    fn answer_cells(&self, to: &mut Writer<'_>, from: u32, count: u32) -> Result<(), NoSpace> {
+        to.u8(1)?;
+        to.bytes(&self.state().to_be_bytes())?;
+        to.varint(u64::from(from))?;
+        if from == 0 && count == 1 { to.bytes(&self.cell().to_bytes()) } else { Ok(()) }
     }
 
     fn answer_ranges(&self, to: &mut Writer<'_>, how: (u16, u8, u8), asks: &[Ask]) -> Result<(), NoSpace> {

@@ -2,8 +2,9 @@
 //! whose fingerprint differs is split or listed by the other, until each difference is known. Each question stands for
 //! itself, so any may be lost, and asked again; a fingerprint tells by itself which key differs if it is one.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+
+use gossip_collections::VecDeque;
 
 use crate::cell::Cell;
 use crate::codec::DecodeError;
@@ -11,7 +12,7 @@ use crate::found::Found;
 use crate::index::Index;
 use crate::message::{Ask, Part, Parts, Question};
 use crate::range::KeyRange;
-use crate::tree::Sum;
+use crate::sum::Sum;
 
 /// Questions that may be open at a time.
 const OPEN: usize = 8;
@@ -60,10 +61,12 @@ impl Asking {
         self.most = DENSE;
     }
 
+    #[cfg(feature = "fast")]
     pub(crate) fn is_dense(&self) -> bool {
         self.most == DENSE
     }
 
+    #[cfg(feature = "fast")]
     pub(crate) fn clear(&mut self) {
         self.waiting.clear();
         self.open.clear();

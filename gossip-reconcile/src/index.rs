@@ -2,14 +2,17 @@
 
 use core::num::NonZeroU64;
 
-use hashbrown::HashTable;
+use gossip_collections::HashTable;
 
-use crate::cell::{Cell, Sketch};
+use crate::cell::Cell;
 use crate::item::{HashKey, KeyHash, tag};
 use crate::range::KeyRange;
+#[cfg(feature = "fast")]
+use crate::sketch::Sketch;
 use crate::slab::{Item, Slab, Slot};
 use crate::strata::Strata;
-use crate::tree::{Sum, Tree};
+use crate::sum::Sum;
+use crate::tree::Tree;
 
 /// A set of keys, each with a version, that can be compared with another one by messages.
 ///
@@ -29,7 +32,9 @@ pub struct Index<K> {
     /// The slots by the hashes of their keys.
     table: HashTable<Slot>,
     tree: Tree,
+    #[cfg(feature = "fast")]
     sketch: Sketch,
+    #[cfg(feature = "fast")]
     strata: Strata,
 }
 
@@ -44,13 +49,16 @@ impl<K: AsRef<[u8]>> Index<K> {
 
     /// An empty set that keeps so many cells, of 16 bytes each, once it has a key: from 1 up to 65 536. Some two of three are the keys
     /// that may differ until ranges, which cost more bytes where differences are scattered, take their place.
+    #[cfg_attr(not(feature = "fast"), expect(unused_variables, reason = "none are kept"))]
     pub fn with_cells(hashes: HashKey, cells: usize) -> Self {
         Self {
             hashes,
             slab: Slab::new(),
             table: HashTable::new(),
             tree: Tree::new(),
+            #[cfg(feature = "fast")]
             sketch: Sketch::new(cells.clamp(1, 1 << 16)),
+            #[cfg(feature = "fast")]
             strata: Strata::default(),
         }
     }
@@ -67,7 +75,9 @@ impl<K: AsRef<[u8]>> Index<K> {
         let Self { slab, table, .. } = self;
         table.insert_unique(hash.spread(), slot, |slot| slab.at(*slot).hash.spread());
         self.tree.insert(&mut self.slab, slot);
+        #[cfg(feature = "fast")]
         self.sketch.add(hash, Cell::of(hash, version.get()));
+        #[cfg(feature = "fast")]
         self.strata.toggle(hash, version.get());
         Some(slot)
     }
@@ -88,7 +98,9 @@ impl<K: AsRef<[u8]>> Index<K> {
         if let Ok(entry) = self.table.find_entry(item.hash.spread(), |found| *found == slot) {
             entry.remove();
         }
+        #[cfg(feature = "fast")]
         self.sketch.add(item.hash, Cell::default().minus(item.cell()));
+        #[cfg(feature = "fast")]
         self.strata.toggle(item.hash, item.version.get());
         Some(slot)
     }
@@ -133,12 +145,24 @@ impl<K: AsRef<[u8]>> Index<K> {
         self.tree.sum().cell
     }
 
+    #[cfg(feature = "fast")]
     pub(crate) fn sketch(&self) -> &Sketch {
         &self.sketch
     }
 
-    pub(crate) fn strata(&self) -> &Strata {
-        &self.strata
+    #[cfg(feature = "fast")]
+    pub(crate) fn strata(&self) -> Strata {
+        self.strata
+    }
+
+    /// Made when they are asked for.
+    #[cfg(not(feature = "fast"))]
+    pub(crate) fn strata(&self) -> Strata {
+        let mut strata = Strata::default();
+        for item in self.at_rank(0).map(|slot| self.item(slot)) {
+            strata.toggle(item.hash, item.version.get());
+        }
+        strata
     }
 
     pub(crate) fn item(&self, slot: Slot) -> &Item<K> {
@@ -182,8 +206,11 @@ impl<K: AsRef<[u8]>> Index<K> {
         }
         let change = Cell::of(hash, version.get()).minus(Cell::of(hash, before.get()));
         self.tree.change_version(leaf, change);
+        #[cfg(feature = "fast")]
         self.sketch.add(hash, change);
+        #[cfg(feature = "fast")]
         self.strata.toggle(hash, before.get());
+        #[cfg(feature = "fast")]
         self.strata.toggle(hash, version.get());
     }
 }

@@ -18,8 +18,12 @@ mod item;
 mod message;
 mod range;
 mod session;
+#[cfg(feature = "fast")]
+mod sketch;
 mod slab;
 mod strata;
+mod sum;
+#[cfg_attr(not(feature = "fast"), path = "line.rs")]
 mod tree;
 
 pub use codec::DecodeError;

@@ -105,6 +105,7 @@ pub(crate) enum Answer<'a> {
     Equal,
     /// `state` names the set that the cells are of: cells of two states do not go together.
     Cells {
+        #[cfg_attr(not(feature = "fast"), expect(dead_code, reason = "at most one cell is taken"))]
         state: u32,
         from: u32,
         cells: Vec<Cell>,

@@ -1,23 +1,34 @@
 //! The side that asks: it chooses the cheapest way to the difference, and alone remembers how far it has come.
 
-use alloc::collections::VecDeque;
+#[cfg(feature = "fast")]
 use alloc::vec::Vec;
 
+use gossip_collections::VecDeque;
+
+#[cfg(feature = "fast")]
 use crate::answer::cells_for;
 use crate::asking::Asking;
-use crate::cell::{CELL_BYTES, Cell, peel};
+#[cfg(feature = "fast")]
+use crate::cell::CELL_BYTES;
+use crate::cell::Cell;
 use crate::codec::{DecodeError, Writer};
 use crate::found::Found;
 use crate::index::Index;
 use crate::message::{Answer, Part, Question, SMALL};
 use crate::range::KeyRange;
+#[cfg(feature = "fast")]
+use crate::sketch::peel;
 
+#[cfg(feature = "fast")]
 /// The other side's set may change so often while its cells are asked for; then ranges do better.
 const RESTARTS: u32 = 3;
+#[cfg(feature = "fast")]
 /// If of the sixteen parts of a set no more differ, differences may lie together,
 const FEW_PARTS: usize = 12;
+#[cfg(feature = "fast")]
 /// and they do if so many are in a part of which fewer than half of the parts differ.
 const MANY_IN_PART: usize = 16;
+#[cfg(feature = "fast")]
 const HALF_OF_PARTS: usize = 8;
 
 /// One comparison of an [`Index`] with another one, which answers with [`Index::answer`].
@@ -56,15 +67,18 @@ enum Phase {
     Summary {
         is_asked: bool,
     },
+    #[cfg(feature = "fast")]
     /// One part of the whole is looked at to tell whether differences lie together; what the others told waits.
     Probe {
         cells: Cells,
         found: VecDeque<Found>,
     },
+    #[cfg(feature = "fast")]
     Cells(Cells),
     Ranges,
 }
 
+#[cfg(feature = "fast")]
 #[derive(Debug)]
 struct Cells {
     /// What came of the other side's cells.
@@ -104,10 +118,12 @@ impl Session {
             Phase::Summary { is_asked } => {
                 *is_asked = true;
                 let items = index.len() as u32;
-                let strata = (items > SMALL).then(|| *index.strata());
+                let strata = (items > SMALL).then(|| index.strata());
                 Question::Summary { salt: self.salt, items, cell: index.cell(), strata }
             }
+            #[cfg(feature = "fast")]
             Phase::Cells(cells) => cells.next_question(room)?,
+            #[cfg(feature = "fast")]
             Phase::Probe { .. } => self.asking.next_question(self.salt, room, true)?,
             Phase::Ranges => self.asking.next_question(self.salt, room, false)?,
         };
@@ -124,15 +140,20 @@ impl Session {
                 self.phase = Phase::Ranges;
                 self.way = Some(Way::Equal);
             }
+            #[cfg(feature = "fast")]
             (Answer::Cells { state, from: 0, cells }, Phase::Summary { .. }) => {
                 self.phase = Phase::Cells(Cells::new(index, cells.len()));
                 self.take_cells(index, state, 0, &cells);
             }
+            #[cfg(feature = "fast")]
             (Answer::Cells { state, from, cells }, Phase::Cells(_)) => self.take_cells(index, state, from, &cells),
+            #[cfg(not(feature = "fast"))]
+            (Answer::Cells { from: 0, cells, .. }, Phase::Summary { .. }) => self.take_sum(index, &cells),
             (Answer::Overview { estimate, part }, Phase::Summary { .. }) => self.choose(index, estimate, part),
             (Answer::Parts { nonce, parts }, Phase::Ranges) => {
                 self.asking.take_parts(index, self.salt, nonce, parts, &mut self.found)?;
             }
+            #[cfg(feature = "fast")]
             (Answer::Parts { nonce, parts }, Phase::Probe { found, .. }) => {
                 let different = self.asking.take_parts(index, self.salt, nonce, parts, found)?;
                 different.into_iter().for_each(|different| self.end_probe(different));
@@ -146,8 +167,11 @@ impl Session {
     pub fn retry(&mut self) {
         match &mut self.phase {
             Phase::Summary { is_asked } => *is_asked = false,
+            #[cfg(feature = "fast")]
             Phase::Cells(cells) => cells.asked = cells.received(),
-            Phase::Probe { .. } | Phase::Ranges => self.asking.retry(),
+            #[cfg(feature = "fast")]
+            Phase::Probe { .. } => self.asking.retry(),
+            Phase::Ranges => self.asking.retry(),
         }
     }
 
@@ -172,6 +196,7 @@ impl Session {
     }
 
     /// From what the whole's parts look like: cells, or what is left of the ranges.
+    #[cfg(feature = "fast")]
     fn choose<K: AsRef<[u8]>>(&mut self, index: &Index<K>, estimate: u32, part: Part) {
         self.phase = Phase::Ranges;
         self.way = Some(Way::Ranges);
@@ -196,6 +221,31 @@ impl Session {
         }
     }
 
+    /// What is left of the ranges.
+    #[cfg(not(feature = "fast"))]
+    fn choose<K: AsRef<[u8]>>(&mut self, index: &Index<K>, estimate: u32, part: Part) {
+        self.phase = Phase::Ranges;
+        self.way = Some(Way::Ranges);
+        if estimate as usize >= index.len() / 10 {
+            self.asking.set_dense();
+        }
+        self.asking.take_part(index, self.salt, KeyRange::all(), part, &mut self.found);
+    }
+
+    /// If it shows by the sum of all which key differs, since it is one, that is all; else ranges are asked for.
+    #[cfg(not(feature = "fast"))]
+    fn take_sum<K: AsRef<[u8]>>(&mut self, index: &Index<K>, cells: &[Cell]) {
+        let difference = cells.first().and_then(|cell| cell.minus(index.cell()).single());
+        let found = difference.and_then(|(hash, change)| index.found_key(hash, change));
+        self.phase = Phase::Ranges;
+        self.way = Some(if found.is_some() { Way::Cells } else { Way::Ranges });
+        match found {
+            Some(found) => self.found.push_back(found),
+            None => self.asking.ask(KeyRange::all()),
+        }
+    }
+
+    #[cfg(feature = "fast")]
     fn end_probe(&mut self, different: usize) {
         match core::mem::replace(&mut self.phase, Phase::Ranges) {
             Phase::Probe { cells, .. } if different >= HALF_OF_PARTS && !self.asking.is_dense() => {
@@ -207,6 +257,7 @@ impl Session {
         }
     }
 
+    #[cfg(feature = "fast")]
     fn take_cells<K: AsRef<[u8]>>(&mut self, index: &Index<K>, state: u32, from: u32, new: &[Cell]) {
         let Phase::Cells(cells) = &mut self.phase else { return };
         cells.take(state, from as usize, new);
@@ -232,6 +283,7 @@ impl Session {
         }
     }
 
+    #[cfg(feature = "fast")]
     fn turn_to_ranges(&mut self) {
         if matches!(&self.phase, Phase::Cells(cells) if cells.is_limited_by_items) {
             self.asking.set_dense();
@@ -242,6 +294,7 @@ impl Session {
     }
 }
 
+#[cfg(feature = "fast")]
 impl Cells {
     /// Cells may take three fourths of what a list of all items does: then ranges cost less.
     fn new<K: AsRef<[u8]>>(index: &Index<K>, target: usize) -> Self {
@@ -311,6 +364,7 @@ impl Cells {
     }
 }
 
+#[cfg(feature = "fast")]
 /// 256 times the logarithm of a / 256 / b to the base 2, from below by at most a tenth of 256.
 fn log2_256(a: u64, b: u64) -> u64 {
     let ratio = (a / b).max(256);

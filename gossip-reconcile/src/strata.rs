@@ -23,6 +23,7 @@ impl Strata {
         self.0[stratum] ^= parity << (spread >> 61);
     }
 
+    #[cfg(feature = "fast")]
     /// The most likely number of keys that differ; at most some 65 000.
     pub(crate) fn estimate(&self, other: &Self) -> usize {
         let odd = |stratum: usize| (self.0[stratum] ^ other.0[stratum]).count_ones() as i32;
@@ -41,9 +42,11 @@ impl Strata {
     }
 }
 
+#[cfg(feature = "fast")]
 /// Candidates are the powers of the square root of two up to this one.
 const STEPS: usize = 32;
 
+#[cfg(feature = "fast")]
 /// In 1/256: ln p and ln (1 - p), where p = (1 - exp(-x)) / 2 is the probability that a parity differs if x = 2^(i/2 -
 /// 16) keys of its kind are expected to.
 const LIKELIHOOD: [(i16, i16); 42] = [
@@ -91,7 +94,7 @@ const LIKELIHOOD: [(i16, i16); 42] = [
     (-177, -177),
 ];
 
-#[cfg(test)]
+#[cfg(all(test, feature = "fast"))]
 mod tests {
     use super::*;
     use crate::item::HashKey;

@@ -8,6 +8,7 @@ use core::cmp::Ordering;
 
 use crate::cell::Cell;
 use crate::slab::{Slab, Slot};
+use crate::sum::Sum;
 
 /// A node is split when it has more entries.
 const MOST: usize = 64;
@@ -15,25 +16,6 @@ const MOST: usize = 64;
 const FEW: usize = 24;
 
 const NONE: u32 = u32::MAX;
-
-/// What the items of a range sum up to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sum {
-    /// As many as there are slots at most.
-    pub(crate) items: u32,
-    pub(crate) cell: Cell,
-}
-
-impl Sum {
-    fn add(&mut self, other: Self) {
-        self.items += other.items;
-        self.cell.add(other.cell);
-    }
-
-    pub(crate) fn minus(self, other: Self) -> Self {
-        Self { items: self.items.saturating_sub(other.items), cell: self.cell.minus(other.cell) }
-    }
-}
 
 /// An entry of a node: the first item below it.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,7 @@
 //! What a comparison may cost, in bytes. The seeds are fixed, so the figures are.
 
+#![cfg(feature = "fast")]
+
 mod common;
 
 use common::{CLEAN, Key, Network, Outcome, Random, Set, compare, index};

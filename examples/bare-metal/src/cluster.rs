@@ -61,7 +61,7 @@ impl Cluster {
     }
 
     /// Lets time pass until something holds of each node, and says how long that took; at most a minute.
-    pub fn run_until(&mut self, holds: impl Fn(&Node<u64>) -> bool) -> Option<Duration> {
+    pub fn run_until(&mut self, holds: &dyn Fn(&Node<u64>) -> bool) -> Option<Duration> {
         let start = self.now;
         while !self.nodes.iter().all(|node| holds(node)) {
             let deadlines = self.nodes.iter().filter_map(|node| node.poll_timeout());

@@ -8,6 +8,8 @@ extern crate alloc;
 mod cluster;
 mod memory;
 
+use core::time::Duration;
+
 use cortex_m_rt::{ExceptionFrame, entry, exception};
 use cortex_m_semihosting::debug::{self, EXIT_FAILURE, EXIT_SUCCESS};
 use cortex_m_semihosting::hprintln;
@@ -28,20 +30,20 @@ fn main() -> ! {
     let mut cluster = Cluster::new();
     cluster.start();
     cluster.start();
-    let met = cluster.run_until(|node| node.members().live() == 2).expect("two nodes meet");
-    hprintln!("2 nodes know each other after {} ms", met.as_millis());
+    let met = cluster.run_until(&|node| node.members().live() == 2).expect("two nodes meet");
+    hprintln!("2 nodes know each other after {} ms", millis(met));
 
     let set = cluster.with(0, |node, now| node.kv_mut(now).set(Scope::Shared, KEY, b"hello").is_ok());
     assert!(set, "there is room for a key");
-    let read = cluster.run_until(reads).expect("the other one reads the key");
-    hprintln!("one sets a key, the other reads it after {} ms", read.as_millis());
+    let read = cluster.run_until(&reads).expect("the other one reads the key");
+    hprintln!("one sets a key, the other reads it after {} ms", millis(read));
     hprintln!("heap of a node that knows 2 members: {} bytes at most", peak(2));
 
     (2..MEMBERS).for_each(|_| cluster.start());
-    let met = cluster.run_until(|node| node.members().live() == MEMBERS && reads(node)).expect("all nodes meet");
-    hprintln!("{} nodes know each other and the key after {} ms", MEMBERS, met.as_millis());
+    let met = cluster.run_until(&|node| node.members().live() == MEMBERS && reads(node)).expect("all nodes meet");
+    hprintln!("{} nodes know each other and the key after {} ms", MEMBERS, millis(met));
     // Pings, digests and comparisons have their turns, too.
-    _ = cluster.run_until(|_| false);
+    _ = cluster.run_until(&|_| false);
     let heap = peak(MEMBERS);
     hprintln!("heap of a node that knows {} members: {} bytes at most", MEMBERS, heap);
     assert!(heap <= HEAP_MAX, "a node takes more than that");
@@ -65,6 +67,11 @@ unsafe fn HardFault(_: &ExceptionFrame) -> ! {
 
 fn reads(node: &Node<u64>) -> bool {
     node.kv().get(Scope::Shared, KEY).is_some_and(|entry| entry.value == b"hello")
+}
+
+/// In a number that takes no long division to print.
+fn millis(time: Duration) -> u32 {
+    time.as_millis() as u32
 }
 
 /// Of the node that takes most.

@@ -1,10 +1,9 @@
 //! The content of messages that was left out on the way, and is wanted here after all: it is asked for of the neighbour that left it
 //! out, which has not heard of that yet, then of the origin, which keeps its own, and of neighbours on whose side it is wanted.
 
-use alloc::collections::BTreeMap;
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::{BTreeMap, SmallVec};
 
 use super::history::Place;
 use super::links::Slot;

@@ -1,8 +1,11 @@
 //! Messages that were received or sent a short while ago: which neighbours have them, and for which they wait.
 
-use alloc::collections::{BinaryHeap, VecDeque};
 use core::cmp::Reverse;
 use core::time::Duration;
+
+use alloc::collections::BinaryHeap;
+
+use gossip_collections::VecDeque;
 
 use super::history::Place;
 use super::links::{MAX_LINKS, Slot, Slots};

@@ -1,11 +1,10 @@
 //! Messages kept for those who missed them: in the order of their arrival, found by id, bounded in bytes and in time. What
 //! expired, was replaced, taken back or left out stays as a mere name, so that ranges have no holes and fingerprints agree.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use hashbrown::HashTable;
+use gossip_collections::{HashTable, VecDeque};
 
 use super::before;
 use super::message::{Held, Message, MessageId};

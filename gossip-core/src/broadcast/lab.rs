@@ -1,8 +1,9 @@
 //! Nodes that know each other, linked by hand, for tests of what broadcast does by itself: no packets, no membership at work.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
+
+use gossip_collections::VecDeque;
 
 use super::links::{Choice, Link, Slot, Way};
 use super::{Broadcast, Intent};

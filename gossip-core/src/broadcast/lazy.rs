@@ -2,10 +2,9 @@
 //! mostly one end of a link suppresses the other; who lacks one grafts it, after a wait that is learnt from how long after
 //! its announcement a message usually comes (Plumtree §3.3).
 
-use alloc::collections::BTreeMap;
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::{BTreeMap, SmallVec};
 
 use super::Broadcast;
 use super::links::{MAX_LINKS, Slot};

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::interests::Interests;
 use super::load::Burden;

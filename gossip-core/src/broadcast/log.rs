@@ -1,8 +1,9 @@
 //! What was received, of whom, and what is kept of it.
 
-use alloc::collections::BTreeMap;
 use core::ops::Bound;
 use core::time::Duration;
+
+use gossip_collections::BTreeMap;
 
 use super::before;
 use super::history::{History, Placed};

@@ -39,7 +39,7 @@ mod window;
 
 use alloc::vec::Vec;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 pub use coverage::{Coverage, Survey};
 pub use facade::{BroadcastError, Broadcasts, BroadcastsMut};

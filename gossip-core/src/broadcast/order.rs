@@ -1,10 +1,9 @@
 //! Messages that come after others wait until those were delivered, for a while: first in, first out of one sender, and causal
 //! order where the sender names what it knew (Birman, Schiper and Stephenson, TOCS 1991, with explicit dependencies).
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use smallvec::SmallVec;
+use gossip_collections::{BTreeMap, BTreeSet, SmallVec};
 
 use super::history::Place;
 use super::{Broadcast, Message, MessageId};

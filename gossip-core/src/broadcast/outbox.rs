@@ -1,7 +1,8 @@
 //! What waits to be sent along one link. It goes together, so that packets to a neighbour are few and full.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+
+use gossip_collections::VecDeque;
 
 use super::history::{History, LeaveOut, Place};
 use crate::stats::Stats;

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::links::{Check, Choice, Link, MAX_LINKS, Slot, Way};
 use super::{Broadcast, Intent};

@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::flights::Flight;
 use super::history::{LeaveOut, Place};

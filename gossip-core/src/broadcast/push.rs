@@ -51,7 +51,8 @@ impl<P: Peer> Broadcast<P> {
 
     /// The shortest links that are not of the tree, as many as an urgent message needs.
     fn shortest_besides(&self, branches: Slots) -> Slots {
-        let mut others: smallvec::SmallVec<[(Duration, Slot); MAX_LINKS]> = smallvec::SmallVec::new();
+        let mut others: gossip_collections::SmallVec<[(Duration, Slot); MAX_LINKS]> =
+            gossip_collections::SmallVec::new();
         others.extend(self.links.iter().map(|(slot, link)| (link.way.shortest, slot)));
         others.retain(|(_, slot)| !branches.contains(*slot));
         others.sort_unstable();

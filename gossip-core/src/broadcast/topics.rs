@@ -3,10 +3,9 @@
 //! its name, so that all hold the same numbers (interest propagation as in Siena, Carzaniga, Rosenblum, Wolf, TOCS 2001).
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::{BTreeSet, SmallVec};
 
 use super::history::Place;
 use super::interests::Interests;

@@ -9,7 +9,7 @@
 
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::links::{Link, Links, MAX_LINKS, Slot, Slots};
 use super::load::Load;

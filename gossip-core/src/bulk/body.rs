@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::bits::Bits;
 use super::partners::{MAX_PARTNERS, Slot};

@@ -12,9 +12,10 @@ mod partners;
 mod telling;
 mod window;
 
-use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
+
+use gossip_collections::{BTreeMap, VecDeque};
 
 use self::body::Body;
 use self::partners::{Partner, Partners, Slot};

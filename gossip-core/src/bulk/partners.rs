@@ -1,8 +1,9 @@
 //! Members that parts are exchanged with: neighbours of the overlay and random ones.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
+
+use gossip_collections::VecDeque;
 
 use super::window::Window;
 use crate::broadcast::Way;

@@ -3,7 +3,7 @@
 use core::ops::Range;
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::body::{BLOCK, Body};
 use super::partners::{MAX_SERVED, Slot};

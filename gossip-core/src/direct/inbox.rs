@@ -1,7 +1,8 @@
 //! What has arrived: each message is taken once, and only if the application has room for it.
 
-use alloc::collections::BTreeMap;
 use core::ops::Bound;
+
+use gossip_collections::BTreeMap;
 
 use super::Direct;
 use crate::event::Event;

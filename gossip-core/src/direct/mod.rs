@@ -7,9 +7,9 @@ mod facade;
 mod inbox;
 mod outbox;
 
-use smallvec::SmallVec;
-
 pub use facade::{Direct, DirectId, Directs, Undelivered};
+
+use gossip_collections::SmallVec;
 
 use self::inbox::Inbox;
 use self::outbox::Outbox;

@@ -1,8 +1,9 @@
 //! What is under way: repeated with growing patience until it is answered, overdue, or its receiver is gone.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
+
+use gossip_collections::{BTreeMap, VecDeque};
 
 use super::{DirectId, Intent, Undelivered, max_len, settle};
 use crate::config::Config;

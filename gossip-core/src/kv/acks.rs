@@ -4,16 +4,14 @@
 //! A question covers all writes that are awaited of a member. Members are asked in the order in which they are due, a few
 //! at a time, so that a write awaited of a thousand members makes no burst.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::{BTreeMap, BTreeSet, SmallVec};
 
-use super::context::encode_beyond;
 use super::push::write_entry;
-use super::sync::{DeltaIntent, MAX_BEYOND, MAX_RANGES, PACKETS_PER_PAGE, Range};
-use super::{Intent, KvState, Version};
+use super::sync::{DeltaIntent, MAX_RANGES, PACKETS_PER_PAGE, Range};
+use super::{Intent, KvError, KvMut, KvState, Version};
 use crate::event::Event;
 use crate::identity::{Identity, NodeId};
 use crate::peer::Peer;
@@ -251,6 +249,55 @@ impl Awaiting {
     }
 }
 
+impl<P: Peer> KvMut<'_, P> {
+    /// Asks the other members whether they have a write, and sends it to those that have not, until as many acknowledged it
+    /// as `quorum` says: then [`Event::Acknowledged`](crate::Event::Acknowledged) tells it, at once if nobody has to. Only
+    /// members count that are alive now: who joins later is not asked; who fails meanwhile stays among the
+    /// [missing](super::Acks::missing) until it is back and acknowledges. Look with [`Kv::acks`](super::Kv::acks), and [`KvMut::forget_acks`] when
+    /// the answer is no longer of interest, which nobody else does. Awaited again, it begins anew.
+    ///
+    /// # Errors
+    /// [`KvError::NoSuchWrite`], and what [`KvMut::check_await`] refuses.
+    pub fn await_acks(&mut self, version: Version, quorum: Quorum) -> Result<(), KvError> {
+        if !self.state.context.contains(&version.dot()) {
+            return Err(KvError::NoSuchWrite);
+        }
+        let wanted = self.wanted(quorum)?;
+        self.forget_acks(version);
+        self.check_awaited()?;
+        self.state.awaiting.add(&mut self.cx, version, wanted);
+        Ok(())
+    }
+
+    /// Whether [`KvMut::await_acks`] would take a write now, and how many others are then to acknowledge it. Ask before a
+    /// write that must not be made in vain.
+    ///
+    /// # Errors
+    /// [`KvError::TooFewMembers`] and [`KvError::TooManyAwaited`], besides [`KvError::Disabled`] and [`KvError::Leaving`].
+    pub fn check_await(&self, quorum: Quorum) -> Result<usize, KvError> {
+        let wanted = self.wanted(quorum)?;
+        self.check_awaited()?;
+        Ok(wanted)
+    }
+
+    fn wanted(&self, quorum: Quorum) -> Result<usize, KvError> {
+        self.check_running()?;
+        let others = self.cx.table.live().len().saturating_sub(1);
+        let wanted = quorum.of(others);
+        if wanted > others { Err(KvError::TooFewMembers { others }) } else { Ok(wanted) }
+    }
+
+    fn check_awaited(&self) -> Result<(), KvError> {
+        let max = self.cx.config.kv.max_awaited;
+        if self.state.awaiting.len() >= max { Err(KvError::TooManyAwaited { max }) } else { Ok(()) }
+    }
+
+    /// Awaits no more acknowledgements of a write.
+    pub fn forget_acks(&mut self, version: Version) {
+        self.state.awaiting.forget(version);
+    }
+}
+
 impl<P: Peer> KvState<P> {
     pub(super) fn ask_if_due(&mut self, cx: &mut Cx<'_, P>) {
         if self.awaiting.poll_timeout().is_none_or(|at| at > cx.now) {
@@ -283,13 +330,6 @@ impl<P: Peer> KvState<P> {
             let Some((version, (key, item))) = entries.next() else { return Ok(false) };
             write_entry(w, key, &item, &version.dot(), cx.now).map(|()| true)
         });
-    }
-
-    pub(super) fn write_receipt(&self, writer: Identity, packet: &mut Writer<'_>) {
-        let through = self.context.through(writer);
-        let beyond = encode_beyond(self.context.runs(writer), through, MAX_BEYOND);
-        let answer = Receipt::Answer(Seen::new(writer, through, &beyond));
-        _ = packet.section(tag::KV_RECEIPT, |w| answer.write(w));
     }
 
     /// Notes what a member has, and sends it what it then still lacks of what is awaited: once for each question.

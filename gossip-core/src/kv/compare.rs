@@ -7,9 +7,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use gossip_collections::SmallVec;
 use gossip_crdt::Dot;
 use gossip_reconcile::{Found, Session, Slot, Want};
-use smallvec::SmallVec;
 
 use super::diff::Report;
 use super::item::Item;
@@ -81,8 +81,10 @@ impl Intent {
 pub(super) struct Comparison<P> {
     pub(super) running: Option<Running<P>>,
     /// The one that the application asked for, until none runs.
+    #[cfg(feature = "reports")]
     pub(super) asked_for: Option<(P, Box<Report>)>,
     /// How many it has asked for.
+    #[cfg(feature = "reports")]
     pub(super) last: u64,
 }
 
@@ -98,7 +100,13 @@ pub(super) struct Running<P> {
 
 impl<P> Default for Comparison<P> {
     fn default() -> Self {
-        Self { running: None, asked_for: None, last: 0 }
+        Self {
+            running: None,
+            #[cfg(feature = "reports")]
+            asked_for: None,
+            #[cfg(feature = "reports")]
+            last: 0,
+        }
     }
 }
 
@@ -109,6 +117,7 @@ impl<P: Peer> Comparison<P> {
     }
 
     /// What is noted of the comparison with a member.
+    #[cfg(feature = "reports")]
     pub(super) fn report(&mut self, with: &P) -> Option<&mut Report> {
         self.running.as_mut().filter(|running| running.with == *with)?.report.as_deref_mut()
     }

@@ -1,8 +1,8 @@
 //! Which writes have been seen: for each writer runs of counters, so holes are allowed and deltas may come in any order
 //! (version vectors with exceptions; Preguiça et al., arXiv 1011.5808).
 
+use gossip_collections::SmallVec;
 use gossip_crdt::Dot;
-use smallvec::SmallVec;
 
 use crate::identity::{Identity, NodeId};
 use crate::wire::ClusterKey;

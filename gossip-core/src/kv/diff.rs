@@ -2,11 +2,11 @@
 //! messages: what the other has comes with it and is taken over, what is here is sent. So what is told has been.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use gossip_collections::BTreeMap;
 use gossip_crdt::Dot;
 use gossip_reconcile::{Found, Session, Slot, Want, Way};
 

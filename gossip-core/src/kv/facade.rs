@@ -7,6 +7,7 @@ use core::time::Duration;
 use gossip_crdt::Register;
 use gossip_reconcile::KeyRange;
 
+#[cfg(feature = "reports")]
 use super::acks::{Acks, Awaiting};
 use super::content::Content;
 use super::item::Held;
@@ -106,6 +107,7 @@ pub type Merge = fn(&[u8], &[&[u8]]) -> Vec<u8>;
 #[derive(Clone, Copy, Debug)]
 pub struct Kv<'a> {
     pub(super) store: &'a Store,
+    #[cfg(feature = "reports")]
     awaiting: &'a Awaiting,
     stability: &'a Stability,
     merges: &'a [(Vec<u8>, Merge)],
@@ -115,8 +117,16 @@ pub struct Kv<'a> {
 
 impl<'a> Kv<'a> {
     pub(super) fn new<P: Peer>(state: &'a KvState<P>, now: Instant) -> Self {
-        let KvState { store, awaiting, stability, merges, .. } = state;
-        Self { store, awaiting, stability, merges, fingerprint: state.fingerprint(), now }
+        let KvState { store, stability, merges, .. } = state;
+        Self {
+            store,
+            #[cfg(feature = "reports")]
+            awaiting: &state.awaiting,
+            stability,
+            merges,
+            fingerprint: state.fingerprint(),
+            now,
+        }
     }
 
     /// A key's entry, if its value was set.
@@ -224,6 +234,7 @@ impl<'a> Kv<'a> {
     }
 
     /// Who has acknowledged a write that is [awaited](super::KvMut::await_acks), and who has not.
+    #[cfg(feature = "reports")]
     pub fn acks(&self, version: Version) -> Option<Acks<'a>> {
         self.awaiting.acks(version)
     }

@@ -3,8 +3,8 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 
+use gossip_collections::SmallVec;
 use gossip_crdt::{Dot, Stamp};
-use smallvec::SmallVec;
 
 use super::content::{Blob, winner};
 use crate::identity::{Identity, NodeId};

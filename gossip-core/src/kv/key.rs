@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use core::cmp::Ordering;
 use core::fmt;
 
+use gossip_collections::SmallVec;
 use gossip_reconcile::KeyRange;
-use smallvec::SmallVec;
 
 use super::Scope;
 use crate::identity::NodeId;

@@ -7,10 +7,12 @@
 //! `gossip-reconcile` finds. It knows the entries, the context, the entries that are still being pushed, and with whom
 //! to compare next.
 
+#[cfg(feature = "reports")]
 mod acks;
 mod compare;
 mod content;
 mod context;
+#[cfg(feature = "reports")]
 mod diff;
 mod error;
 mod facade;
@@ -27,6 +29,8 @@ mod spread;
 mod stable;
 mod store;
 mod sync;
+#[cfg(not(feature = "reports"))]
+mod unreported;
 #[cfg(feature = "broadcast")]
 mod untold;
 mod version;
@@ -35,8 +39,10 @@ mod write;
 pub use gossip_crdt as crdt;
 pub use gossip_reconcile::Way;
 
+#[cfg(feature = "reports")]
 pub use acks::{Acks, Quorum};
 pub use content::{Blob, Content, Typed};
+#[cfg(feature = "reports")]
 pub use diff::{Cost, Diff, DiffId, Difference, End};
 pub use error::KvError;
 pub use facade::{Entry, Holding, Kv, KvEvent, Merge};
@@ -49,16 +55,19 @@ use alloc::vec::Vec;
 
 use gossip_crdt::Clock;
 
+#[cfg(not(feature = "reports"))]
+use self::unreported::{self as acks, self as diff};
+
 use self::acks::Awaiting;
 use self::compare::Comparison;
-use self::context::Context;
+use self::context::{Context, encode_beyond};
 use self::parts::Fetching;
 use self::push::Hot;
 #[cfg(feature = "broadcast")]
 pub(crate) use self::spread::{AT_ONCE, TOPIC, options as message_options};
 use self::stable::Stability;
 use self::store::Store;
-use self::sync::{DeltaIntent, Sync};
+use self::sync::{DeltaIntent, MAX_BEYOND, Sync};
 use self::version::{generation_of, writer_of};
 use crate::config::KvConfig;
 use crate::identity::{Identity, NodeId};
@@ -66,7 +75,7 @@ use crate::node::Lane;
 use crate::peer::Peer;
 use crate::protocol::{Cx, Intents, Protocol, Source, Target, Urgency};
 use crate::time::{Instant, earliest};
-use crate::wire::kv::{Fetch, Receipt, Section};
+use crate::wire::kv::{Fetch, Receipt, Section, Seen};
 use crate::wire::{ClusterKey, Item as _, Writer, tag};
 
 const MAX_INTENTS: usize = 1024;
@@ -85,6 +94,7 @@ pub(crate) enum Intent {
     /// What the receiver has not seen.
     Delta(DeltaIntent),
     /// Awaited writes, and whether the receiver has them.
+    #[cfg(feature = "reports")]
     Ask(NodeId),
     /// How much of a writer was seen.
     Receipt(Identity),
@@ -184,6 +194,14 @@ impl<P: Peer> KvState<P> {
             cx.stats.kv_namesakes += 1;
             cx.me.generation = generation.saturating_add(1);
         }
+    }
+
+    /// Tells how much of a writer was seen here.
+    fn write_receipt(&self, writer: Identity, packet: &mut Writer<'_>) {
+        let through = self.context.through(writer);
+        let beyond = encode_beyond(self.context.runs(writer), through, MAX_BEYOND);
+        let answer = Receipt::Answer(Seen::new(writer, through, &beyond));
+        _ = packet.section(tag::KV_RECEIPT, |w| answer.write(w));
     }
 
     /// Local writes were stored: of this life all after `before`, up to `version`.
@@ -308,6 +326,7 @@ impl<P: Peer> Protocol<P> for KvState<P> {
             Intent::Fetch(fetch) => _ = packet.section(tag::KV_FETCH, |w| fetch.write(w)),
             Intent::Parts(fetch) => self.write_parts(cx, to, fetch, packet),
             Intent::Delta(delta) => self.write_delta(cx, to, delta, packet),
+            #[cfg(feature = "reports")]
             Intent::Ask(member) => self.write_question(cx, member, packet),
             Intent::Receipt(writer) => self.write_receipt(writer, packet),
         }

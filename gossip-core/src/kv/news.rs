@@ -1,7 +1,7 @@
 //! What an entry brings that was not seen: all that is known of a key, or what was changed of it.
 
+use gossip_collections::SmallVec;
 use gossip_crdt::{Change, Codec as _, Dot};
-use smallvec::SmallVec;
 
 use super::item::Item;
 use super::key::Key;

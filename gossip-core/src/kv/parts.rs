@@ -1,12 +1,11 @@
 //! What is known of a key and fits no packet goes in parts. Who has it says how long it is; who wants it asks for parts, a
 //! window at a time, of one key after the other, and takes it over when all are there.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use gossip_collections::{SmallVec, VecDeque};
 use gossip_crdt::Dot;
-use smallvec::SmallVec;
 
 use super::item::{Item, expires_in};
 use super::key::Key;

@@ -1,8 +1,7 @@
 //! New entries go out at once: each to a few random members, which pass it on to a few others (rumour mongering,
 //! infect and die). What that misses, anti-entropy finds.
 
-use alloc::collections::VecDeque;
-
+use gossip_collections::VecDeque;
 use gossip_crdt::{Codec as _, Dot, Stamp};
 
 use super::item::{Item, expires_in, is_of};

@@ -1,12 +1,11 @@
 //! Where each write is that a key shows, by writer and counter. Counters mostly follow each other: so many of them share one
 //! place in the tree that an entry takes 5 bytes, not 35.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 
+use gossip_collections::{BTreeMap, SmallVec};
 use gossip_crdt::Dot;
 use gossip_reconcile::Slot;
-use smallvec::SmallVec;
 
 use crate::identity::Identity;
 

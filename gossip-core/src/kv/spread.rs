@@ -130,7 +130,7 @@ impl<P: Peer> KvState<P> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "values"))]
 mod tests {
     use super::*;
     use crate::kv::{Blob, Scope};

@@ -4,9 +4,9 @@
 //! Nothing is sent for it. What this node has seen is numbered; a member whose summary is one that this node had, or whose
 //! context covers this node's, has seen all up to that number.
 
-use alloc::collections::{BTreeMap, VecDeque};
 use core::time::Duration;
 
+use gossip_collections::{BTreeMap, VecDeque};
 use gossip_crdt::Dot;
 
 use super::item::Item;

@@ -2,12 +2,11 @@
 //! may not have heard of.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
+use gossip_collections::{BTreeMap, BTreeSet, SmallVec, VecDeque};
 use gossip_crdt::{Dot, Stamp};
 use gossip_reconcile::{HashKey, Index, KeyRange, Slot};
-use smallvec::SmallVec;
 
 use super::Version;
 use super::item::{Held, Item};

@@ -5,8 +5,8 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use gossip_collections::SmallVec;
 use gossip_crdt::Dot;
-use smallvec::SmallVec;
 
 use super::context::{encode_beyond, missing};
 use super::item::Item;
@@ -440,7 +440,7 @@ impl<P: Peer> KvState<P> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "values"))]
 mod tests {
     use super::*;
     use crate::identity::NodeId;

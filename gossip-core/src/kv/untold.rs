@@ -1,9 +1,9 @@
 //! What was changed of large keys since others were told: so a message tells that, and not all that the key holds. Who does not
 //! know what was there before leaves the write unseen, and anti-entropy brings the whole.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use gossip_collections::{BTreeMap, BTreeSet};
 use gossip_crdt::{Change, Codec as _, Dot};
 
 use super::Blob;

@@ -4,7 +4,6 @@ use core::time::Duration;
 
 use gossip_crdt::{Codec as _, Stamp, Value as _};
 
-use super::acks::Quorum;
 use super::content::{Blob, Content};
 use super::item::{Held, Item};
 use super::key::Key;
@@ -206,53 +205,6 @@ impl<'a, P: Peer> KvMut<'a, P> {
         }
         let max = self.cx.config.kv.max_value;
         if len > max { Err(KvError::TooLarge { max }) } else { Ok(()) }
-    }
-
-    /// Asks the other members whether they have a write, and sends it to those that have not, until as many acknowledged it
-    /// as `quorum` says: then [`Event::Acknowledged`](crate::Event::Acknowledged) tells it, at once if nobody has to. Only
-    /// members count that are alive now: who joins later is not asked; who fails meanwhile stays among the
-    /// [missing](super::Acks::missing) until it is back and acknowledges. Look with [`Kv::acks`](super::Kv::acks), and [`KvMut::forget_acks`] when
-    /// the answer is no longer of interest, which nobody else does. Awaited again, it begins anew.
-    ///
-    /// # Errors
-    /// [`KvError::NoSuchWrite`], and what [`KvMut::check_await`] refuses.
-    pub fn await_acks(&mut self, version: Version, quorum: Quorum) -> Result<(), KvError> {
-        if !self.state.context.contains(&version.dot()) {
-            return Err(KvError::NoSuchWrite);
-        }
-        let wanted = self.wanted(quorum)?;
-        self.forget_acks(version);
-        self.check_awaited()?;
-        self.state.awaiting.add(&mut self.cx, version, wanted);
-        Ok(())
-    }
-
-    /// Whether [`KvMut::await_acks`] would take a write now, and how many others are then to acknowledge it. Ask before a
-    /// write that must not be made in vain.
-    ///
-    /// # Errors
-    /// [`KvError::TooFewMembers`] and [`KvError::TooManyAwaited`], besides [`KvError::Disabled`] and [`KvError::Leaving`].
-    pub fn check_await(&self, quorum: Quorum) -> Result<usize, KvError> {
-        let wanted = self.wanted(quorum)?;
-        self.check_awaited()?;
-        Ok(wanted)
-    }
-
-    fn wanted(&self, quorum: Quorum) -> Result<usize, KvError> {
-        self.check_running()?;
-        let others = self.cx.table.live().len().saturating_sub(1);
-        let wanted = quorum.of(others);
-        if wanted > others { Err(KvError::TooFewMembers { others }) } else { Ok(wanted) }
-    }
-
-    fn check_awaited(&self) -> Result<(), KvError> {
-        let max = self.cx.config.kv.max_awaited;
-        if self.state.awaiting.len() >= max { Err(KvError::TooManyAwaited { max }) } else { Ok(()) }
-    }
-
-    /// Awaits no more acknowledgements of a write.
-    pub fn forget_acks(&mut self, version: Version) {
-        self.state.awaiting.forget(version);
     }
 
     pub(super) fn check_running(&self) -> Result<(), KvError> {

@@ -1,6 +1,6 @@
 //! Answers to what others send.
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::repair::PageIntent;
 use super::{Applied, Intent, Membership, Status};

@@ -3,7 +3,7 @@
 
 use alloc::boxed::Box;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::row::NONE;
 use super::table::{MemberIndex, Table, row_of};

@@ -1,6 +1,6 @@
 //! Members drawn at random, without a walk over the table.
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::table::{ME, MemberIndex, Table};
 use crate::peer::Peer;
@@ -12,6 +12,10 @@ pub(super) type Sample = SmallVec<[MemberIndex; 16]>;
 impl<P: Peer> Table<P> {
     /// Up to `count` different live members, drawn at random, never this node.
     pub(crate) fn sample(&self, rng: &mut Rng, count: usize, fits: impl Fn(MemberIndex) -> bool) -> Sample {
+        self.sample_of(rng, count, &fits)
+    }
+
+    fn sample_of(&self, rng: &mut Rng, count: usize, fits: &dyn Fn(MemberIndex) -> bool) -> Sample {
         let mut drawn = Sample::new();
         let others = self.live().len() - usize::from(self.row(ME).status.is_live());
         let wanted = count.min(others);

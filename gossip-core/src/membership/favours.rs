@@ -1,7 +1,7 @@
 //! Probes made for others (SWIM §3.1), each answered in any case: who gets no answer at all learns that it is itself cut
 //! off (Lifeguard §IV-A).
 
-use alloc::collections::VecDeque;
+use gossip_collections::VecDeque;
 
 use super::table::MemberIndex;
 use crate::identity::Identity;

@@ -1,6 +1,6 @@
 //! What membership wants to send, and how urgent that is.
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::repair::PageIntent;
 use super::table::MemberIndex;

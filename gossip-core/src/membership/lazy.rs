@@ -2,10 +2,9 @@
 //! bytes after that. Who lacks it asks for the record. While many join, most updates meet members that have them already,
 //! and a whole record is six times as long.
 
-use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::{SmallVec, VecDeque};
 
 use super::row::Row;
 use super::table::{MemberIndex, Table};

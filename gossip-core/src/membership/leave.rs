@@ -1,7 +1,7 @@
 //! Leaving gracefully: first what this node alone may hold is handed over, then it says goodbye. And the goodbye of a
 //! member that cannot say it any more.
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::{Claim, Intent, Membership, Record, Status};
 use crate::error::CommandError;

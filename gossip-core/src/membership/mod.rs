@@ -9,6 +9,7 @@ mod apply;
 mod assume;
 mod buckets;
 mod checks;
+#[cfg_attr(not(feature = "coordinates"), path = "nowhere.rs")]
 mod coordinates;
 mod detect;
 mod draw;
@@ -37,11 +38,11 @@ mod table;
 mod timers;
 mod updates;
 
-use alloc::collections::VecDeque;
-
 pub use facade::{Hearing, Member, Members, Status, Verdict};
 pub(crate) use intent::Intent;
 pub(crate) use table::{ME, MemberIndex, Table};
+
+use gossip_collections::VecDeque;
 
 use self::apply::{Applied, Grave};
 use self::checks::Checks;

@@ -8,9 +8,7 @@
 //! an observer   is pinged by one whom its table holds elsewhere; asks back; heard: it tells that one of the other
 //! ```
 
-use alloc::collections::VecDeque;
-
-use smallvec::SmallVec;
+use gossip_collections::{SmallVec, VecDeque};
 
 use super::leave::Phase;
 use super::table::{ME, MemberIndex};

@@ -1,7 +1,7 @@
 //! Who watches over whom: the first members in the order of rendezvous hashing (Thaler, Ravishankar, IEEE/ACM ToN 1998).
 //! All members agree on the order without a word, and one that comes or goes changes it by itself alone.
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::Status;
 use super::table::{MemberIndex, Table};

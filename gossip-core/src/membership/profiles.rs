@@ -1,10 +1,9 @@
 //! Metadata, hints and zone: records carry their version alone, the bytes are asked for.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use core::ops::Bound;
 
-use smallvec::SmallVec;
+use gossip_collections::{BTreeSet, SmallVec};
 
 use super::notes::Profile;
 use super::table::{ME, MemberIndex, Table};

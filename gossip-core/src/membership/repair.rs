@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::buckets::LOG_BUCKETS;
 use super::table::MemberIndex;

@@ -1,6 +1,6 @@
 //! How news of members go out: what this node states of itself, what waits to be told, and how often.
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::apply::Applied;
 use super::checks::Claimed;

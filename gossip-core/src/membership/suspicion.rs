@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::Status;
 use super::observers::Ranked;

@@ -4,8 +4,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use hashbrown::HashTable;
-use smallvec::SmallVec;
+use gossip_collections::{HashTable, SmallVec};
 
 use super::buckets::{self, Bucket, LOG_BUCKETS};
 use super::notes::Notes;
@@ -385,6 +384,7 @@ impl<P: Peer> Table<P> {
     }
 }
 
+#[cfg_attr(not(feature = "fast"), inline(never))]
 pub(super) fn row_of<P>(rows: &[Option<Row<P>>], at: u32) -> &Row<P> {
     rows[at as usize].as_ref().expect("an index in use belongs to a row")
 }

@@ -118,6 +118,7 @@ impl<P: Peer> Shared<P> {
         self.now = self.now.max(now.min(Instant::LAST));
     }
 
+    #[cfg_attr(not(feature = "fast"), inline(never))]
     fn cx(&mut self, now: Instant) -> Cx<'_, P> {
         self.advance(now);
         Cx {

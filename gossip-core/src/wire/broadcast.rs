@@ -51,7 +51,8 @@ pub enum Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    #[inline(always)]
+    #[cfg(feature = "broadcast")]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn read(tag: u8, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
         Ok(Some(match tag {
             tag::MESSAGES => Self::Messages(List::read(reader)?),

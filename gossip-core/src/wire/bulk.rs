@@ -24,7 +24,8 @@ pub enum Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    #[inline(always)]
+    #[cfg(feature = "broadcast")]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn read(tag: u8, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
         Ok(Some(match tag {
             tag::BODY_WANT => Self::Want(List::read(reader)?),

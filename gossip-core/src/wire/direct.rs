@@ -16,6 +16,7 @@ pub enum Section<'a> {
 }
 
 impl<'a> Section<'a> {
+    #[cfg(feature = "direct")]
     #[inline]
     pub(super) fn read(tag: u8, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
         Ok(Some(match tag {

@@ -39,7 +39,8 @@ pub enum Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    #[inline(always)]
+    #[cfg(feature = "kv")]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn read(tag: u8, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
         Ok(Some(match tag {
             tag::KV_ENTRIES => Self::Entries(List::read(reader)?),
@@ -283,6 +284,7 @@ impl<'a> ContextPage<'a> {
     /// The flag of a range that is cut.
     pub(crate) const CUT: u8 = 2;
 
+    #[cfg(feature = "kv")]
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let flags = reader.u8()?;
         if flags > 7 {

@@ -49,7 +49,7 @@ pub enum Section<'a, P> {
 }
 
 impl<'a, P: Peer> Section<'a, P> {
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn read(tag: u8, reader: &mut Reader<'a>) -> Result<Option<Self>, DecodeError> {
         Ok(Some(match tag {
             tag::PING => Self::Ping(Ping::read(reader)?),

@@ -55,7 +55,7 @@ pub enum Section<'a, P> {
     Kv(kv::Section<'a>),
     /// Of direct messages.
     Direct(direct::Section<'a>),
-    /// Of a later version of this format: to be skipped.
+    /// Of a later version of this format, or of a protocol that this build is without: to be skipped.
     Unknown(u8, &'a [u8]),
 }
 
@@ -213,20 +213,28 @@ fn next_section<'a>(reader: &mut Reader<'a>) -> Result<(u8, &'a [u8]), DecodeErr
     Ok((reader.u8()?, reader.blob(usize::MAX)?))
 }
 
-#[inline(always)]
+/// What a node was built without is as unknown to it as what a later version adds.
+#[cfg_attr(feature = "fast", inline(always))]
+#[cfg_attr(not(feature = "fast"), inline(never))]
 fn read_section<'a, P: Peer>(tag: u8, body: &mut Reader<'a>) -> Result<Section<'a, P>, DecodeError> {
     let section = match tag {
         ..tag::MESSAGES | tag::COORDINATE..tag::RUMOURS => {
             membership::Section::read(tag, body)?.map(Section::Membership)
         }
+        #[cfg(feature = "broadcast")]
         tag::MESSAGES..tag::KV_ENTRIES | tag::RUMOURS..tag::IDS => {
             broadcast::Section::read(tag, body)?.map(Section::Broadcast)
         }
+        #[cfg(feature = "broadcast")]
         tag::BODY_WANT..tag::DIRECT => bulk::Section::read(tag, body)?.map(Section::Bulk),
+        #[cfg(feature = "kv")]
         tag::KV_ENTRIES..tag::BODY_WANT | tag::KV_QUESTION..=tag::KV_FETCH => {
             kv::Section::read(tag, body)?.map(Section::Kv)
         }
-        _ => direct::Section::read(tag, body)?.map(Section::Direct),
+        #[cfg(feature = "direct")]
+        tag::DIRECT.. => direct::Section::read(tag, body)?.map(Section::Direct),
+        #[allow(unreachable_patterns, reason = "unless all of them are read")]
+        _ => None,
     };
     Ok(section.unwrap_or_else(|| Section::Unknown(tag, body.rest())))
 }

@@ -93,10 +93,14 @@ impl<'b> Writer<'b> {
     }
 
     /// Writes a section of items, as many as `next` has and as fit; see [`Self::items`]. No item, no section.
-    pub fn list(&mut self, tag: u8, next: impl FnMut(&mut Self) -> Result<bool, NoSpace>) -> usize {
+    pub fn list(&mut self, tag: u8, mut next: impl FnMut(&mut Self) -> Result<bool, NoSpace>) -> usize {
+        self.list_of(tag, &mut next)
+    }
+
+    fn list_of(&mut self, tag: u8, next: &mut dyn FnMut(&mut Self) -> Result<bool, NoSpace>) -> usize {
         let mut items = 0;
         _ = self.section(tag, |w| {
-            items = w.items(next);
+            items = w.items_of(next);
             if items == 0 { Err(NoSpace) } else { Ok(()) }
         });
         items
@@ -105,6 +109,11 @@ impl<'b> Writer<'b> {
     /// Writes items, as many as `next` has and as fit. `next` writes one and answers whether it did; when it answers
     /// [`NoSpace`] the item's bytes are taken back, and that was the last.
     pub fn items(&mut self, mut next: impl FnMut(&mut Self) -> Result<bool, NoSpace>) -> usize {
+        self.items_of(&mut next)
+    }
+
+    /// One function for all, which takes less room than one for each list; an item is written by as few instructions.
+    fn items_of(&mut self, next: &mut dyn FnMut(&mut Self) -> Result<bool, NoSpace>) -> usize {
         let mut items = 0;
         loop {
             let mark = self.mark();

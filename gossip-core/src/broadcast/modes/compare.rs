@@ -1,6 +1,6 @@
 //! Comparing with one member a round, and getting what is missing.
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use crate::broadcast::history::Place;
 use crate::broadcast::interests::Interests;

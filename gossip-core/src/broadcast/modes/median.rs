@@ -4,7 +4,7 @@
 //! grows in a round in which more of those it was compared with were as high or higher than were lower; at its end, or once a
 //! member meets somebody who is there, or when the rumour is too old, it spreads it for a few rounds more, and then no longer.
 
-use smallvec::SmallVec;
+use gossip_collections::SmallVec;
 
 use super::Heat;
 use crate::broadcast::history::Place;

@@ -8,8 +8,9 @@ mod compare;
 mod median;
 mod push;
 
-use alloc::collections::VecDeque;
 use core::time::Duration;
+
+use gossip_collections::VecDeque;
 
 use self::median::Median;
 use super::history::Place;

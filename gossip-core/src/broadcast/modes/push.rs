@@ -59,9 +59,9 @@ impl<P: Peer> Broadcast<P> {
     }
 
     /// Whom this round's messages go to: nobody if those of an earlier one still wait to be sent.
-    fn receivers(&self, cx: &mut Cx<'_, P>) -> smallvec::SmallVec<[MemberIndex; 16]> {
+    fn receivers(&self, cx: &mut Cx<'_, P>) -> gossip_collections::SmallVec<[MemberIndex; 16]> {
         if self.gossip.hot.is_empty() || self.has_intents() {
-            return smallvec::SmallVec::new();
+            return gossip_collections::SmallVec::new();
         }
         cx.table.pick(cx.rng, cx.config.broadcast.fanout, |_| true)
     }

@@ -25,6 +25,7 @@ pub struct Delta<'a> {
 }
 
 impl<'a> Delta<'a> {
+    #[cfg(feature = "kv")]
     pub(super) fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let more = reader.flag()?;
         let writer = Identity { id: reader.id()?, generation: reader.varint()? };
