@@ -563,4 +563,39 @@ mod tests {
         assert_eq!(holes(&mut b, &mut a, 9), [2, 3, 4, 6, 7, 8, 9]);
         assert_eq!((b.kv().len(), b.stats().kv_malformed), (1, 1));
     }
+
+    /// One tells the other what it has seen.
+    fn tell_context(from: &mut Node<u64>, to: &mut Node<u64>) {
+        let (mut buf, mut ids) = (alloc::vec![0; 4096], Vec::new());
+        let kv = from.kv_mut(Instant::ZERO);
+        let sender = *kv.cx.me;
+        let mut packet = Writer::new(&mut buf, &mut ids, kv.cx.key, sender, true).unwrap();
+        kv.state.write_context(true, &mut packet);
+        let len = packet.finish(kv.cx.key);
+        let mut kv = to.kv_mut(Instant::ZERO);
+        let packet = Packet::decode::<u64>(kv.cx.key, &buf[..len]).unwrap();
+        for section in packet.sections::<u64>(sender.id) {
+            let wire::Section::Kv(Section::Context(page)) = section else { panic!("no context") };
+            let from = Source { addr: &1, sender, row: None, answer: usize::MAX, lane: Lane::Datagram };
+            kv.state.handle_context(&mut kv.cx, &from, page);
+        }
+    }
+
+    #[test]
+    fn what_was_seen_is_taken_over_from_who_holds_the_same_deletions_included() {
+        let (mut a, mut b) = (node("a", Config::lan()), node("b", Config::lan()));
+        let now = Instant::ZERO;
+        a.kv_mut(now).set(Scope::Shared, b"k", b"1").unwrap();
+        a.kv_mut(now).set(Scope::Shared, b"k", b"2").unwrap();
+        let last = delta(&mut a, 2, 2);
+        hear(&mut b, &last);
+        assert_eq!(holes(&mut b, &mut a, 2), [1]);
+        tell_context(&mut a, &mut b);
+        assert_eq!(holes(&mut b, &mut a, 2), []);
+        // What the deletion has outlived b would not know of, and somebody may hold it still.
+        a.kv_mut(now).set(Scope::Shared, b"other", b"1").unwrap();
+        a.kv_mut(now).delete(Scope::Shared, b"other").unwrap();
+        tell_context(&mut a, &mut b);
+        assert_eq!(holes(&mut b, &mut a, 4), [3, 4]);
+    }
 }
