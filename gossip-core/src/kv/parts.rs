@@ -40,7 +40,7 @@ pub(super) struct Fetching<P> {
 /// What is known of a key as it goes in parts, so that it is made once and not for each packet.
 #[derive(Debug, Default)]
 struct Encoded {
-    /// Equal heads, equal contents.
+    /// Of what it is the encoding. Contents that differ under equal heads, which is mended, are told again after that.
     heads: SmallVec<[Dot<Identity>; 1]>,
     bytes: Vec<u8>,
     sum: u64,
